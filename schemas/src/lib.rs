@@ -1,0 +1,28 @@
+//! The vocabulary of Custody: positions and spans, the event contract, the
+//! decoding of what a gateway published, and the hashes that prove it.
+//!
+//! This crate does no I/O, has no async and reads no clock.
+//!
+//! - [`position`]: where a record came from; half-open spans of offsets
+//! - [`kind`]: the closed list of event types, their full and short names
+//! - [`event`]: the contract as Rust types (what producers write)
+//! - [`decode`]: what a consumer reads: lenient, nothing refused without a reason
+//! - [`text`]: the plain text of a body
+//! - [`hash`]: RFC 6962 leaf hashes and Merkle trees
+//! - [`manifest`]: the versioned record of one batch
+//! - [`contract`]: JSON Schemas and the AsyncAPI document made from the types
+
+pub mod contract;
+pub mod decode;
+pub mod event;
+pub mod hash;
+pub mod kind;
+pub mod manifest;
+pub mod position;
+pub mod text;
+
+pub use decode::{Decoded, Incoming, Quarantine};
+pub use hash::Hash;
+pub use kind::Kind;
+pub use manifest::Manifest;
+pub use position::{Partition, Position, Span};
