@@ -1,1 +1,4 @@
 //! index
+
+pub mod query;
+pub mod text;

@@ -1,0 +1,3 @@
+//! The `custody` command, as a library: its parts can be tested without starting it.
+
+pub mod settings;

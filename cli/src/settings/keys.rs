@@ -1,0 +1,325 @@
+//! The table of keys. Loading, checking, printing and the example file are driven by it:
+//! a key is added here, and its field in `types.rs`.
+
+use super::kind::{Kind, Range};
+use super::units::{GIB, HOUR, KIB, MIB};
+
+/// One setting.
+#[derive(Clone, Copy)]
+pub struct Key {
+    /// Table and name in `custody.toml`, such as `kafka.brokers`.
+    pub name: &'static str,
+    /// The environment variable.
+    pub env: &'static str,
+    /// The long flag, with its dashes; repeatable for lists and maps.
+    pub flag: &'static str,
+    /// What it does and why the default is what it is; one line per sentence or so.
+    pub help: &'static str,
+    /// What it may hold, and where it goes.
+    pub kind: Kind,
+    /// As it would be written in the environment; empty for "not set".
+    pub default: &'static str,
+    /// What the example file shows for a key that is not set by default.
+    pub example: &'static str,
+    /// Whether it may hold secrets. In a map the names decide which values are hidden,
+    /// any other key is hidden whole.
+    pub secret: bool,
+}
+
+impl Key {
+    /// The key of this name.
+    pub fn find(name: &str) -> Option<&'static Key> {
+        KEYS.iter().find(|key| key.name == name)
+    }
+
+    /// The table it is in and its name there: `kafka.brokers` is `("kafka", "brokers")`.
+    pub(super) fn split(&self) -> (&'static str, &'static str) {
+        self.name.split_once('.').unwrap_or(("", self.name))
+    }
+}
+
+/// Every key, in the order in which they are printed.
+pub static KEYS: &[Key] = &[
+    Key {
+        name: "kafka.brokers",
+        env: "CUSTODY_BROKERS",
+        flag: "--brokers",
+        help: "The Kafka brokers to ask first, host:port, comma separated.",
+        kind: Kind::Text(|s| &mut s.kafka.brokers),
+        default: "",
+        example: "kafka-1:9092,kafka-2:9092",
+        secret: false,
+    },
+    Key {
+        name: "kafka.topics",
+        env: "CUSTODY_TOPICS",
+        flag: "--topic",
+        help: "The topics to archive, each from its first event to its last.",
+        kind: Kind::List(|s| &mut s.kafka.topics),
+        default: "",
+        example: "events",
+        secret: false,
+    },
+    Key {
+        name: "kafka.group",
+        env: "CUSTODY_GROUP",
+        flag: "--group",
+        help: "The consumer group that workers share partitions in.\n\
+               It does not decide where they resume: the archive does.",
+        kind: Kind::Text(|s| &mut s.kafka.group),
+        default: "custody",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "kafka.queue_bytes_max",
+        env: "CUSTODY_KAFKA_QUEUE_BYTES_MAX",
+        flag: "--kafka-queue-bytes-max",
+        help: "Events that librdkafka may fetch ahead, in memory beside the batch.\n\
+               Two full batches by default, so that a commit does not starve the next batch.",
+        kind: Kind::Bytes(
+            Range {
+                min: MIB,
+                max: GIB,
+                low: "one event of Kafka's default largest size must fit",
+                high: "it is memory that holds only events not read yet",
+            },
+            |s| &mut s.kafka.queue_bytes_max,
+        ),
+        default: "32MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "kafka.properties",
+        env: "CUSTODY_KAFKA_PROPERTIES",
+        flag: "--kafka-property",
+        help: "Passed to librdkafka as they are: TLS, SASL, timeouts.\n\
+               In the environment \"a=b,c=d\", with \\, for a comma in a value. The environment\n\
+               and flags add to this table, name by name. Passwords are best left out of files.",
+        kind: Kind::Map(|s| &mut s.kafka.properties),
+        default: "",
+        example: "security.protocol=SASL_SSL,sasl.mechanism=SCRAM-SHA-512",
+        secret: true,
+    },
+    Key {
+        name: "archive.path",
+        env: "CUSTODY_ARCHIVE",
+        flag: "--archive",
+        help: "Where records are kept: a local directory, or s3://bucket/prefix.\n\
+               A relative path starts at the directory that custody runs in.",
+        kind: Kind::Location(|s| &mut s.archive.path),
+        default: "",
+        example: "/var/lib/custody/archive",
+        secret: false,
+    },
+    Key {
+        name: "archive.retention_class",
+        env: "CUSTODY_RETENTION_CLASS",
+        flag: "--retention-class",
+        help: "The retention class that new records are filed under.\n\
+               Files never mix classes, so that one class can expire without rewriting another.",
+        kind: Kind::Text(|s| &mut s.archive.retention_class),
+        default: "default",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "archive.checkpoint_every",
+        env: "CUSTODY_CHECKPOINT_EVERY",
+        flag: "--checkpoint-every",
+        help: "Commits from one checkpoint of the table to the next.\n\
+               Opening the archive replays at most this many commits.",
+        kind: Kind::Count(
+            Range {
+                min: 1,
+                max: 10_000,
+                low: "there is nothing to checkpoint before the first commit",
+                high: "opening the archive replays every commit since the last checkpoint",
+            },
+            |s| &mut s.archive.checkpoint_every,
+        ),
+        default: "100",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "index.path",
+        env: "CUSTODY_INDEX",
+        flag: "--index",
+        help: "Where the search index is kept: a local directory.\n\
+               Not set, it is _index inside a local archive; an archive in s3 needs it set.",
+        kind: Kind::Path(|s| &mut s.index.path),
+        default: "",
+        example: "/var/lib/custody/index",
+        secret: false,
+    },
+    Key {
+        name: "index.memory",
+        env: "CUSTODY_INDEX_MEMORY",
+        flag: "--index-memory",
+        help: "Memory that the index writer may fill before it writes to disk.",
+        kind: Kind::Bytes(
+            Range {
+                min: 16 * MIB,
+                max: 4000 * MIB,
+                low: "the index writer needs 15 MB before it can hold a single term",
+                high: "the index writer counts its memory in 32 bits",
+            },
+            |s| &mut s.index.memory,
+        ),
+        default: "128MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "batch.bytes_max",
+        env: "CUSTODY_BATCH_BYTES_MAX",
+        flag: "--batch-bytes-max",
+        help: "A batch is sealed when its events reach this size.",
+        kind: Kind::Bytes(
+            Range {
+                min: 64 * KIB,
+                max: GIB,
+                low: "every batch is a file and a commit, which would cost more than its events",
+                high: "a batch is held in memory until it is committed",
+            },
+            |s| &mut s.batch.bytes_max,
+        ),
+        default: "16MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "batch.age_max",
+        env: "CUSTODY_BATCH_AGE_MAX",
+        flag: "--batch-age-max",
+        help: "A batch is sealed when this long has passed since its first event was read.\n\
+               2s leaves 3 seconds to commit and index it, so that an event is searchable\n\
+               within 5 s of being published. Longer makes fewer and larger files.",
+        kind: Kind::Time(
+            Range {
+                min: 50,
+                max: HOUR,
+                low: "every batch is a file and a commit, so this would be more than 20 a second",
+                high: "an event is neither archived nor searchable before its batch is sealed",
+            },
+            |s| &mut s.batch.age_max,
+        ),
+        default: "2s",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "batch.rows_max",
+        env: "CUSTODY_BATCH_ROWS_MAX",
+        flag: "--batch-rows-max",
+        help: "A batch is sealed when it holds this many events.\n\
+               It bounds the cost per event that bytes do not show: hashes, columns, terms.",
+        kind: Kind::Count(
+            Range {
+                min: 1,
+                max: 10_000_000,
+                low: "a batch without events archives nothing",
+                high: "a batch is held in memory until it is committed",
+            },
+            |s| &mut s.batch.rows_max,
+        ),
+        default: "200000",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "retry.age_max",
+        env: "CUSTODY_RETRY_AGE_MAX",
+        flag: "--retry-age-max",
+        help: "How long a failing store is retried before the worker exits.\n\
+               Exiting loses nothing; it lets a supervisor see the failure and another worker try.",
+        kind: Kind::Time(
+            Range {
+                min: 100,
+                max: HOUR,
+                low: "one slow answer from a store should not end the worker",
+                high: "a worker that cannot archive should be seen to fail, not wait",
+            },
+            |s| &mut s.retry.age_max,
+        ),
+        default: "60s",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "http.listen",
+        env: "CUSTODY_HTTP_LISTEN",
+        flag: "--http-listen",
+        help: "Address of metrics and health, or \"off\".\n\
+               Only this machine by default: neither asks who is reading.",
+        kind: Kind::Listen(|s| &mut s.http.listen),
+        default: "127.0.0.1:9464",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "log.format",
+        env: "CUSTODY_LOG_FORMAT",
+        flag: "--log-format",
+        help: "text for people, json for log collectors.",
+        kind: Kind::OneOf(&["text", "json"], |s| &mut s.log.format),
+        default: "text",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "log.level",
+        env: "CUSTODY_LOG_LEVEL",
+        flag: "--log-level",
+        help: "The least important lines to write: error, warn, info, debug or trace.",
+        kind: Kind::OneOf(&["error", "warn", "info", "debug", "trace"], |s| &mut s.log.level),
+        default: "info",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "s3.endpoint",
+        env: "CUSTODY_S3_ENDPOINT",
+        flag: "--s3-endpoint",
+        help: "Where the object store is, when it is not AWS itself.\n\
+               Credentials come from the usual AWS environment.",
+        kind: Kind::Url(|s| &mut s.s3.endpoint),
+        default: "",
+        example: "https://minio.example.com:9000",
+        secret: false,
+    },
+    Key {
+        name: "s3.region",
+        env: "CUSTODY_S3_REGION",
+        flag: "--s3-region",
+        help: "The region of the bucket; not set, the AWS environment says.",
+        kind: Kind::Text(|s| &mut s.s3.region),
+        default: "",
+        example: "eu-central-1",
+        secret: false,
+    },
+    Key {
+        name: "s3.allow_http",
+        env: "CUSTODY_S3_ALLOW_HTTP",
+        flag: "--s3-allow-http",
+        help: "Accept an http:// endpoint. Records would cross the network in the clear.",
+        kind: Kind::Bool(|s| &mut s.s3.allow_http),
+        default: "false",
+        example: "",
+        secret: false,
+    },
+];
+
+/// librdkafka properties that Custody sets itself, and what to write instead.
+/// Accepting them here would either do nothing or break a promise.
+pub(super) static OWNED_PROPERTIES: &[(&str, &str)] = &[
+    ("bootstrap.servers", "set kafka.brokers"),
+    ("metadata.broker.list", "set kafka.brokers"),
+    ("group.id", "set kafka.group"),
+    ("queued.max.messages.kbytes", "set kafka.queue_bytes_max"),
+    ("enable.auto.commit", "the archive decides where a worker resumes"),
+    ("enable.auto.offset.store", "the archive decides where a worker resumes"),
+    ("auto.offset.reset", "a lost range is recorded as a gap, never skipped"),
+];

@@ -1,0 +1,31 @@
+//! The settings of every command: one table of keys ([`KEYS`]), four places to set them.
+//!
+//! A flag beats the environment, the environment beats the file, the file beats the
+//! default. For each key in force [`Loaded`] remembers where it came from, so that
+//! `custody config print` can answer "why is it doing that?".
+//!
+//! Everything here works on inputs that are handed in: only [`Settings::load`] touches the
+//! world, and only to read the one file.
+
+mod example;
+mod file;
+mod keys;
+mod kind;
+mod load;
+mod nearest;
+mod print;
+mod problem;
+mod secret;
+#[cfg(test)]
+mod tests;
+mod text;
+mod types;
+mod units;
+
+pub use example::example;
+pub use keys::{KEYS, Key};
+pub use kind::{At, Kind, Range};
+pub use load::{Inputs, Loaded, check};
+pub use print::print;
+pub use problem::{Origin, Problem};
+pub use types::{Archive, Batch, Http, Index, Kafka, Log, Retry, S3, Settings};

@@ -1,0 +1,132 @@
+//! The settings as the rest of the program reads them: plain data, already checked.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+/// Every setting, by the table it has in `custody.toml`. What each one means, its limits and
+/// its default are in [`super::KEYS`]; an empty text, list or path means "not set".
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Settings {
+    /// Where events come from.
+    pub kafka: Kafka,
+    /// Where records are kept.
+    pub archive: Archive,
+    /// The search index.
+    pub index: Index,
+    /// When a batch is sealed.
+    pub batch: Batch,
+    /// How long failures are retried.
+    pub retry: Retry,
+    /// Metrics and health.
+    pub http: Http,
+    /// The log on standard error.
+    pub log: Log,
+    /// How an `s3://` archive is reached.
+    pub s3: S3,
+}
+
+/// `[kafka]`
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Kafka {
+    /// `host:port`, comma separated.
+    pub brokers: String,
+    /// The topics to archive.
+    pub topics: Vec<String>,
+    /// The consumer group.
+    pub group: String,
+    /// Bytes fetched ahead of the worker.
+    pub queue_bytes_max: u64,
+    /// `[kafka.properties]`: handed to librdkafka as they are. May hold passwords.
+    pub properties: BTreeMap<String, String>,
+}
+
+/// `[archive]`
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Archive {
+    /// A local directory or `s3://bucket/prefix`.
+    pub path: String,
+    /// The class that new records are filed under.
+    pub retention_class: String,
+    /// Commits between two checkpoints.
+    pub checkpoint_every: u64,
+}
+
+/// `[index]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Index {
+    /// A local directory; read it through [`Settings::index_path`].
+    pub path: PathBuf,
+    /// Bytes the index writer may hold.
+    pub memory: u64,
+}
+
+/// `[batch]`: whichever limit is reached first seals the batch.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Batch {
+    /// Bytes of events.
+    pub bytes_max: u64,
+    /// Time since the first event of the batch was read.
+    pub age_max: Duration,
+    /// Number of events.
+    pub rows_max: u64,
+}
+
+/// `[retry]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Retry {
+    /// Time a failing store is retried before the worker exits.
+    pub age_max: Duration,
+}
+
+/// `[http]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Http {
+    /// `None` is "off".
+    pub listen: Option<SocketAddr>,
+}
+
+/// `[log]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Log {
+    /// `text` or `json`.
+    pub format: String,
+    /// `error`, `warn`, `info`, `debug` or `trace`.
+    pub level: String,
+}
+
+/// `[s3]`; credentials are not settings, they come from the usual AWS environment.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct S3 {
+    /// `http://` or `https://`; empty means AWS itself.
+    pub endpoint: String,
+    /// Empty means "as the AWS environment says".
+    pub region: String,
+    /// Whether an `http://` endpoint is accepted.
+    pub allow_http: bool,
+}
+
+impl Settings {
+    /// Where the index is kept: `index.path`, or `_index` inside a local archive.
+    /// `None` when the archive is not local and nothing was set.
+    pub fn index_path(&self) -> Option<PathBuf> {
+        if !self.index.path.as_os_str().is_empty() {
+            return Some(self.index.path.clone());
+        }
+        if self.archive.path.is_empty() || self.archive.path.contains("://") {
+            return None;
+        }
+        Some(Path::new(&self.archive.path).join("_index"))
+    }
+}
+
+/// By the table of keys, because settings end up in logs and some hold passwords. For the same
+/// reason the tables that may hold one have no `Debug` of their own.
+impl fmt::Debug for Settings {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let keys = super::KEYS.iter().map(|key| (key.name, key.show(self)));
+        f.debug_map().entries(keys).finish()
+    }
+}

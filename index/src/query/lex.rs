@@ -1,0 +1,146 @@
+//! From characters to lexemes, each with its place in the query.
+
+use std::borrow::Cow;
+use std::ops::Range;
+
+use winnow::combinator::{alt, eof, not, opt, preceded, repeat};
+use winnow::error::{ErrMode, ParserError};
+use winnow::prelude::*;
+use winnow::stream::{LocatingSlice, Location};
+use winnow::token::{any, none_of, one_of, take_while};
+
+use super::error::SyntaxError;
+
+type Input<'a> = LocatingSlice<&'a str>;
+
+/// What word processors make of `"`. A phrase opened by one of these may be
+/// closed by any of these; one opened by `"` only by `"`.
+const TYPOGRAPHIC: [char; 3] = ['“', '”', '„'];
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Lexeme<'a> {
+    pub kind: Kind<'a>,
+    pub span: Range<usize>,
+}
+
+#[derive(Debug, Clone, PartialEq)]
+pub(super) enum Kind<'a> {
+    Open,
+    Close,
+    And,
+    Or,
+    Not,
+    /// A `-` that touches what it excludes.
+    Minus,
+    Word(&'a str),
+    Quoted(Cow<'a, str>),
+    Field(&'a str, Value<'a>),
+}
+
+/// What stands after the colon; empty when nothing does.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct Value<'a> {
+    pub text: Cow<'a, str>,
+    pub quoted: bool,
+    pub span: Range<usize>,
+}
+
+/// Whether a value can be written without quotes.
+pub(super) fn is_bare(c: char) -> bool {
+    !c.is_whitespace() && !matches!(c, '(' | ')' | '"') && !TYPOGRAPHIC.contains(&c)
+}
+
+/// All lexemes of a query.
+pub(super) fn lex(text: &str) -> Result<Vec<Lexeme<'_>>, SyntaxError> {
+    let spaced = preceded(space, lexeme.with_span()).map(|(kind, span)| Lexeme { kind, span });
+    let mut input = LocatingSlice::new(text);
+    (repeat(0.., spaced), space, eof)
+        .map(|(lexemes, _, _): (Vec<_>, _, _)| lexemes)
+        .parse_next(&mut input)
+        .map_err(|error| error.into_inner().unwrap_or_else(|_| SyntaxError::from_input(&input)))
+}
+
+fn space<'a>(input: &mut Input<'a>) -> ModalResult<&'a str, SyntaxError> {
+    take_while(0.., char::is_whitespace).parse_next(input)
+}
+
+fn lexeme<'a>(input: &mut Input<'a>) -> ModalResult<Kind<'a>, SyntaxError> {
+    alt((
+        '('.value(Kind::Open),
+        ')'.value(Kind::Close),
+        ('-', not(end_of_word)).value(Kind::Minus),
+        quoted.map(Kind::Quoted),
+        field,
+        bare.map(word),
+    ))
+    .parse_next(input)
+}
+
+fn end_of_word(input: &mut Input<'_>) -> ModalResult<(), SyntaxError> {
+    alt((eof.void(), one_of(char::is_whitespace).void())).parse_next(input)
+}
+
+fn word(text: &str) -> Kind<'_> {
+    match text {
+        "AND" => Kind::And,
+        "OR" => Kind::Or,
+        "NOT" => Kind::Not,
+        _ => Kind::Word(text),
+    }
+}
+
+fn bare<'a>(input: &mut Input<'a>) -> ModalResult<&'a str, SyntaxError> {
+    take_while(1.., is_bare).parse_next(input)
+}
+
+fn field<'a>(input: &mut Input<'a>) -> ModalResult<Kind<'a>, SyntaxError> {
+    let name = take_while(1.., |c: char| c.is_ascii_alphabetic() || c == '_');
+    let (name, _) = (name, ':').parse_next(input)?;
+    let quoted_value = quoted.map(|text| (text, true));
+    let bare_value = opt(bare).map(|text| (Cow::Borrowed(text.unwrap_or_default()), false));
+    let ((text, quoted), span) = alt((quoted_value, bare_value)).with_span().parse_next(input)?;
+    Ok(Kind::Field(name, Value { text, quoted, span }))
+}
+
+fn quoted<'a>(input: &mut Input<'a>) -> ModalResult<Cow<'a, str>, SyntaxError> {
+    let at = input.current_token_start();
+    let open = one_of(|c| c == '"' || TYPOGRAPHIC.contains(&c)).parse_next(input)?;
+    let closes = move |c: char| if open == '"' { c == '"' } else { TYPOGRAPHIC.contains(&c) };
+    let escaped = ('\\', one_of(['"', '\\'])).void();
+    let inner = repeat::<_, _, (), _, _>(0.., alt((escaped, none_of(closes).void()))).take();
+    let (inner, close) = (inner, opt(any)).parse_next(input)?;
+    if close.is_none() {
+        let error = SyntaxError::new(at..at + open.len_utf8(), "this quotation mark is never closed");
+        return Err(ErrMode::Cut(error));
+    }
+    Ok(unescaped(inner))
+}
+
+/// A backslash makes the next quotation mark or backslash an ordinary
+/// character; before anything else it is one itself.
+fn unescaped(text: &str) -> Cow<'_, str> {
+    if !text.contains('\\') {
+        return Cow::Borrowed(text);
+    }
+    let mut out = String::with_capacity(text.len());
+    let mut chars = text.chars().peekable();
+    while let Some(c) = chars.next() {
+        let escaped = if c == '\\' { chars.next_if(|c| matches!(c, '"' | '\\')) } else { None };
+        out.push(escaped.unwrap_or(c));
+    }
+    Cow::Owned(out)
+}
+
+impl<'a> ParserError<Input<'a>> for SyntaxError {
+    type Inner = Self;
+
+    /// Every character starts some lexeme, so this is never shown.
+    fn from_input(input: &Input<'a>) -> Self {
+        let at = input.current_token_start();
+        SyntaxError::new(at..at, "this cannot be read")
+    }
+
+    fn into_inner(self) -> Result<Self, Self> {
+        Ok(self)
+    }
+}

@@ -1,0 +1,91 @@
+//! The terms a party is found by.
+
+use super::{lower_case, tokens};
+
+/// The longest address term, in bytes. A longer address is found by its first
+/// bytes: the index refuses terms of more than 64 KiB, and nobody types them.
+pub const ADDRESS_BYTES_MAX: usize = 1_024;
+
+/// `matrix-federation:`-sized; what is longer before a colon is no scheme.
+const SCHEME_CHARS_MAX: usize = 12;
+
+/// Appends the terms a party is found by to `out`, none twice:
+///
+/// - the whole address, lower-cased: `sip:alice@contoso.example;user=phone`
+/// - the same without its scheme, and without parameters or resource:
+///   `alice@contoso.example`
+/// - its domain: `@contoso.example`
+/// - each word of the display name
+pub fn address_terms(address: &str, name: Option<&str>, out: &mut Vec<String>) {
+    let whole = lower_case(address.trim());
+    let bare = without_scheme(&whole);
+    push(&whole, out);
+    push(bare, out);
+    if let Some(domain) = domain(bare) {
+        if let Some(plain) = without_tail(bare) {
+            push(plain, out);
+        }
+        push(&format!("@{domain}"), out);
+    }
+    for token in tokens(name.unwrap_or_default()) {
+        push(&token.term, out);
+    }
+}
+
+/// An address as it is compared: trimmed, lower-cased, cut to the longest term.
+pub(crate) fn address_form(address: &str) -> String {
+    let mut form = lower_case(address.trim());
+    form.truncate(cut(&form).len());
+    form
+}
+
+fn push(term: &str, out: &mut Vec<String>) {
+    let term = cut(term);
+    // The list holds a few parties at most: a scan beats a set.
+    if !term.is_empty() && !out.iter().any(|known| known == term) {
+        out.push(term.to_owned());
+    }
+}
+
+fn cut(term: &str) -> &str {
+    let mut end = term.len().min(ADDRESS_BYTES_MAX);
+    while !term.is_char_boundary(end) {
+        end -= 1;
+    }
+    // A cut may leave a space at the end, which the query would have trimmed.
+    term[..end].trim_end()
+}
+
+/// `sip:`, `live:`, `tel:`, `xmpp:`, `mailto:` and their like taken off.
+fn without_scheme(address: &str) -> &str {
+    match address.split_once(':') {
+        Some((scheme, rest)) if is_scheme(scheme) => rest,
+        _ => address,
+    }
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.len() <= SCHEME_CHARS_MAX
+        && text.starts_with(|c: char| c.is_ascii_lowercase())
+        && text.chars().all(|c| c.is_ascii_lowercase() || c.is_ascii_digit() || "+.-".contains(c))
+}
+
+/// The address up to the end of its domain: no SIP parameters, no XMPP resource.
+fn without_tail(bare: &str) -> Option<&str> {
+    let host = bare.find('@').filter(|at| *at > 0)? + 1;
+    let end = bare[host..].find(['/', ';', '?']).map_or(bare.len(), |end| host + end);
+    Some(&bare[..end])
+}
+
+/// `contoso.example` of `alice@contoso.example:5061;tag=1` and, as Matrix
+/// writes it, of `@alice:contoso.example`.
+fn domain(bare: &str) -> Option<&str> {
+    let (_, host) = match bare.strip_prefix('@') {
+        Some(matrix) => matrix.split_once(':')?,
+        None => bare.split_once('@')?,
+    };
+    let host = host.split(['/', ';', '?', '>']).next()?;
+    // The colons of an IPv6 address in brackets are no port.
+    let host = if host.starts_with('[') { host } else { host.split(':').next()? };
+    (!host.is_empty()).then_some(host)
+}

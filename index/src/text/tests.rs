@@ -1,0 +1,168 @@
+use proptest::prelude::*;
+use tantivy::tokenizer::{TokenStream, Tokenizer};
+
+use super::*;
+use crate::query::parse;
+
+fn terms(text: &str) -> Vec<String> {
+    tokens(text).map(|token| token.term.into_owned()).collect()
+}
+
+#[test]
+fn text_is_cut_into_words() {
+    let cases: &[(&str, &[&str])] = &[
+        ("", &[]),
+        (" .,;", &[]),
+        ("Can we talk?", &["can", "we", "talk"]),
+        ("I'm a-b_c 10:30", &["i", "m", "a", "b", "c", "10", "30"]),
+        ("ÄRGER Straße", &["ärger", "straße"]),
+        ("ΟΔΟΣ οδος", &["οδοσ", "οδοσ"]),
+        ("İstanbul", &["istanbul"]),
+        ("会議 x", &["会議", "x"]),
+        ("a\u{0}b", &["a", "b"]),
+    ];
+    for (text, expected) in cases {
+        assert_eq!(terms(text), *expected, "{text}");
+    }
+}
+
+#[test]
+fn long_runs_are_cut_not_dropped() {
+    for (letter, each) in [("a", 255), ("É", 127), ("Ⱥ", 85)] {
+        let text = letter.repeat(300);
+        let found = terms(&text);
+        assert!(found.iter().all(|term| term.len() <= TERM_BYTES_MAX));
+        assert_eq!(found[0].chars().count(), each);
+        assert_eq!(found.concat().chars().count(), 300);
+    }
+}
+
+#[test]
+fn every_letter_has_a_lower_case_that_stays() {
+    for c in (0..=char::MAX as u32).filter_map(char::from_u32).filter(|c| c.is_alphanumeric()) {
+        let lower: Vec<char> = lower_letters(c).collect();
+        assert!(!lower.is_empty(), "{c:?}");
+        let again: Vec<char> = lower.iter().copied().flat_map(lower_letters).collect();
+        assert_eq!(lower, again, "{c:?}");
+    }
+}
+
+#[test]
+fn one_buffer_serves_all_tokens() {
+    let mut tokenizer = CustodyTokenizer::default();
+    tokenizer.token.text.reserve(TERM_BYTES_MAX);
+    let (buffer, capacity) = (tokenizer.token.text.as_ptr(), tokenizer.token.text.capacity());
+    let text = format!("Can WE talk about {} the Merger", "X".repeat(600));
+    for _ in 0..2 {
+        let mut stream = tokenizer.token_stream(&text);
+        while stream.advance() {
+            assert_eq!((stream.token().text.as_ptr(), stream.token().text.capacity()), (buffer, capacity));
+        }
+    }
+}
+
+#[test]
+fn a_party_is_found_by_its_terms() {
+    let cases: &[(&str, Option<&str>, &[&str])] = &[
+        ("live:bob", Some("Bob"), &["live:bob", "bob"]),
+        (
+            "sip:Alice@Contoso.example",
+            Some("Alice O'Neil"),
+            &["sip:alice@contoso.example", "alice@contoso.example", "@contoso.example", "alice", "o", "neil"],
+        ),
+        (
+            "sip:a@b.example:5061;tag=1",
+            None,
+            &["sip:a@b.example:5061;tag=1", "a@b.example:5061;tag=1", "a@b.example:5061", "@b.example"],
+        ),
+        ("bob@x.example/Home", None, &["bob@x.example/home", "bob@x.example", "@x.example"]),
+        ("@alice:matrix.example", None, &["@alice:matrix.example", "@matrix.example"]),
+        ("+4930123456", None, &["+4930123456"]),
+        ("tel:+4930123456", None, &["tel:+4930123456", "+4930123456"]),
+        ("notaschemeatall:x", None, &["notaschemeatall:x"]),
+        ("sip:a@[::1]:5060", None, &["sip:a@[::1]:5060", "a@[::1]:5060", "@[::1]:5060"]),
+        ("live:", None, &["live:"]),
+        (" ", Some(""), &[]),
+    ];
+    for (address, name, expected) in cases {
+        let mut out = Vec::new();
+        address_terms(address, *name, &mut out);
+        address_terms(address, *name, &mut out);
+        assert_eq!(out, *expected, "{address}");
+    }
+}
+
+/// Highlights are shown in brackets.
+fn marked(text: &str, query: &str, width: usize) -> String {
+    let query = parse(query, &jiff::tz::TimeZone::UTC).unwrap();
+    let found = snippet(text, &query, width);
+    let mut out = found.text.clone();
+    for range in found.highlights.iter().rev() {
+        out.insert(range.end, ']');
+        out.insert(range.start, '[');
+    }
+    out
+}
+
+#[test]
+fn snippets_show_why() {
+    let long =
+        format!("{} about the merger of two companies {}", "so it went ".repeat(20), "and on ".repeat(20));
+    let far = format!("alpha {} alpha beta end", "x ".repeat(100));
+    let cases = [
+        ("Can we talk about the Merger?", "merger", 80, "Can we talk about the [Merger]?"),
+        ("Can we talk", "\"we TALK\" -can", 80, "Can [we talk]"),
+        ("a b c", "\"a b\" OR \"b c\"", 80, "[a b c]"),
+        ("a b", "NOT (a OR NOT b)", 80, "a [b]"),
+        ("a\r\n\tb\u{1b}[0m", "b", 80, "a [b]\u{fffd}[0m"),
+        ("", "a", 80, ""),
+        (&long, "merger", 30, "…the [merger] of two…"),
+        (&long, "nothing", 30, "so it went so it went so it…"),
+        (&far, "alpha beta", 40, "…x x x x x x x x x x x [alpha] [beta] end"),
+        (&"a".repeat(300), "b", 20, "aaaaaaaaaaaaaaaaaa…"),
+    ];
+    for (text, query, width, expected) in cases {
+        assert_eq!(marked(text, query, width), expected, "{query} in {text}");
+    }
+}
+
+proptest! {
+    #[test]
+    fn the_tokenizer_gives_the_same_tokens(text in any::<String>(), more in "[a-zA-Z ÄßΣİ.]{0,600}") {
+        for text in [text, more] {
+            let mut tokenizer = CustodyTokenizer::default();
+            let mut stream = tokenizer.token_stream(&text);
+            for (position, token) in tokens(&text).enumerate() {
+                prop_assert!(stream.advance());
+                let other = stream.token();
+                prop_assert_eq!((&*other.text, other.position), (&*token.term, position));
+                prop_assert_eq!(other.offset_from..other.offset_to, token.range);
+                // What a query prints, it finds.
+                prop_assert_eq!(terms(&token.term), vec![token.term.into_owned()]);
+            }
+            prop_assert!(!stream.advance());
+        }
+    }
+
+    #[test]
+    fn snippets_fit_and_mark_what_was_asked(text in "[a-c \n\u{1b}é会]{0,300}", width in 0..60_usize) {
+        let query = parse("a OR \"b c\" OR cab", &jiff::tz::TimeZone::UTC).unwrap();
+        let found = snippet(&text, &query, width);
+        prop_assert!(found.text.chars().count() <= width.max(16));
+        prop_assert!(!found.text.contains(char::is_control));
+        let mut end = 0;
+        for range in found.highlights {
+            prop_assert!(end <= range.start && range.start < range.end);
+            prop_assert!(found.text.get(range.clone()).is_some());
+            end = range.end;
+        }
+    }
+
+    #[test]
+    fn an_address_finds_itself(address in any::<String>(), name in prop::option::of(any::<String>())) {
+        let mut out = Vec::new();
+        address_terms(&address, name.as_deref(), &mut out);
+        let pattern = crate::query::Pattern::new(&address);
+        prop_assert!(pattern.whole().is_empty() || pattern.matches(out.iter()));
+    }
+}
