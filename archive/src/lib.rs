@@ -1,1 +1,38 @@
-//! archive
+//! The archive: one Delta Lake table of Parquet files, and the proof of what is
+//! in it.
+//!
+//! A record is archived when, and only when, one Delta commit holds its file
+//! and the span that covers it. Nothing else is a commit point.
+//!
+//! - [`BatchBuilder`] collects consumed messages; [`BatchBuilder::seal`] closes it
+//! - [`Writer`] writes a sealed batch, reads it back, re-hashes it and commits it
+//! - [`Archive`] reads commits, rows and single records
+//! - [`verify`] proves the whole archive
+//!
+//! Every call blocks: ingest, search and export run it on threads of their own.
+//! Only this crate knows Delta, and only `table` knows the kernel.
+
+mod batch;
+mod columns;
+mod detail;
+mod durable;
+mod encode;
+mod error;
+mod log;
+mod read;
+mod record;
+mod rows;
+mod store;
+mod table;
+mod verify;
+mod writer;
+
+pub use batch::{BatchBuilder, Sealed};
+pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+pub use error::{Error, Kind};
+pub use log::{Commit, FileRef};
+pub use read::{Archive, Columns, IndexRow, PartyRef, Relation, RowReader, Rows};
+pub use record::{Party, Record};
+pub use store::{Location, S3Settings};
+pub use verify::{Problem, Report, verify};
+pub use writer::{Committed, Encoded, Writer, WriterSettings};

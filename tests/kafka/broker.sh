@@ -251,7 +251,7 @@ launch() { # BROKER_PORT
     sleep 0.05
   done
   read_state
-  until tail -c "+$log_from" "$dir/broker.log" | grep -q 'Kafka Server started' && answers "$1"; do
+  until tail -c "+$log_from" "$dir/broker.log" | grep 'Kafka Server started' >/dev/null && answers "$1"; do
     alive "$broker" "$broker_born" || { wait "$group" || true; return 1; }
     if [ "$SECONDS" -ge "$end" ]; then
       kill -KILL -- "-$group" 2>/dev/null || true
@@ -297,7 +297,7 @@ start() {
       return
     fi
     # Someone took a port between the look and the bind: choose again.
-    tail -n 40 "$dir/broker.log" | grep -q 'Address already in use' || break
+    tail -n 40 "$dir/broker.log" | grep 'Address already in use' >/dev/null || break
     say "a port was taken meanwhile (try $try)"
     controller=''
     [ -n "$wanted" ] || port=''

@@ -20,6 +20,7 @@ wrongly.
 import argparse
 import hashlib
 import json
+import os
 import sys
 import urllib.parse
 
@@ -76,9 +77,10 @@ def summary(rows):
         position = tuple(value[name] for name in POSITION)
         duplicates += position == previous
         previous = position
-        # Offsets rise within a partition: the first is the least.
+        # Offsets rise within a partition: the first is the least. Null comes last.
         span = spans.setdefault(position[:3], {"from": position[3], "to": None, "rows": 0})
-        span["to"] = position[3] + 1
+        if position[3] is not None:
+            span["to"] = position[3] + 1
         span["rows"] += 1
         kind = "null" if value["type"] is None else value["type"]
         count(by_type, kind)
@@ -134,28 +136,42 @@ def read_deltalake(table):
 
 
 def live_files(table):
-    """The paths of the live files, relative to nothing, as the file system has them."""
-    uris = table.file_uris()
-    return [urllib.parse.unquote(uri[len("file://"):]) if uri.startswith("file://") else uri for uri in uris]
+    """The live files as the file system names them. file_uris() encodes the
+    folder of the table and not what follows it."""
+    encoded = urllib.parse.urlparse(table.table_uri).path.rstrip("/") + "/"
+    files = []
+    for uri in table.file_uris():
+        path = uri.removeprefix("file://")
+        if path.startswith(encoded):
+            path = urllib.parse.unquote(encoded) + path[len(encoded):]
+        files.append(path)
+    return files
+
+
+# Columns that come from a folder name are text: they get their type here.
+DUCKDB_COLUMNS = {
+    "topic": "CAST(topic AS VARCHAR)",
+    "generation": "CAST(generation AS INTEGER)",
+    "partition": 'CAST("partition" AS INTEGER)',
+    "offset": 'CAST("offset" AS BIGINT)',
+    "event_time": "epoch_us(event_time)",
+}
 
 
 def read_duckdb(table):
+    features = set(table.protocol().reader_features or []) & UNREADABLE_FEATURES
+    if features:
+        raise Unreadable(f"duckdb cannot read the files of a table with {', '.join(sorted(features))}")
     files = live_files(table)
     if not files:
         return
-    features = set(table.protocol().reader_features or [])
-    if features & UNREADABLE_FEATURES:
-        raise Unreadable(f"duckdb cannot read files of a table with {', '.join(sorted(features & UNREADABLE_FEATURES))}")
-    db = duckdb.connect(
-        config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"}
-    )
-    source = db.read_parquet(files, hive_partitioning=True, union_by_name=True)
-    require_columns(set(source.columns))
-    selected = ", ".join(
-        'epoch_us("event_time")' if name == "event_time" else f'"{name}"' for name in COLUMNS
-    )
-    order = ", ".join(f'"{name}"' for name in POSITION)
-    result = source.query("archived", f"SELECT {selected} FROM archived ORDER BY {order}")
+    db = duckdb.connect(config={"autoinstall_known_extensions": "false", "autoload_known_extensions": "false"})
+    source = "read_parquet(?, hive_partitioning = true, hive_types_autocast = false, union_by_name = true)"
+    present = db.execute(f"SELECT * FROM {source} LIMIT 0", [files]).description
+    require_columns({column[0] for column in present})
+    selected = ", ".join(f'{DUCKDB_COLUMNS.get(name, name)} AS "{name}"' for name in COLUMNS)
+    order = ", ".join(f'"{name}" NULLS LAST' for name in POSITION)
+    result = db.execute(f"SELECT {selected} FROM {source} ORDER BY {order}", [files])
     while batch := result.fetchmany(BATCH_ROWS):
         yield from batch
 
@@ -184,6 +200,15 @@ def read(args):
     return answer
 
 
+def fail(message):
+    """Exits with 1 at once: after a read error an engine's own threads may
+    abort an orderly exit, and the code would be 134."""
+    print(f"delta_reader.py: {message}", file=sys.stderr)
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(1)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("archive")
@@ -194,10 +219,10 @@ def main():
     try:
         answer = read(args)
     except (Unreadable, deltalake.exceptions.DeltaError, duckdb.Error, pa.ArrowException, OSError) as error:
-        sys.exit(f"delta_reader.py: {args.archive}: {error}")
+        fail(f"{args.archive}: {error}")
     print(json.dumps(answer, indent=1, ensure_ascii=False))
     if not answer.get("agree", True):
-        sys.exit("delta_reader.py: the engines do not agree")
+        fail("the engines do not agree")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,142 @@
+//! A batch while it grows, and sealed.
+
+use std::collections::BTreeMap;
+
+use custody_schemas::hash::Tree;
+use custody_schemas::manifest::{Gap, MANIFEST_VERSION, Part};
+use custody_schemas::{Incoming, Manifest, Partition, Span};
+
+use crate::error::{Error, Kind};
+use crate::rows::Rows;
+
+struct Growing {
+    rows: Rows,
+    span: Span,
+    skipped: u64,
+    gaps: Vec<Gap>,
+}
+
+/// Rows and spans of the next commit.
+pub struct BatchBuilder {
+    id: String,
+    parts: BTreeMap<Partition, Growing>,
+    rows: u64,
+    bytes: u64,
+}
+
+impl BatchBuilder {
+    /// An empty batch with this id (a UUID, made by the caller).
+    pub fn new(id: String) -> Self {
+        BatchBuilder { id, parts: BTreeMap::new(), rows: 0, bytes: 0 }
+    }
+
+    /// Rows so far.
+    pub fn rows(&self) -> u64 {
+        self.rows
+    }
+
+    /// Bytes of keys, headers and payloads so far.
+    pub fn bytes(&self) -> u64 {
+        self.bytes
+    }
+
+    /// Neither rows nor spans.
+    pub fn is_empty(&self) -> bool {
+        self.parts.is_empty()
+    }
+
+    fn part(&mut self, partition: &Partition, from: i64) -> &mut Growing {
+        let id = &self.id;
+        self.parts.entry(partition.clone()).or_insert_with(|| Growing {
+            rows: Rows::new(partition.clone(), id.clone()),
+            span: Span { from, to: from },
+            skipped: 0,
+            gaps: Vec::new(),
+        })
+    }
+
+    /// Adds a message. `next` is the partition's next offset: offsets between it
+    /// and the message held no record for a consumer and are counted as skipped.
+    pub fn push(
+        &mut self,
+        partition: &Partition,
+        next: i64,
+        offset: i64,
+        incoming: &Incoming<'_>,
+    ) -> Result<(), Error> {
+        let part = self.part(partition, next);
+        if part.span.to != next || offset < next {
+            let message = format!(
+                "{partition}: offset {offset} after {next} does not follow the batch's span {}",
+                part.span
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        part.skipped += (offset - next).unsigned_abs();
+        part.rows.append(offset, incoming);
+        part.span.to = offset + 1;
+        let headers: usize = incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+        let size = incoming.key.map_or(0, <[u8]>::len) + headers + incoming.payload.map_or(0, <[u8]>::len);
+        self.rows += 1;
+        self.bytes += size as u64;
+        Ok(())
+    }
+
+    /// Records that offsets were lost before they could be archived.
+    pub fn gap(&mut self, partition: &Partition, gap: Gap) -> Result<(), Error> {
+        let part = self.part(partition, gap.span.from);
+        if part.span.to != gap.span.from {
+            let message = format!("{partition}: gap {} does not follow the batch's span {}", gap.span, part.span);
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        part.span.to = gap.span.to;
+        part.gaps.push(gap);
+        Ok(())
+    }
+
+    /// Moves a partition's span on over offsets that held no record.
+    pub fn skip(&mut self, partition: &Partition, next: i64, to: i64) {
+        let part = self.part(partition, next);
+        if part.span.to == next && to > next {
+            part.skipped += (to - next).unsigned_abs();
+            part.span.to = to;
+        }
+    }
+
+    /// Closes the batch. `now_ms` is the wall clock, milliseconds since 1970 UTC.
+    pub fn seal(self, retention_class: &str, now_ms: i64) -> Result<Sealed, Error> {
+        let leaves = self.parts.values().flat_map(|part| part.rows.leaves.iter().copied());
+        let root = leaves.collect::<Tree>().root();
+        let parts = self.parts.iter().map(|(partition, part)| Part {
+            partition: partition.clone(),
+            span: part.span,
+            rows: part.rows.leaves.len() as u64,
+            quarantined: part.rows.quarantined,
+            skipped: part.skipped,
+            gaps: part.gaps.clone(),
+        });
+        let manifest = Manifest {
+            version: MANIFEST_VERSION,
+            batch: self.id,
+            rows: self.rows,
+            root,
+            archived_ms: now_ms,
+            retention_class: retention_class.to_owned(),
+            parts: parts.collect(),
+        };
+        if let Some(fault) = manifest.fault() {
+            return Err(Error::corrupt(format!("batch {} is not sound: {fault}", manifest.batch)));
+        }
+        let rows = self.parts.into_values().map(|part| part.rows).filter(|rows| !rows.leaves.is_empty());
+        Ok(Sealed { manifest, rows: rows.collect(), bytes: self.bytes })
+    }
+}
+
+/// A closed batch: its rows and what proves them.
+pub struct Sealed {
+    /// What the batch covers.
+    pub manifest: Manifest,
+    pub(crate) rows: Vec<Rows>,
+    /// Bytes of keys, headers and payloads.
+    pub bytes: u64,
+}

@@ -1,0 +1,64 @@
+//! A sealed batch as the bytes of one Parquet file.
+
+use std::sync::Arc;
+
+use custody_schemas::Manifest;
+use parquet::arrow::ArrowWriter;
+use parquet::basic::{Compression, Encoding, ZstdLevel};
+use parquet::errors::ParquetError;
+use parquet::file::metadata::KeyValue;
+use parquet::file::properties::{EnabledStatistics, WriterProperties};
+use parquet::schema::types::ColumnPath;
+
+use crate::batch::Sealed;
+use crate::columns::SCHEMA;
+use crate::error::{Error, Kind};
+
+/// The footer key under which a file keeps its batch's manifest.
+pub(crate) const FOOTER_KEY: &str = "custody.manifest";
+
+/// Small pages let 20 scattered hits be fetched without decoding the file.
+const PAGE_ROWS_MAX: usize = 4_096;
+
+fn properties() -> Result<WriterProperties, ParquetError> {
+    let column = |name: &str| ColumnPath::from(name);
+    let mut builder = WriterProperties::builder()
+        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_created_by(concat!("custody ", env!("CARGO_PKG_VERSION")).to_owned())
+        .set_data_page_row_count_limit(PAGE_ROWS_MAX)
+        .set_write_batch_size(PAGE_ROWS_MAX)
+        .set_max_row_group_row_count(None)
+        .set_statistics_enabled(EnabledStatistics::Chunk);
+    // Values that hardly repeat: a dictionary would only be built and dropped.
+    for name in ["payload", "leaf_hash", "body", "id", "message_id", "identity"] {
+        builder = builder.set_column_dictionary_enabled(column(name), false);
+    }
+    // Hashes do not compress.
+    builder = builder.set_column_compression(column("leaf_hash"), Compression::UNCOMPRESSED);
+    for name in ["leaf_hash", "payload", "body", "identity"] {
+        builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
+    }
+    for name in ["offset", "sequence", "event_time", "broker_time"] {
+        builder = builder
+            .set_column_dictionary_enabled(column(name), false)
+            .set_column_encoding(column(name), Encoding::DELTA_BINARY_PACKED);
+    }
+    Ok(builder.build())
+}
+
+/// Encodes a batch. The manifest goes into the footer.
+pub(crate) fn encode(sealed: Sealed) -> Result<(Manifest, Vec<u8>), Error> {
+    let manifest = sealed.manifest;
+    let failed = |e: ParquetError| Error::with(Kind::Corrupt, format!("cannot encode batch {}", manifest.batch), e);
+    let archived_us = manifest.archived_ms.saturating_mul(1_000);
+    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties().map_err(failed)?))
+        .map_err(failed)?;
+    for rows in sealed.rows {
+        writer.write(&rows.finish(archived_us)?).map_err(failed)?;
+    }
+    let json = serde_json::to_string(&manifest)
+        .map_err(|e| Error::with(Kind::Corrupt, format!("cannot write the manifest of batch {}", manifest.batch), e))?;
+    writer.append_key_value_metadata(KeyValue::new(FOOTER_KEY.to_owned(), json));
+    let bytes = writer.into_inner().map_err(failed)?;
+    Ok((manifest, bytes))
+}

@@ -1,0 +1,240 @@
+//! One record, whole: as people, productions and auditors see it.
+
+use custody_schemas::{Hash, Partition, Position};
+use serde::Serialize;
+
+use crate::error::Error;
+use crate::log::FileRef;
+use crate::read::{PartyRef, Rows, struct_number, struct_text, struct_time};
+
+/// Somebody whom an event names.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Party {
+    /// `from`, `to`, `via`, `participant`, `on_behalf_of`, `referred_by` or `original_target`.
+    pub relation: String,
+    /// The network's word.
+    pub network: Option<String>,
+    /// The native address.
+    pub address: Option<String>,
+    /// The display name.
+    pub name: Option<String>,
+    /// The role.
+    pub role: Option<String>,
+    /// `internal`, `federated`, `anonymous` or `system`.
+    pub scope: Option<String>,
+}
+
+impl From<PartyRef<'_>> for Party {
+    fn from(party: PartyRef<'_>) -> Self {
+        let own = |text: Option<&str>| text.map(str::to_owned);
+        Party {
+            relation: party.relation_word.to_owned(),
+            network: own(party.network),
+            address: own(party.address),
+            name: own(party.name),
+            role: own(party.role),
+            scope: own(party.scope),
+        }
+    }
+}
+
+impl Party {
+    /// Display name, else address.
+    pub fn label(&self) -> &str {
+        self.name.as_deref().or(self.address.as_deref()).unwrap_or("?")
+    }
+}
+
+/// A call's times and outcome.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Call {
+    /// The call's id.
+    pub id: Option<String>,
+    /// Media, comma separated.
+    pub media: Option<String>,
+    /// Microseconds since 1970 UTC.
+    pub invite_time_us: Option<i64>,
+    /// Microseconds since 1970 UTC.
+    pub answer_time_us: Option<i64>,
+    /// Microseconds since 1970 UTC.
+    pub end_time_us: Option<i64>,
+    /// From answer to end.
+    pub duration_ms: Option<i64>,
+    /// The SIP response code.
+    pub response_code: Option<i64>,
+    /// Why it ended.
+    pub reason: Option<String>,
+}
+
+/// A file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct File {
+    /// The file's id.
+    pub id: Option<String>,
+    /// Its name.
+    pub name: Option<String>,
+    /// Its media type.
+    pub media_type: Option<String>,
+    /// Its size in bytes.
+    pub size: Option<i64>,
+    /// SHA-256 of its content, as the gateway said.
+    pub sha256: Option<String>,
+}
+
+/// One archived event, re-hashed when it was read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Record {
+    /// Its permanent address.
+    pub position: Position,
+    /// The batch that it was archived in.
+    pub batch: String,
+    /// The batch's Merkle root.
+    pub batch_root: Hash,
+    /// The file that it was read from.
+    pub file: String,
+    /// Its leaf hash, made anew from its bytes and equal to the stored one.
+    pub leaf: Hash,
+    /// The broker's timestamp, milliseconds since 1970 UTC.
+    pub broker_time_ms: Option<i64>,
+    /// When the batch was sealed, milliseconds since 1970 UTC.
+    pub archived_ms: i64,
+    /// Why it could not be decoded; `None` for a decoded record.
+    pub quarantined: Option<String>,
+    /// What is odd about it, words separated by commas.
+    pub warnings: Option<String>,
+    /// The event's id.
+    pub id: String,
+    /// The event's source.
+    pub source: String,
+    /// Its number in the source.
+    pub sequence: Option<i64>,
+    /// The type's full name.
+    pub kind: String,
+    /// When it happened, microseconds since 1970 UTC.
+    pub time_us: Option<i64>,
+    /// The tenant.
+    pub tenant: Option<String>,
+    /// The conversation's id.
+    pub conversation: Option<String>,
+    /// `direct`, `group` or `meeting`.
+    pub conversation_kind: Option<String>,
+    /// The conversation's title.
+    pub title: Option<String>,
+    /// Everybody whom the event names.
+    pub parties: Vec<Party>,
+    /// The sender's user agent.
+    pub client: Option<String>,
+    /// The message's id.
+    pub message_id: Option<String>,
+    /// The content type of `body`.
+    pub content_type: Option<String>,
+    /// The text as it was sent.
+    pub body: Option<String>,
+    /// Readable words of an event that is no message.
+    pub detail: Option<String>,
+    /// The call.
+    pub call: Option<Call>,
+    /// The file.
+    pub shared_file: Option<File>,
+    /// The message key, verbatim.
+    pub key: Option<Vec<u8>>,
+    /// The headers, verbatim.
+    pub headers: Vec<(String, Option<Vec<u8>>)>,
+    /// The payload, verbatim.
+    pub payload: Option<Vec<u8>>,
+}
+
+impl Record {
+    pub(crate) fn read(rows: &Rows, row: usize, file: &FileRef) -> Result<Self, Error> {
+        let verbatim = rows.verbatim()?;
+        let position = Position {
+            partition: Partition {
+                topic: verbatim.topic.value(row).to_owned(),
+                generation: verbatim.generation.value(row),
+                partition: verbatim.partition.value(row),
+            },
+            offset: verbatim.offset.value(row),
+        };
+        let leaf = verbatim.leaf(row);
+        if rows.stored_leaves()?.value(row) != leaf.0 {
+            let message = format!("{}: record {position} is not what was archived: its leaf hash differs", file.path);
+            return Err(Error::corrupt(message));
+        }
+        let text = |name: &str| Ok::<_, Error>(rows.text(name, row)?.map(str::to_owned));
+        Ok(Record {
+            position,
+            batch: file.manifest.batch.clone(),
+            batch_root: file.manifest.root,
+            file: file.path.clone(),
+            leaf,
+            broker_time_ms: verbatim.broker_time_ms(row),
+            archived_ms: file.manifest.archived_ms,
+            quarantined: text("reason")?,
+            warnings: text("warnings")?,
+            id: text("id")?.unwrap_or_default(),
+            source: text("source")?.unwrap_or_default(),
+            sequence: rows.number("sequence", row)?,
+            kind: text("type")?.unwrap_or_default(),
+            time_us: rows.time("event_time", row)?,
+            tenant: text("tenant")?,
+            conversation: text("conversation_id")?,
+            conversation_kind: text("conversation_kind")?,
+            title: text("title")?,
+            parties: rows.parties(row)?.into_iter().map(Party::from).collect(),
+            client: text("client")?,
+            message_id: text("message_id")?,
+            content_type: text("content_type")?,
+            body: text("body")?,
+            detail: text("detail")?,
+            call: call(rows, row)?,
+            shared_file: shared_file(rows, row)?,
+            key: verbatim.key(row).map(<[u8]>::to_vec),
+            headers: verbatim
+                .headers(row)
+                .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
+                .collect(),
+            payload: verbatim.payload(row).map(<[u8]>::to_vec),
+        })
+    }
+
+    /// The parties with this relation.
+    pub fn related<'a>(&'a self, relation: &'a str) -> impl Iterator<Item = &'a Party> {
+        self.parties.iter().filter(move |party| party.relation == relation)
+    }
+
+    /// Who did it.
+    pub fn sender(&self) -> Option<&Party> {
+        self.related("from").next()
+    }
+
+    /// The type's short name; `quarantined` for a record that was not decoded.
+    pub fn short_type(&self) -> std::borrow::Cow<'_, str> {
+        match self.quarantined {
+            Some(_) => "quarantined".into(),
+            None => custody_schemas::kind::short_name(&self.kind),
+        }
+    }
+}
+
+fn call(rows: &Rows, row: usize) -> Result<Option<Call>, Error> {
+    Ok(rows.structure("call", row)?.map(|call| Call {
+        id: struct_text(call, "id", row),
+        media: struct_text(call, "media", row),
+        invite_time_us: struct_time(call, "invite_time", row),
+        answer_time_us: struct_time(call, "answer_time", row),
+        end_time_us: struct_time(call, "end_time", row),
+        duration_ms: struct_number(call, "duration_ms", row),
+        response_code: struct_number(call, "response_code", row),
+        reason: struct_text(call, "reason", row),
+    }))
+}
+
+fn shared_file(rows: &Rows, row: usize) -> Result<Option<File>, Error> {
+    Ok(rows.structure("file", row)?.map(|file| File {
+        id: struct_text(file, "id", row),
+        name: struct_text(file, "name", row),
+        media_type: struct_text(file, "media_type", row),
+        size: struct_number(file, "size", row),
+        sha256: struct_text(file, "sha256", row),
+    }))
+}

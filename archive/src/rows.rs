@@ -1,0 +1,432 @@
+//! From consumed messages to Arrow columns, one partition at a time.
+
+use std::sync::Arc;
+
+use arrow_array::builder::{BinaryBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::{ArrayRef, ListArray, RecordBatch, StructArray};
+use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
+use arrow_schema::{DataType, Fields};
+use custody_schemas::decode::{Decoded, decode, time_us};
+use custody_schemas::event::{Call, Data, File, Party};
+use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::{Hash, Incoming, Partition};
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+use crate::detail::{detail, json_text};
+use crate::error::{Error, Kind};
+
+fn time_builder() -> TimestampMicrosecondBuilder {
+    TimestampMicrosecondBuilder::new().with_timezone("UTC")
+}
+
+/// A list-of-struct column, built from its parts.
+struct Lists {
+    ends: Vec<i32>,
+    texts: Vec<StringBuilder>,
+}
+
+impl Lists {
+    fn new(width: usize) -> Self {
+        Lists { ends: vec![0], texts: (0..width).map(|_| StringBuilder::new()).collect() }
+    }
+
+    fn len(&self) -> i32 {
+        self.texts.first().map_or(0, |column| column.values_slice_len())
+    }
+
+    fn party(&mut self, relation: &str, party: &Party<'_>) {
+        let values = [
+            Some(relation),
+            party.network.as_deref(),
+            party.address.as_deref(),
+            party.name.as_deref(),
+            party.role.as_deref(),
+            party.scope.as_deref(),
+        ];
+        for (column, value) in self.texts.iter_mut().zip(values) {
+            column.append_option(value);
+        }
+    }
+
+    fn end_row(&mut self) {
+        self.ends.push(self.len());
+    }
+
+    fn finish(mut self) -> Result<ArrayRef, Error> {
+        let columns = self.texts.iter_mut().map(|column| Arc::new(column.finish()) as ArrayRef).collect();
+        list_of(PARTY.clone(), columns, self.ends)
+    }
+}
+
+/// The number of values in a builder, as an Arrow list offset.
+trait ValuesLen {
+    fn values_slice_len(&self) -> i32;
+}
+
+impl ValuesLen for StringBuilder {
+    fn values_slice_len(&self) -> i32 {
+        i32::try_from(arrow_array::builder::ArrayBuilder::len(self)).unwrap_or(i32::MAX)
+    }
+}
+
+fn list_of(fields: Fields, columns: Vec<ArrayRef>, ends: Vec<i32>) -> Result<ArrayRef, Error> {
+    let element = Arc::new(arrow_schema::Field::new("element", DataType::Struct(fields.clone()), true));
+    let values = StructArray::try_new(fields, columns, None).map_err(internal)?;
+    let list = ListArray::try_new(element, OffsetBuffer::new(ends.into()), Arc::new(values), None);
+    Ok(Arc::new(list.map_err(internal)?))
+}
+
+pub(crate) fn internal(error: arrow_schema::ArrowError) -> Error {
+    Error::with(Kind::Corrupt, "cannot build the rows of a batch", error)
+}
+
+struct Calls {
+    present: NullBufferBuilder,
+    id: StringBuilder,
+    media: StringBuilder,
+    times: [TimestampMicrosecondBuilder; 3],
+    numbers: [Int64Builder; 4],
+    reason: StringBuilder,
+    diagnostics: StringBuilder,
+    quality: StringBuilder,
+}
+
+impl Calls {
+    fn new() -> Self {
+        Calls {
+            present: NullBufferBuilder::new(0),
+            id: StringBuilder::new(),
+            media: StringBuilder::new(),
+            times: [time_builder(), time_builder(), time_builder()],
+            numbers: [Int64Builder::new(), Int64Builder::new(), Int64Builder::new(), Int64Builder::new()],
+            reason: StringBuilder::new(),
+            diagnostics: StringBuilder::new(),
+            quality: StringBuilder::new(),
+        }
+    }
+
+    fn append(&mut self, call: Option<&Call<'_>>) {
+        self.present.append(call.is_some());
+        let none = Call::default();
+        let call = call.unwrap_or(&none);
+        let time = |text: &Option<custody_schemas::event::Text<'_>>| text.as_deref().and_then(time_us);
+        let [invite, answer, end] = [time(&call.invite_time), time(&call.answer_time), time(&call.end_time)];
+        self.id.append_option(call.id.as_deref());
+        let media = call.media.as_ref().map(|media| media.iter().map(|m| &**m).collect::<Vec<_>>().join(","));
+        self.media.append_option(media);
+        for (column, value) in self.times.iter_mut().zip([invite, answer, end]) {
+            column.append_option(value);
+        }
+        let duration = answer.zip(end).map(|(answer, end)| end.saturating_sub(answer) / 1_000);
+        let numbers = [duration, call.response_code, call.from_message_count, call.to_message_count];
+        for (column, value) in self.numbers.iter_mut().zip(numbers) {
+            column.append_option(value);
+        }
+        self.reason.append_option(call.reason.as_deref());
+        self.diagnostics.append_option(call.diagnostics.as_ref().map(json_text));
+        // A struct of texts and numbers always serialises.
+        let quality = call.quality.as_ref().and_then(|quality| serde_json::to_string(quality).ok());
+        self.quality.append_option(quality);
+    }
+
+    fn finish(mut self) -> Result<ArrayRef, Error> {
+        let [invite, answer, end] = self.times.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+        let [duration, code, from, to] = self.numbers.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+        let columns: Vec<ArrayRef> = vec![
+            Arc::new(self.id.finish()),
+            Arc::new(self.media.finish()),
+            invite,
+            answer,
+            end,
+            duration,
+            code,
+            Arc::new(self.reason.finish()),
+            Arc::new(self.diagnostics.finish()),
+            from,
+            to,
+            Arc::new(self.quality.finish()),
+        ];
+        Ok(Arc::new(StructArray::try_new(CALL.clone(), columns, self.present.finish()).map_err(internal)?))
+    }
+}
+
+struct Files {
+    present: NullBufferBuilder,
+    texts: [StringBuilder; 5],
+    size: Int64Builder,
+}
+
+impl Files {
+    fn append(&mut self, file: Option<&File<'_>>) {
+        self.present.append(file.is_some());
+        let none = File::default();
+        let file = file.unwrap_or(&none);
+        let texts = [&file.id, &file.name, &file.media_type, &file.sha256, &file.reference];
+        for (column, value) in self.texts.iter_mut().zip(texts) {
+            column.append_option(value.as_deref());
+        }
+        self.size.append_option(file.size);
+    }
+
+    fn finish(mut self) -> Result<ArrayRef, Error> {
+        let [id, name, media_type, sha256, reference] =
+            self.texts.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+        let columns = vec![id, name, media_type, Arc::new(self.size.finish()) as ArrayRef, sha256, reference];
+        Ok(Arc::new(StructArray::try_new(FILE.clone(), columns, self.present.finish()).map_err(internal)?))
+    }
+}
+
+/// The text columns that are filled the same way, by name.
+const TEXTS: [&str; 18] = [
+    "status", "reason", "warnings", "id", "source", "type", "tenant", "conversation_id", "conversation_kind", "title",
+    "client", "message_id", "in_reply_to", "content_type", "body", "detail", "topic", "batch",
+];
+
+/// The rows of one partition, growing.
+pub(crate) struct Rows {
+    partition: Partition,
+    batch: String,
+    texts: [StringBuilder; 18],
+    generation: Int32Builder,
+    number: Int32Builder,
+    offset: Int64Builder,
+    broker_time: TimestampMicrosecondBuilder,
+    sequence: Int64Builder,
+    event_time: TimestampMicrosecondBuilder,
+    parties: Lists,
+    calls: Calls,
+    files: Files,
+    identity: Int64Builder,
+    key: BinaryBuilder,
+    header_ends: Vec<i32>,
+    header_names: StringBuilder,
+    header_values: BinaryBuilder,
+    payload: BinaryBuilder,
+    leaf: BinaryBuilder,
+    pub(crate) leaves: Vec<Hash>,
+    pub(crate) quarantined: u64,
+}
+
+impl Rows {
+    pub(crate) fn new(partition: Partition, batch: String) -> Self {
+        Rows {
+            partition,
+            batch,
+            texts: TEXTS.map(|_| StringBuilder::new()),
+            generation: Int32Builder::new(),
+            number: Int32Builder::new(),
+            offset: Int64Builder::new(),
+            broker_time: time_builder(),
+            sequence: Int64Builder::new(),
+            event_time: time_builder(),
+            parties: Lists::new(PARTY.len()),
+            calls: Calls::new(),
+            files: Files {
+                present: NullBufferBuilder::new(0),
+                texts: [(); 5].map(|()| StringBuilder::new()),
+                size: Int64Builder::new(),
+            },
+            identity: Int64Builder::new(),
+            key: BinaryBuilder::new(),
+            header_ends: vec![0],
+            header_names: StringBuilder::new(),
+            header_values: BinaryBuilder::new(),
+            payload: BinaryBuilder::new(),
+            leaf: BinaryBuilder::new(),
+            leaves: Vec::new(),
+            quarantined: 0,
+        }
+    }
+
+    /// Appends one consumed message: decoded if it can be, verbatim always.
+    pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>) {
+        match decode(incoming) {
+            Ok(decoded) => self.decoded(&decoded, incoming.payload),
+            Err(reason) => {
+                self.quarantined += 1;
+                self.quarantine(&reason.0, incoming.payload);
+            }
+        }
+        self.verbatim(offset, incoming);
+    }
+
+    fn decoded(&mut self, decoded: &Decoded<'_>, payload: Option<&[u8]>) {
+        let event = &decoded.event;
+        let none = Data::default();
+        let data = event.data.as_deref().unwrap_or(&none);
+        let warnings = decoded.warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>().join(",");
+        let conversation = data.conversation.as_ref();
+        let message = data.message.as_ref();
+        let body = message
+            .and_then(|message| message.text.as_deref())
+            .or_else(|| data.contact.as_ref().and_then(|contact| contact.text.as_deref()));
+        let detail = detail(data);
+        let title = data.title.as_deref().or_else(|| conversation.and_then(|c| c.title.as_deref()));
+        self.append_texts([
+            Some(STATUS_OK),
+            None,
+            (!warnings.is_empty()).then_some(&*warnings),
+            Some(&event.id),
+            Some(&event.source),
+            Some(&event.kind),
+            event.tenant.as_deref(),
+            conversation.and_then(|c| c.id.as_deref()),
+            conversation.and_then(|c| c.kind.as_deref()),
+            title,
+            data.client.as_deref(),
+            message.and_then(|m| m.id.as_deref()),
+            message.and_then(|m| m.in_reply_to.as_deref()),
+            message.and_then(|m| m.content_type.as_deref()),
+            body,
+            detail.as_deref(),
+        ]);
+        self.sequence.append_option(event.sequence);
+        self.event_time.append_option(decoded.time_us);
+        self.append_parties(data);
+        self.calls.append(data.call.as_ref());
+        self.files.append(data.file.as_ref());
+        self.identity.append_value(identity(&event.source, &event.id, payload));
+    }
+
+    fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>) {
+        let mut texts = [None; 16];
+        texts[0] = Some(STATUS_QUARANTINED);
+        texts[1] = Some(reason);
+        self.append_texts(texts);
+        self.sequence.append_null();
+        self.event_time.append_null();
+        self.append_parties(&Data::default());
+        self.calls.append(None);
+        self.files.append(None);
+        // Nothing says that two undecodable messages are one event: each keeps
+        // an identity of its own, made from its position.
+        let place = format!("{}:{}", self.partition, self.leaves.len());
+        self.identity.append_value(identity(&self.batch, &place, payload));
+    }
+
+    fn append_texts(&mut self, values: [Option<&str>; 16]) {
+        for (column, value) in self.texts.iter_mut().zip(values) {
+            column.append_option(value);
+        }
+        self.texts[16].append_value(&self.partition.topic);
+        self.texts[17].append_value(&self.batch);
+    }
+
+    fn append_parties(&mut self, data: &Data<'_>) {
+        let one = |lists: &mut Lists, relation: &str, party: Option<&Party<'_>>| {
+            if let Some(party) = party {
+                lists.party(relation, party);
+            }
+        };
+        one(&mut self.parties, "from", data.from.as_ref());
+        for party in data.to.iter().flatten() {
+            self.parties.party("to", party);
+        }
+        one(&mut self.parties, "via", data.via.as_ref());
+        one(&mut self.parties, "participant", data.participant.as_ref());
+        if let Some(call) = &data.call {
+            for (relation, value) in [
+                ("on_behalf_of", &call.on_behalf_of),
+                ("referred_by", &call.referred_by),
+                ("original_target", &call.original_target),
+            ] {
+                if let Some(value) = value {
+                    one(&mut self.parties, relation, Some(&party_of(value)));
+                }
+            }
+        }
+        self.parties.end_row();
+    }
+
+    fn verbatim(&mut self, offset: i64, incoming: &Incoming<'_>) {
+        let leaf = Leaf {
+            topic: &self.partition.topic,
+            generation: self.partition.generation,
+            partition: self.partition.partition,
+            offset,
+            broker_time_ms: incoming.broker_time_ms,
+            key: incoming.key,
+            payload: incoming.payload,
+        };
+        let hash = leaf_hash(leaf, incoming.headers.iter().copied());
+        self.generation.append_value(self.partition.generation);
+        self.number.append_value(self.partition.partition);
+        self.offset.append_value(offset);
+        self.broker_time.append_option(incoming.broker_time_ms.map(|ms| ms.saturating_mul(1_000)));
+        self.key.append_option(incoming.key);
+        for (name, value) in incoming.headers {
+            self.header_names.append_value(name);
+            self.header_values.append_option(*value);
+        }
+        self.header_ends.push(self.header_names.values_slice_len());
+        self.payload.append_option(incoming.payload);
+        self.leaf.append_value(hash.0);
+        self.leaves.push(hash);
+    }
+
+    /// The columns, in the order of [`SCHEMA`].
+    pub(crate) fn finish(mut self, archived_us: i64) -> Result<RecordBatch, Error> {
+        let rows = self.leaves.len();
+        let mut archived = time_builder();
+        archived.append_value_n(archived_us, rows);
+        let mut columns: Vec<(&str, ArrayRef)> = Vec::with_capacity(SCHEMA.fields().len());
+        for (name, column) in TEXTS.iter().zip(&mut self.texts) {
+            columns.push((name, Arc::new(column.finish())));
+        }
+        let headers: Vec<ArrayRef> =
+            vec![Arc::new(self.header_names.finish()), Arc::new(self.header_values.finish())];
+        columns.extend([
+            ("generation", Arc::new(self.generation.finish()) as ArrayRef),
+            ("partition", Arc::new(self.number.finish())),
+            ("offset", Arc::new(self.offset.finish())),
+            ("broker_time", Arc::new(self.broker_time.finish())),
+            ("archived_time", Arc::new(archived.finish())),
+            ("sequence", Arc::new(self.sequence.finish())),
+            ("event_time", Arc::new(self.event_time.finish())),
+            ("parties", self.parties.finish()?),
+            ("call", self.calls.finish()?),
+            ("file", self.files.finish()?),
+            ("identity", Arc::new(self.identity.finish())),
+            ("key", Arc::new(self.key.finish())),
+            ("headers", list_of(HEADER.clone(), headers, self.header_ends)?),
+            ("payload", Arc::new(self.payload.finish())),
+            ("leaf_hash", Arc::new(self.leaf.finish())),
+        ]);
+        let ordered = SCHEMA.fields().iter().filter_map(|field| {
+            let found = columns.iter().find(|(name, _)| name == field.name());
+            found.map(|(_, column)| column.clone())
+        });
+        RecordBatch::try_new(SCHEMA.clone(), ordered.collect()).map_err(internal)
+    }
+}
+
+fn party_of(value: &Value) -> Party<'static> {
+    // A party in full, or the bare address that some gateways write.
+    let text = |name: &str| value.get(name).map(|member| json_text(member).into());
+    match value {
+        Value::Object(_) => Party {
+            network: text("network"),
+            address: text("address"),
+            name: text("name"),
+            role: text("role"),
+            scope: text("scope"),
+        },
+        other => Party { address: Some(json_text(other).into()), ..Party::default() },
+    }
+}
+
+/// What makes two records deliveries of one event: the same source, id and
+/// payload. The first 8 bytes of a SHA-256 over the three, lengths first.
+fn identity(source: &str, id: &str, payload: Option<&[u8]>) -> i64 {
+    let mut hasher = Sha256::new();
+    for part in [source.as_bytes(), id.as_bytes(), payload.unwrap_or_default()] {
+        hasher.update((part.len() as u64).to_be_bytes());
+        hasher.update(part);
+    }
+    let hash: [u8; 32] = hasher.finalize().into();
+    let mut first = [0u8; 8];
+    first.copy_from_slice(&hash[..8]);
+    i64::from_be_bytes(first)
+}

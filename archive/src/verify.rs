@@ -1,0 +1,259 @@
+//! The proof of the whole archive: commits, files, leaves, roots and spans.
+//!
+//! It trusts nothing that it can make anew: every file is hashed, every record
+//! re-hashed from its bytes, every root rebuilt, every span chained.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_schemas::hash::Tree;
+use custody_schemas::manifest::Part;
+use custody_schemas::{Hash, Partition};
+use serde::Serialize;
+
+use crate::error::{Error, Kind};
+use crate::log::{Commit, FileRef};
+use crate::read::{Archive, Columns, Rows, manifest_of, rows_of};
+
+/// Something that is not as it was archived.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Problem {
+    /// Version, file or record.
+    pub place: String,
+    /// What is wrong.
+    pub what: String,
+}
+
+/// What was verified.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct Report {
+    /// The newest version.
+    pub version: u64,
+    /// Batches seen.
+    pub batches: u64,
+    /// Files hashed and decoded.
+    pub files: u64,
+    /// Bytes of these files.
+    pub bytes: u64,
+    /// Records re-hashed.
+    pub records: u64,
+    /// Records that could not be decoded when they came.
+    pub quarantined: u64,
+    /// Offsets that held no record for a consumer.
+    pub skipped: u64,
+    /// Offsets that were lost before they could be archived.
+    pub lost: u64,
+    /// Next offset of each partition: `topic:generation:partition`.
+    pub next_offsets: BTreeMap<String, i64>,
+    /// What is wrong: nothing, if the archive is sound.
+    pub problems: Vec<Problem>,
+}
+
+impl Report {
+    fn problem(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        self.problems.push(Problem { place: place.into(), what: what.into() });
+    }
+}
+
+/// Verifies an archive. `progress` is called after each file with the number of
+/// files done and of all.
+pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, Error> {
+    let mut report = Report::default();
+    let newest = archive.refresh()?;
+    let commits = archive.commits_after(None)?;
+    report.version = newest;
+    if commits.len() as u64 != newest + 1 {
+        let missing = commits.len();
+        report.problem(format!("version {missing}"), "its commit file is missing from _delta_log");
+    }
+    let mut chain = Chain::default();
+    let total = commits.iter().map(|commit| commit.files.len() as u64).sum();
+    for commit in &commits {
+        check_commit(commit, &mut chain, &mut report);
+        for file in &commit.files {
+            check_file(archive, file, &mut report)?;
+            progress(report.files, total);
+        }
+    }
+    report.next_offsets = chain.next.iter().map(|(partition, next)| (partition.to_string(), *next)).collect();
+    Ok(report)
+}
+
+/// Where each partition stands, and which batches were seen.
+#[derive(Default)]
+struct Chain {
+    next: BTreeMap<Partition, i64>,
+    batches: BTreeSet<String>,
+}
+
+fn check_commit(commit: &Commit, chain: &mut Chain, report: &mut Report) {
+    let place = format!("version {}", commit.version);
+    let named: Vec<_> = commit.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
+    if named != commit.adds {
+        report.problem(&place, format!("adds {:?} but its manifest names {named:?}", commit.adds));
+    }
+    for removed in &commit.removes {
+        report.problem(&place, format!("removes {removed}, which nothing of Custody does"));
+    }
+    let mut expected = BTreeMap::new();
+    for manifest in commit.files.iter().map(|file| &file.manifest) {
+        report.batches += 1;
+        if let Some(fault) = manifest.fault() {
+            report.problem(&place, format!("batch {}: {fault}", manifest.batch));
+        }
+        if !chain.batches.insert(manifest.batch.clone()) {
+            report.problem(&place, format!("batch {} was already archived", manifest.batch));
+        }
+        for part in &manifest.parts {
+            let next = chain.next.entry(part.partition.clone()).or_insert(0);
+            if *next != part.span.from {
+                let what = format!("{} {} does not follow offset {next}", part.partition, part.span);
+                report.problem(&place, what);
+            }
+            *next = part.span.to;
+            expected.insert(part.partition.app_id(), part.span.to);
+            report.quarantined += part.quarantined;
+            report.skipped += part.skipped;
+            report.lost += part.lost();
+        }
+    }
+    if commit.txns.iter().cloned().collect::<BTreeMap<_, _>>() != expected {
+        report.problem(&place, "its txn entries are not the next offsets of its spans");
+    }
+}
+
+/// Damage of one file is a problem to name; a store that does not answer is not.
+fn check_file(archive: &Archive, file: &FileRef, report: &mut Report) -> Result<(), Error> {
+    report.files += 1;
+    match check_content(archive, file, report) {
+        Err(error) if error.kind == Kind::Corrupt => {
+            report.problem(&file.path, error.to_string());
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn check_content(archive: &Archive, file: &FileRef, report: &mut Report) -> Result<(), Error> {
+    let bytes = archive.bytes(&file.path)?;
+    report.bytes += bytes.len() as u64;
+    if bytes.len() as u64 != file.bytes {
+        report.problem(&file.path, format!("has {} bytes, was archived with {}", bytes.len(), file.bytes));
+    }
+    if Hash::of(&bytes) != file.sha256 {
+        report.problem(&file.path, "its SHA-256 is not the one in the commit");
+    }
+    if !file.path.ends_with(&format!("{}-{}.parquet", file.manifest.batch, file.sha256)) {
+        report.problem(&file.path, "its name does not hold its batch and SHA-256");
+    }
+    if manifest_of(&file.path, bytes.clone())? != file.manifest {
+        report.problem(&file.path, "the manifest in its footer is not the one in the commit");
+    }
+    let mut tree = Tree::default();
+    let mut places = Places::new(&file.manifest.parts);
+    for rows in rows_of(&file.path, bytes, Columns::Leaves)? {
+        check_rows(&rows?, file, &mut tree, &mut places, report)?;
+    }
+    report.records += tree.len();
+    if tree.len() != file.manifest.rows {
+        report.problem(&file.path, format!("has {} records, its manifest {}", tree.len(), file.manifest.rows));
+    }
+    if tree.root() != file.manifest.root {
+        report.problem(&file.path, format!("its Merkle root is {}, its manifest's {}", tree.root(), file.manifest.root));
+    }
+    if let Some(what) = places.finish() {
+        report.problem(&file.path, what);
+    }
+    Ok(())
+}
+
+fn check_rows(
+    rows: &Rows,
+    file: &FileRef,
+    tree: &mut Tree,
+    places: &mut Places<'_>,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let verbatim = rows.verbatim()?;
+    let (stored, batches) = (rows.stored_leaves()?, rows.batch_ids()?);
+    for row in 0..rows.len() {
+        let leaf = verbatim.leaf(row);
+        tree.push(leaf);
+        let partition = (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
+        let offset = verbatim.offset.value(row);
+        let mut problem = |what: &str| {
+            let place = format!("{} record {}:{}:{}:{offset}", file.path, partition.0, partition.1, partition.2);
+            report.problem(place, what);
+        };
+        if stored.value(row) != leaf.0 {
+            problem("its bytes do not have the leaf hash that was archived with them");
+        }
+        if batches.value(row) != file.manifest.batch {
+            problem("it names another batch than its file");
+        }
+        if let Err(what) = places.step(partition, offset) {
+            problem(what);
+        }
+    }
+    Ok(())
+}
+
+/// Follows a file's rows along the spans of its manifest: partitions in order,
+/// offsets rising inside the span and outside its gaps, the counts exact.
+struct Places<'a> {
+    parts: &'a [Part],
+    at: usize,
+    rows: u64,
+    next: i64,
+    fault: Option<String>,
+}
+
+impl<'a> Places<'a> {
+    fn new(parts: &'a [Part]) -> Self {
+        let next = parts.first().map_or(0, |part| part.span.from);
+        Places { parts, at: 0, rows: 0, next, fault: None }
+    }
+
+    fn step(&mut self, (topic, generation, number): (&str, i32, i32), offset: i64) -> Result<(), &'static str> {
+        let is = |part: &Part| {
+            let partition = &part.partition;
+            partition.topic == topic && partition.generation == generation && partition.partition == number
+        };
+        while self.parts.get(self.at).is_some_and(|part| !is(part)) {
+            self.leave();
+        }
+        let Some(part) = self.parts.get(self.at) else {
+            return Err("its partition is not in the manifest, or out of order");
+        };
+        self.rows += 1;
+        if !part.span.contains(offset) {
+            return Err("its offset is outside the span of its batch");
+        }
+        if part.gaps.iter().any(|gap| gap.span.contains(offset)) {
+            return Err("its offset is in a recorded gap");
+        }
+        if offset < self.next {
+            return Err("its offset does not rise");
+        }
+        self.next = offset + 1;
+        Ok(())
+    }
+
+    fn leave(&mut self) {
+        if let Some(part) = self.parts.get(self.at)
+            && part.rows != self.rows
+        {
+            let what = format!("{} {}: {} records, its manifest says {}", part.partition, part.span, self.rows, part.rows);
+            self.fault.get_or_insert(what);
+        }
+        self.at += 1;
+        self.rows = 0;
+        self.next = self.parts.get(self.at).map_or(0, |part| part.span.from);
+    }
+
+    fn finish(mut self) -> Option<String> {
+        while self.at < self.parts.len() {
+            self.leave();
+        }
+        self.fault
+    }
+}

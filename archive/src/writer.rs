@@ -1,0 +1,301 @@
+//! The commit protocol: write, read back, re-hash, check the fence, commit.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use custody_schemas::{Hash, Manifest, Partition};
+
+use crate::batch::Sealed;
+use crate::encode::encode;
+use crate::error::{Error, Kind};
+use crate::log::{self, CommitFile, CommitRecord, FileRef};
+use crate::read::{Archive, file_leaves};
+use crate::store::{Location, S3Settings, Store};
+use crate::table::{Append, FORMAT, Outcome, Table};
+
+/// How often one commit is tried before the caller is told: other workers may
+/// win the race for a version a few times.
+const ATTEMPTS_MAX: u32 = 20;
+/// Pause after an attempt whose outcome is unknown.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// Settings of a writer.
+#[derive(Debug, Clone)]
+pub struct WriterSettings {
+    /// A Delta checkpoint after this many commits.
+    pub checkpoint_every: u64,
+}
+
+impl Default for WriterSettings {
+    fn default() -> Self {
+        WriterSettings { checkpoint_every: 100 }
+    }
+}
+
+/// A batch as the bytes of its file, ready to be stored.
+pub struct Encoded {
+    /// What the batch covers.
+    pub manifest: Manifest,
+    path: String,
+    sha256: Hash,
+    bytes: Vec<u8>,
+}
+
+impl Encoded {
+    /// Encodes a sealed batch.
+    pub fn new(sealed: Sealed) -> Result<Self, Error> {
+        let (manifest, bytes) = encode(sealed)?;
+        let sha256 = Hash::of(&bytes);
+        let month = month(manifest.archived_ms);
+        let (class, batch) = (&manifest.retention_class, &manifest.batch);
+        // The name holds the hash: it stays provable when the commit file is
+        // long gone and only a checkpoint names the file.
+        let path = format!("retention_class={class}/archive_month={month}/{batch}-{sha256}.parquet");
+        Ok(Encoded { manifest, path, sha256, bytes })
+    }
+
+    /// Size of the file.
+    pub fn len(&self) -> u64 {
+        self.bytes.len() as u64
+    }
+
+    /// Never: a Parquet file has a footer.
+    pub fn is_empty(&self) -> bool {
+        self.bytes.is_empty()
+    }
+}
+
+/// `2013-05`, in UTC.
+fn month(ms: i64) -> String {
+    // Days to civil date: Howard Hinnant, "chrono-Compatible Low-Level Date
+    // Algorithms", civil_from_days.
+    let days = ms.div_euclid(86_400_000) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted = (5 * day_of_year + 2) / 153;
+    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    format!("{year:04}-{month:02}")
+}
+
+/// What a commit did and how long it took.
+#[derive(Debug, Clone)]
+pub struct Committed {
+    /// The archive's version that holds the batch.
+    pub version: u64,
+    /// The file.
+    pub file: FileRef,
+    /// Storing the file durably.
+    pub put: Duration,
+    /// Reading it back and re-hashing every record.
+    pub read_back: Duration,
+    /// The Delta commit.
+    pub commit: Duration,
+}
+
+/// Appends batches to one archive.
+pub struct Writer {
+    store: Arc<Store>,
+    table: Table,
+    /// Next offsets by application id, as of the table's version.
+    next: HashMap<String, Option<i64>>,
+    /// Batches seen in the log since this writer was opened, and their version:
+    /// this is how an unknown outcome is resolved.
+    landed: HashMap<String, u64>,
+}
+
+impl Writer {
+    /// Opens an archive, making it where there is none.
+    pub fn open(location: &Location, s3: &S3Settings, settings: &WriterSettings) -> Result<Self, Error> {
+        let store = Arc::new(Store::open(location, s3)?);
+        if let Location::Folder(folder) = location
+            && let Some(stranger) = foreign_folder(folder)
+        {
+            let message = format!(
+                "{location} is not an archive: it holds {stranger:?} and no _delta_log; choose an empty or a new folder"
+            );
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        let table = match Table::open(&store, settings.checkpoint_every)? {
+            Some(table) => table,
+            None => Table::create(&store, settings.checkpoint_every)?,
+        };
+        Ok(Writer { store, table, next: HashMap::new(), landed: HashMap::new() })
+    }
+
+    /// A reader of the same archive.
+    pub fn reader(&self) -> Archive {
+        Archive::new(self.store.clone())
+    }
+
+    /// The version that the writer stands at.
+    pub fn version(&self) -> u64 {
+        self.table.version()
+    }
+
+    /// The next offset of a partition at the newest version; `None` when nothing
+    /// of it was archived yet.
+    pub fn next_offset(&mut self, partition: &Partition) -> Result<Option<i64>, Error> {
+        self.catch_up()?;
+        self.known_next(&partition.app_id())
+    }
+
+    fn known_next(&mut self, app_id: &str) -> Result<Option<i64>, Error> {
+        if let Some(next) = self.next.get(app_id) {
+            return Ok(*next);
+        }
+        let next = self.table.txn(app_id)?;
+        self.next.insert(app_id.to_owned(), next);
+        Ok(next)
+    }
+
+    /// Reads what others committed since.
+    fn catch_up(&mut self) -> Result<(), Error> {
+        let before = self.table.version();
+        self.table.refresh()?;
+        for version in before + 1..=self.table.version() {
+            let commit = log::read(&self.store, version)?
+                .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;
+            for (app_id, next) in commit.txns {
+                self.next.insert(app_id, Some(next));
+            }
+            self.landed.extend(commit.files.into_iter().map(|file| (file.manifest.batch, version)));
+        }
+        Ok(())
+    }
+
+    /// Archives a batch: after `Ok` it is durable and proven. After an error of
+    /// kind `Retry` the same call may be made again: it never archives twice.
+    pub fn archive(&mut self, encoded: &Encoded) -> Result<Committed, Error> {
+        let started = Instant::now();
+        self.fence(&encoded.manifest)?;
+        self.store.put(&encoded.path, encoded.bytes.clone())?;
+        let put = started.elapsed();
+        self.read_back(encoded)?;
+        let read_back = started.elapsed() - put;
+        let version = self.commit(encoded)?;
+        let commit = started.elapsed() - put - read_back;
+        let file = FileRef {
+            path: encoded.path.clone(),
+            bytes: encoded.len(),
+            sha256: encoded.sha256,
+            manifest: encoded.manifest.clone(),
+        };
+        Ok(Committed { version, file, put, read_back, commit })
+    }
+
+    /// Every span must start where the archive ends, unless the batch itself is
+    /// already there.
+    fn fence(&mut self, manifest: &Manifest) -> Result<(), Error> {
+        if self.landed.contains_key(&manifest.batch) {
+            return Ok(());
+        }
+        for part in &manifest.parts {
+            let next = self.known_next(&part.partition.app_id())?.unwrap_or(0);
+            if next != part.span.from {
+                let message = format!(
+                    "{} {}: the archive already stands at {next}: another worker has archived it",
+                    part.partition, part.span
+                );
+                return Err(Error::new(Kind::Fenced, message));
+            }
+        }
+        Ok(())
+    }
+
+    /// What the store gives back must be what was written, record by record.
+    fn read_back(&self, encoded: &Encoded) -> Result<(), Error> {
+        let path = &encoded.path;
+        let stored = self.store.get(path)?.ok_or_else(|| {
+            Error::new(Kind::Retry, format!("{path} was written but cannot be found"))
+        })?;
+        if Hash::of(&stored) != encoded.sha256 {
+            return Err(Error::new(Kind::Retry, format!("{path} reads back other bytes than were written")));
+        }
+        let (rows, root) = file_leaves(path, stored)?;
+        if rows != encoded.manifest.rows || root != encoded.manifest.root {
+            return Err(Error::corrupt(format!("{path} does not hold the records that were sealed")));
+        }
+        Ok(())
+    }
+
+    fn commit(&mut self, encoded: &Encoded) -> Result<u64, Error> {
+        let manifest = &encoded.manifest;
+        let record = CommitRecord {
+            format: FORMAT,
+            file: CommitFile { path: encoded.path.clone(), bytes: encoded.len(), sha256: encoded.sha256 },
+            manifest: manifest.clone(),
+        };
+        let record = serde_json::to_string(&record)
+            .map_err(|e| Error::with(Kind::Corrupt, "cannot write a batch manifest", e))?;
+        let txns: Vec<_> = manifest.parts.iter().map(|part| (part.partition.app_id(), part.span.to)).collect();
+        let month = month(manifest.archived_ms);
+        let mut last = None;
+        for _ in 0..ATTEMPTS_MAX {
+            if let Some(version) = self.landed.get(&manifest.batch) {
+                return Ok(*version);
+            }
+            self.fence(manifest)?;
+            let append = Append {
+                path: &encoded.path,
+                bytes: encoded.len(),
+                rows: manifest.rows,
+                modified_ms: manifest.archived_ms,
+                retention_class: &manifest.retention_class,
+                archive_month: &month,
+                txns: &txns,
+                record: record.clone(),
+            };
+            match self.table.commit(&append)? {
+                Outcome::Committed(version) => {
+                    self.next.extend(txns.into_iter().map(|(app_id, next)| (app_id, Some(next))));
+                    return Ok(version);
+                }
+                Outcome::Conflict => self.catch_up()?,
+                Outcome::Unknown(error) => {
+                    tracing::warn!(batch = manifest.batch, %error, "commit outcome unknown; reading the log");
+                    last = Some(error);
+                    thread::sleep(PAUSE);
+                    self.catch_up()?;
+                }
+            }
+        }
+        let message = format!("batch {} could not be committed in {ATTEMPTS_MAX} attempts", manifest.batch);
+        Err(match last {
+            Some(error) => Error::with(Kind::Retry, message, error),
+            None => Error::new(Kind::Retry, message),
+        })
+    }
+}
+
+/// Something in the folder that shows it is in use for other things.
+fn foreign_folder(folder: &std::path::Path) -> Option<String> {
+    if folder.join("_delta_log").exists() {
+        return None;
+    }
+    let mut names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    names.find(|name| !name.starts_with(['.', '_']) && name != "lost+found")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::month;
+
+    #[test]
+    fn months() {
+        for (ms, expected) in [
+            (0, "1970-01"),
+            (-1, "1969-12"),
+            (951_782_400_000, "2000-02"),
+            (951_868_800_000, "2000-03"),
+            (1_369_818_902_123, "2013-05"),
+            (4_102_444_799_999, "2099-12"),
+        ] {
+            assert_eq!(month(ms), expected);
+        }
+    }
+}

@@ -1,0 +1,204 @@
+//! The archive at its own boundary: what goes in comes out, proven.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use custody_archive::{
+    Archive, BatchBuilder, Columns, Encoded, Error, Kind, Location, S3Settings, Writer, WriterSettings, verify,
+};
+use custody_schemas::manifest::{Gap, GapReason};
+use custody_schemas::{Incoming, Partition, Span};
+
+const EVENT: &str = r#"{"specversion":"1.0","id":"ID","source":"//gw","type":"federation.im.message.sent.v1","time":"2013-05-29T09:15:02.123Z","tenant":"contoso.example","sequence":"1","data":{"conversation":{"id":"c-88","kind":"direct"},"from":{"network":"skype","address":"live:bob","name":"Bob"},"to":[{"network":"lync","address":"sip:alice@contoso.example"}],"message":{"id":"m","text":"hello ID"}}}"#;
+
+fn partition(number: i32) -> Partition {
+    Partition { topic: "federation.events".into(), generation: 1, partition: number }
+}
+
+fn location(dir: &Path) -> Location {
+    Location::Folder(dir.join("archive"))
+}
+
+fn writer(dir: &Path) -> Writer {
+    Writer::open(&location(dir), &S3Settings::default(), &WriterSettings { checkpoint_every: 3 }).unwrap()
+}
+
+fn batch(id: &str, spans: &[(i32, i64, i64)]) -> Encoded {
+    let mut builder = BatchBuilder::new(id.into());
+    for (number, from, to) in spans {
+        for offset in *from..*to {
+            let payload = EVENT.replace("ID", &format!("{number}-{offset}"));
+            let headers = [("content-type", Some(&b"application/cloudevents+json"[..])), ("x", None)];
+            let incoming = Incoming {
+                key: Some(b"c-88"),
+                headers: &headers,
+                payload: if offset % 10 == 7 { Some(b"\xff not json") } else { Some(payload.as_bytes()) },
+                broker_time_ms: Some(1_400_000_000_000 + offset),
+            };
+            builder.push(&partition(*number), offset, offset, &incoming).unwrap();
+        }
+    }
+    Encoded::new(builder.seal("default", 1_400_000_000_000).unwrap()).unwrap()
+}
+
+fn check(dir: &Path) -> custody_archive::Report {
+    let archive = Archive::open(&location(dir), &S3Settings::default()).unwrap();
+    verify(&archive, &mut |_, _| {}).unwrap()
+}
+
+#[test]
+fn what_goes_in_comes_out() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path());
+    for n in 0..8 {
+        let committed = writer.archive(&batch(&format!("b{n}"), &[(0, n * 20, n * 20 + 20), (1, n * 5, n * 5 + 5)])).unwrap();
+        assert_eq!(committed.version, n.unsigned_abs() + 1);
+    }
+    assert_eq!(writer.next_offset(&partition(0)).unwrap(), Some(160));
+    assert_eq!(writer.next_offset(&partition(2)).unwrap(), None);
+    let report = check(dir.path());
+    assert_eq!(report.problems, []);
+    assert_eq!((report.records, report.batches, report.version), (200, 8, 8));
+    assert_eq!(report.quarantined, 16 + 4);
+
+    let archive = writer.reader();
+    let commits = archive.commits_after(Some(3)).unwrap();
+    assert_eq!(commits.len(), 5);
+    let records = archive.fetch(&commits[0].files[0], &[0, 7, 24]).unwrap();
+    let positions: Vec<_> = records.iter().map(|record| record.position.to_string()).collect();
+    assert_eq!(positions, ["federation.events:1:0:60", "federation.events:1:0:67", "federation.events:1:1:19"]);
+    assert_eq!(records[0].body.as_deref(), Some("hello 0-60"));
+    assert_eq!(records[0].headers.len(), 2);
+    assert!(records[1].quarantined.as_deref().unwrap().contains("UTF-8"));
+    assert_eq!(records[1].payload.as_deref(), Some(&b"\xff not json"[..]));
+    let rows: Vec<_> = archive.read(&commits[0].files[0], Columns::Index).unwrap().map(Result::unwrap).collect();
+    let row = rows[0].index_row(0).unwrap();
+    assert_eq!((row.body, row.parties.len(), row.conversation), (Some("hello 0-60"), 2, Some("c-88")));
+}
+
+#[test]
+fn a_span_that_does_not_follow_is_fenced() {
+    let dir = tempfile::tempdir().unwrap();
+    let (mut first, mut second) = (writer(dir.path()), writer(dir.path()));
+    first.archive(&batch("a", &[(0, 0, 10)])).unwrap();
+    // The second worker believes that nothing was archived yet.
+    let error = second.archive(&batch("b", &[(0, 0, 10)])).unwrap_err();
+    assert_eq!(error.kind, Kind::Fenced, "{error}");
+    // A worker on another partition goes on over the other's commit.
+    second.archive(&batch("c", &[(1, 0, 10)])).unwrap();
+    let error = first.archive(&batch("d", &[(0, 20, 30)])).unwrap_err();
+    assert_eq!(error.kind, Kind::Fenced, "{error}");
+    first.archive(&batch("e", &[(0, 10, 20)])).unwrap();
+    let report = check(dir.path());
+    assert_eq!((report.problems, report.records), (vec![], 30));
+}
+
+#[test]
+fn the_same_batch_twice_is_archived_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let encoded = batch("a", &[(0, 0, 10)]);
+    let version = writer(dir.path()).archive(&encoded).unwrap().version;
+    let mut again = writer(dir.path());
+    // A worker that was killed after its commit reads the next offset first.
+    assert_eq!(again.next_offset(&partition(0)).unwrap(), Some(10));
+    assert_eq!(again.archive(&encoded).unwrap_err().kind, Kind::Fenced);
+    assert_eq!(version, 1);
+    assert_eq!(check(dir.path()).records, 10);
+}
+
+#[test]
+fn gaps_and_skips_are_facts() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut builder = BatchBuilder::new("g".into());
+    let incoming = Incoming { key: None, headers: &[], payload: Some(b"{}"), broker_time_ms: None };
+    let gap = Gap { span: Span { from: 0, to: 5 }, reason: GapReason::BeforeFirstCapture, noticed_ms: 1 };
+    builder.gap(&partition(0), gap).unwrap();
+    builder.push(&partition(0), 5, 8, &incoming).unwrap();
+    assert!(builder.push(&partition(0), 8, 11, &incoming).is_err(), "9 is next");
+    builder.skip(&partition(0), 9, 12);
+    writer(dir.path()).archive(&Encoded::new(builder.seal("default", 1).unwrap()).unwrap()).unwrap();
+    let report = check(dir.path());
+    assert_eq!(report.problems, []);
+    assert_eq!((report.records, report.skipped, report.lost), (1, 6, 5));
+    assert_eq!(report.next_offsets["federation.events:1:0"], 12);
+}
+
+fn files(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, out) } else { out.push(path) }
+    }
+}
+
+/// Every data file: a flipped byte anywhere, a cut, a deletion are all named.
+#[test]
+fn damage_to_files_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path());
+    writer.archive(&batch("a", &[(0, 0, 10)])).unwrap();
+    writer.archive(&batch("b", &[(0, 10, 20)])).unwrap();
+    let mut all = Vec::new();
+    files(&dir.path().join("archive"), &mut all);
+    let data: Vec<_> = all.iter().filter(|path| path.extension().is_some_and(|e| e == "parquet")).collect();
+    let data: Vec<_> = data.into_iter().filter(|path| !path.to_string_lossy().contains("_delta_log")).collect();
+    assert_eq!(data.len(), 2);
+    for path in data {
+        let good = fs::read(path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let named = |what: &str| {
+            let report = check(dir.path());
+            assert!(report.problems.iter().any(|problem| problem.place.contains(name)), "{what} of {name}: {report:?}");
+        };
+        for at in (0..good.len()).step_by(good.len() / 40) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            fs::write(path, bad).unwrap();
+            named(&format!("bit at {at}"));
+        }
+        fs::write(path, &good[..good.len() / 2]).unwrap();
+        named("cut");
+        fs::remove_file(path).unwrap();
+        named("deletion");
+        fs::write(path, &good).unwrap();
+        assert_eq!(check(dir.path()).problems, []);
+    }
+}
+
+#[test]
+fn a_missing_commit_is_named() {
+    let dir = tempfile::tempdir().unwrap();
+    let mut writer = writer(dir.path());
+    for n in 0..5 {
+        writer.archive(&batch(&n.to_string(), &[(0, n * 10, n * 10 + 10)])).unwrap();
+    }
+    fs::remove_file(dir.path().join("archive/_delta_log/00000000000000000002.json")).unwrap();
+    let archive = Archive::open(&location(dir.path()), &S3Settings::default()).unwrap();
+    let report = verify(&archive, &mut |_, _| {}).unwrap();
+    assert!(report.problems.iter().any(|problem| problem.place == "version 2"), "{report:?}");
+}
+
+fn fails(result: Result<Writer, Error>, expected: &str) {
+    let Err(error) = result else { panic!("expected: {expected}") };
+    assert_eq!(error.kind, Kind::Invalid, "{error}");
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn wrong_places_are_refused_clearly() {
+    let dir = tempfile::tempdir().unwrap();
+    let open = |path: PathBuf| Writer::open(&Location::Folder(path), &S3Settings::default(), &WriterSettings::default());
+    fs::write(dir.path().join("holiday.jpg"), b"x").unwrap();
+    fails(open(dir.path().to_path_buf()), "is not an archive");
+    // A newer version's archive.
+    let archive = dir.path().join("archive");
+    drop(open(archive.clone()).unwrap());
+    let first = archive.join("_delta_log/00000000000000000000.json");
+    let text = fs::read_to_string(&first).unwrap();
+    assert!(text.contains("\"custody.format\":\"1\""), "{text}");
+    fs::write(&first, text.replace("\"custody.format\":\"1\"", "\"custody.format\":\"9\"")).unwrap();
+    fails(open(archive.clone()), "newer custody");
+    fs::write(&first, text.replace("custody.format", "other")).unwrap();
+    fails(open(archive), "not a Custody archive");
+    let missing = Archive::open(&Location::Folder(dir.path().join("none")), &S3Settings::default());
+    assert!(missing.err().unwrap().to_string().contains("no archive"));
+}

@@ -1,0 +1,270 @@
+//! Keeping the index at the archive's newest version.
+
+use std::path::Path;
+use std::time::Instant;
+
+use custody_archive::{Archive, FileRef};
+
+use crate::disk;
+use crate::error::{Error, Kind};
+use crate::manifest::{Folder, MANIFEST_VERSION, Manifest, SplitMeta};
+use crate::merge::{Policy, plan};
+use crate::settings::Settings;
+use crate::source::{Added, Source};
+use crate::split::{Built, SPLIT_VERSION, build, map, read_footer};
+
+/// Losing the next manifest's number to other indexers this often in a row is
+/// no coincidence.
+const LOSSES_MAX: u32 = 16;
+
+/// Builds and merges splits. Two may work on one index at once: one of them
+/// gets each manifest's number, the other reads again and goes on.
+pub struct Indexer<S: Source = Archive> {
+    folder: Folder,
+    source: S,
+    settings: Settings,
+    /// The index as far as this indexer knows.
+    base: Manifest,
+    /// Why it is being built from nothing, until it is complete again.
+    rebuilding: Option<String>,
+}
+
+/// What [`Indexer::catch_up`] did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct CaughtUp {
+    /// The archive version through which the index is complete now; `None` for
+    /// an archive without commits.
+    pub version: Option<u64>,
+    /// Splits built from new commits.
+    pub splits: u64,
+    /// Splits made of several smaller ones.
+    pub merged: u64,
+    /// Records in the new splits, merged ones not counted.
+    pub docs: u64,
+    /// How long it took.
+    pub ms: u64,
+    /// Why the index was built from nothing: it was missing or damaged. Whoever
+    /// called should say so.
+    pub rebuilt: Option<String>,
+}
+
+/// The number of the next manifest was taken.
+struct Lost;
+
+impl<S: Source> Indexer<S> {
+    /// Opens the index in `dir`, which is made if it is missing. One that is
+    /// damaged is built anew by the next [`catch_up`](Self::catch_up); until
+    /// then searchers keep what they can read of it.
+    ///
+    /// # Errors
+    ///
+    /// `Newer` when a later Custody wrote it: that one is left alone.
+    pub fn open(dir: &Path, source: S, settings: Settings) -> Result<Self, Error> {
+        let folder = Folder::new(dir);
+        folder.make()?;
+        let mut indexer = Indexer { folder, source, settings, base: from_nothing(0), rebuilding: None };
+        indexer.reread()?;
+        Ok(indexer)
+    }
+
+    /// Why the index has to be built from nothing, if it has.
+    pub fn rebuilding(&self) -> Option<&str> {
+        self.rebuilding.as_deref()
+    }
+
+    /// Indexes every commit that there is, then merges small splits.
+    pub fn catch_up(&mut self) -> Result<CaughtUp, Error> {
+        let started = Instant::now();
+        let mut done = CaughtUp::default();
+        let mut losses = 0;
+        while let Err(Lost) = self.advance(&mut done)? {
+            losses += 1;
+            if losses == LOSSES_MAX {
+                return Err(Error::new(Kind::Retry, "other indexers keep writing this index"));
+            }
+            self.reread()?;
+        }
+        done.version = self.base.through_version;
+        done.rebuilt = self.rebuilding.take();
+        done.ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        Ok(done)
+    }
+
+    fn advance(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
+        self.keep_up_with_others()?;
+        let commits = self.source.commits_after(self.base.through_version)?;
+        let mut ready = Vec::new();
+        for group in groups(&commits, &self.settings) {
+            if !group.files.is_empty() {
+                let meta = self.write_split(&group.files)?;
+                done.splits += 1;
+                done.docs += meta.docs;
+                ready.push(meta);
+            }
+            let Some(through) = group.through else { continue };
+            let mut next = self.following();
+            next.through_version = Some(through);
+            next.splits.append(&mut ready);
+            if !self.publish(next)? {
+                return Ok(Err(Lost));
+            }
+        }
+        self.merge(done)
+    }
+
+    fn merge(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
+        let merges = plan(&self.base.splits, &Policy::from(&self.settings));
+        if merges.is_empty() {
+            return Ok(Ok(()));
+        }
+        let mut next = self.following();
+        // From the end, so that the ranges before stay true.
+        for merge in merges.iter().rev() {
+            let mut files = Vec::new();
+            for meta in &self.base.splits[merge.splits.clone()] {
+                let footer = read_footer(&self.folder.split(meta), &map(&self.folder, meta)?)?;
+                files.extend(footer.files.into_iter().map(|covered| (covered.version, covered.file)));
+            }
+            let merged = self.write_split(&files)?;
+            next.splits.splice(merge.splits.clone(), [merged]);
+            done.merged += 1;
+        }
+        Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) })
+    }
+
+    fn write_split(&self, files: &[(u64, FileRef)]) -> Result<SplitMeta, Error> {
+        let started = Instant::now();
+        let Built { meta, bytes } = build(&self.source, files)?;
+        let path = self.folder.split(&meta);
+        // A file of this name has these bytes, or it is damaged.
+        while !disk::put_if_absent(&path, &bytes)? {
+            if std::fs::read(&path).is_ok_and(|there| there == bytes) {
+                break;
+            }
+            disk::remove(&path)?;
+        }
+        let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
+        tracing::info!(split = meta.id, docs = meta.docs, files = meta.files, bytes = meta.bytes, ms, "split built");
+        Ok(meta)
+    }
+
+    fn following(&self) -> Manifest {
+        Manifest { number: self.base.number + 1, ..self.base.clone() }
+    }
+
+    /// A crash before this line leaves splits that nobody names; after it they
+    /// are the index.
+    fn publish(&mut self, next: Manifest) -> Result<bool, Error> {
+        if !self.folder.publish(&next)? {
+            return Ok(false);
+        }
+        self.base = next;
+        self.folder.clean(self.settings.manifests_kept)?;
+        Ok(true)
+    }
+
+    /// Reads again when another indexer was here, or the archive is not the one
+    /// that was indexed.
+    fn keep_up_with_others(&mut self) -> Result<(), Error> {
+        if self.folder.numbers()?.last().is_some_and(|newest| *newest > self.base.number) {
+            self.reread()?;
+        }
+        let newest = self.source.newest()?;
+        if let Some(through) = self.base.through_version.filter(|through| *through > newest) {
+            self.start_over(format!("the index is complete through version {through}, the archive is at {newest}"))?;
+        }
+        Ok(())
+    }
+
+    fn reread(&mut self) -> Result<(), Error> {
+        match self.folder.newest() {
+            Ok(Some(manifest)) => {
+                let damage = damage(&self.folder, &manifest)?;
+                self.base = manifest;
+                damage.map_or(Ok(()), |damage| self.start_over(damage))
+            }
+            Ok(None) => self.start_over(format!("there is no index in {}", self.folder.root().display())),
+            Err(e) if e.kind == Kind::Corrupt => self.start_over(e.to_string()),
+            Err(e) => Err(e),
+        }
+    }
+
+    /// What is there stays until the first manifest of the new index: its number
+    /// is the next one, and from then on answers say how far it has come.
+    fn start_over(&mut self, reason: String) -> Result<(), Error> {
+        tracing::warn!(reason, "the index is built from nothing");
+        let number = self.folder.numbers()?.last().copied().unwrap_or(0);
+        self.base = from_nothing(number);
+        self.rebuilding = Some(reason);
+        Ok(())
+    }
+}
+
+fn from_nothing(number: u64) -> Manifest {
+    Manifest {
+        version: MANIFEST_VERSION,
+        split_version: SPLIT_VERSION,
+        number,
+        through_version: None,
+        splits: Vec::new(),
+    }
+}
+
+/// What is wrong with an index, as far as it shows without reading all of it.
+pub(crate) fn damage(folder: &Folder, manifest: &Manifest) -> Result<Option<String>, Error> {
+    if manifest.split_version != SPLIT_VERSION {
+        return Ok(Some(format!("its splits are of version {}, not {SPLIT_VERSION}", manifest.split_version)));
+    }
+    for meta in &manifest.splits {
+        let path = folder.split(meta);
+        match std::fs::metadata(&path) {
+            Ok(found) if found.len() == meta.bytes => {}
+            Ok(found) => {
+                let damage = format!("{} has {} bytes instead of {}", path.display(), found.len(), meta.bytes);
+                return Ok(Some(damage));
+            }
+            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
+                return Ok(Some(format!("{} is missing", path.display())));
+            }
+            Err(e) => return Err(Error::io("look at", &path, e)),
+        }
+    }
+    Ok(None)
+}
+
+/// Files that become one split.
+#[derive(Debug, Default, PartialEq)]
+struct Group {
+    files: Vec<(u64, FileRef)>,
+    /// The version through which the index is complete with this split and those
+    /// before it; `None` when the rest of a commit is in the next one.
+    through: Option<u64>,
+}
+
+/// Cuts commits into splits. Pure.
+fn groups(commits: &[Added], settings: &Settings) -> Vec<Group> {
+    let (mut groups, mut group) = (Vec::new(), Group::default());
+    let (mut docs, mut bytes) = (0, 0);
+    for commit in commits {
+        for file in &commit.files {
+            let full = docs + file.manifest.rows > settings.split_docs_max || bytes + file.bytes > settings.split_bytes_max;
+            if full && !group.files.is_empty() {
+                groups.push(std::mem::take(&mut group));
+                (docs, bytes) = (0, 0);
+            }
+            docs += file.manifest.rows;
+            bytes += file.bytes;
+            group.files.push((commit.version, file.clone()));
+            group.through = None;
+        }
+        group.through = Some(commit.version);
+    }
+    if group != Group::default() {
+        groups.push(group);
+    }
+    groups
+}
+
+#[cfg(test)]
+#[path = "build_tests.rs"]
+mod tests;

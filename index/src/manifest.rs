@@ -1,0 +1,263 @@
+//! What the index consists of: numbered manifests, written once.
+//!
+//! The manifest with the highest number is the index. Writing the next number
+//! if it is absent is the only commit point and the only coordination: of two
+//! indexers one gets the number, the other reads again and goes on.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::disk;
+use crate::error::{Error, Kind};
+use crate::split::SPLIT_VERSION;
+
+/// The format version that this code writes.
+pub const MANIFEST_VERSION: u32 = 1;
+
+/// One state of the index.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Manifest {
+    /// Format version of this file.
+    pub version: u32,
+    /// Format version of the splits: another one means other bytes from the same
+    /// records, so the index is built anew.
+    pub split_version: u32,
+    /// The number in the file's name.
+    pub number: u64,
+    /// The archive version through which the index is complete; absent before
+    /// the first one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub through_version: Option<u64>,
+    /// In order of archive version; neighbours hold neighbouring commits.
+    pub splits: Vec<SplitMeta>,
+}
+
+/// What is known of a split before it is opened.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SplitMeta {
+    /// SHA-256 of the split's bytes, hexadecimal; its file is `<id>.split`.
+    pub id: String,
+    /// Size of the file.
+    pub bytes: u64,
+    /// Archive files that it covers.
+    pub files: u64,
+    /// Records in it.
+    pub docs: u64,
+    /// The earliest time of a record, milliseconds since 1970 UTC; absent when
+    /// none has one.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms_min: Option<i64>,
+    /// The latest time of a record.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub time_ms_max: Option<i64>,
+    /// Tenants of its records, in lower case and sorted; absent when there are
+    /// too many to list.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tenants: Option<BTreeSet<String>>,
+}
+
+impl SplitMeta {
+    /// The file's name.
+    pub(crate) fn file_name(&self) -> String {
+        format!("{}.split", self.id)
+    }
+}
+
+/// Where an index keeps its files.
+#[derive(Debug, Clone)]
+pub(crate) struct Folder {
+    root: PathBuf,
+}
+
+impl Folder {
+    pub(crate) fn new(root: &Path) -> Folder {
+        Folder { root: root.to_owned() }
+    }
+
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    pub(crate) fn make(&self) -> Result<(), Error> {
+        disk::make_folder(&self.root.join("manifest"))
+    }
+
+    pub(crate) fn split(&self, meta: &SplitMeta) -> PathBuf {
+        self.root.join(meta.file_name())
+    }
+
+    fn manifest(&self, number: u64) -> PathBuf {
+        self.root.join("manifest").join(format!("{number:020}.json"))
+    }
+
+    /// The numbers of all manifests, ascending; none when there is no index.
+    pub(crate) fn numbers(&self) -> Result<Vec<u64>, Error> {
+        let folder = self.root.join("manifest");
+        let fail = |e| Error::io("list", &folder, e);
+        let entries = match fs::read_dir(&folder) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(fail)?,
+        };
+        let mut numbers = Vec::new();
+        for entry in entries {
+            let name = entry.map_err(fail)?.file_name();
+            let digits = name.to_str().and_then(|name| name.strip_suffix(".json"));
+            let whole = digits.filter(|digits| digits.len() == 20);
+            numbers.extend(whole.and_then(|digits| digits.parse::<u64>().ok()));
+        }
+        numbers.sort_unstable();
+        Ok(numbers)
+    }
+
+    /// One manifest; `None` when that number is not there.
+    pub(crate) fn read(&self, number: u64) -> Result<Option<Manifest>, Error> {
+        let path = self.manifest(number);
+        let bytes = match fs::read(&path) {
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
+            bytes => bytes.map_err(|e| Error::io("read", &path, e))?,
+        };
+        parse(&path, number, &bytes).map(Some)
+    }
+
+    /// The manifest with the highest number.
+    pub(crate) fn newest(&self) -> Result<Option<Manifest>, Error> {
+        loop {
+            let Some(number) = self.numbers()?.pop() else { return Ok(None) };
+            // Between listing and reading it may have been removed as too old.
+            if let Some(manifest) = self.read(number)? {
+                return Ok(Some(manifest));
+            }
+        }
+    }
+
+    /// Makes `manifest` the index; `false` when its number is taken.
+    pub(crate) fn publish(&self, manifest: &Manifest) -> Result<bool, Error> {
+        let path = self.manifest(manifest.number);
+        let bytes = serde_json::to_vec(manifest)
+            .map_err(|e| Error::with(Kind::Invalid, format!("cannot write {}", path.display()), e))?;
+        disk::put_if_absent(&path, &bytes)
+    }
+
+    /// Removes all manifests but the newest `kept`, and the splits that only the
+    /// removed ones name. A split that no manifest ever named is left alone: an
+    /// indexer may be about to publish it.
+    pub(crate) fn clean(&self, kept: usize) -> Result<(), Error> {
+        let mut numbers = self.numbers()?;
+        let newest = numbers.split_off(numbers.len().saturating_sub(kept.max(1)));
+        let names = |numbers: &[u64]| -> Result<BTreeSet<String>, Error> {
+            let mut names = BTreeSet::new();
+            for number in numbers {
+                // An unreadable manifest names nothing that could be kept.
+                let splits = match self.read(*number) {
+                    Ok(manifest) => manifest.map(|manifest| manifest.splits).unwrap_or_default(),
+                    Err(e) if e.kind == Kind::Corrupt => Vec::new(),
+                    Err(e) => return Err(e),
+                };
+                names.extend(splits.iter().map(SplitMeta::file_name));
+            }
+            Ok(names)
+        };
+        let (old, used) = (names(&numbers)?, names(&newest)?);
+        // Manifests last: a crash in between leaves their splits to be found.
+        for name in old.difference(&used) {
+            disk::remove(&self.root.join(name))?;
+        }
+        numbers.iter().try_for_each(|number| disk::remove(&self.manifest(*number)))
+    }
+}
+
+/// The versions alone: what even a later format must have.
+#[derive(Deserialize)]
+struct Versions {
+    version: u32,
+    split_version: u32,
+}
+
+fn parse(path: &Path, number: u64, bytes: &[u8]) -> Result<Manifest, Error> {
+    let bad = |e| Error::with(Kind::Corrupt, format!("{} cannot be read", path.display()), e);
+    let versions: Versions = serde_json::from_slice(bytes).map_err(bad)?;
+    if versions.version > MANIFEST_VERSION || versions.split_version > SPLIT_VERSION {
+        let message = format!("{} was written by a later version of custody", path.display());
+        return Err(Error::new(Kind::Newer, message));
+    }
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
+    if manifest.number != number || manifest.version == 0 {
+        let message = format!("{} says that it is number {}", path.display(), manifest.number);
+        return Err(Error::corrupt(message));
+    }
+    Ok(manifest)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The oldest form, as it was first written: it must be read for ever.
+    const GOLDEN_V1: &str = include_str!("golden/manifest.v1.json");
+
+    fn folder() -> (tempfile::TempDir, Folder) {
+        let root = tempfile::tempdir().unwrap();
+        let folder = Folder::new(&root.path().join("index"));
+        folder.make().unwrap();
+        (root, folder)
+    }
+
+    fn manifest(number: u64, splits: &[&str]) -> Manifest {
+        let mut manifest = parse(Path::new("m"), 42, GOLDEN_V1.trim().as_bytes()).unwrap();
+        manifest.number = number;
+        let meta = manifest.splits.remove(0);
+        manifest.splits = splits.iter().map(|id| SplitMeta { id: (*id).to_owned(), ..meta.clone() }).collect();
+        manifest
+    }
+
+    #[test]
+    fn golden_v1() {
+        let golden = parse(Path::new("m"), 42, GOLDEN_V1.trim().as_bytes()).unwrap();
+        assert_eq!(serde_json::to_string(&golden).unwrap(), GOLDEN_V1.trim());
+        assert_eq!(golden.through_version, Some(7));
+        assert_eq!(golden.splits[1].tenants, None);
+    }
+
+    #[test]
+    fn what_is_not_a_manifest() {
+        let newer = GOLDEN_V1.replacen("\"version\":1", "\"version\":2", 1);
+        let later_splits = GOLDEN_V1.replacen("\"split_version\":1", "\"split_version\":999", 1);
+        for (number, text, kind) in [
+            (42, "", Kind::Corrupt),
+            (42, &GOLDEN_V1[..200], Kind::Corrupt),
+            (41, GOLDEN_V1, Kind::Corrupt),
+            (42, &newer, Kind::Newer),
+            (42, &later_splits, Kind::Newer),
+        ] {
+            assert_eq!(parse(Path::new("m"), number, text.as_bytes()).unwrap_err().kind, kind, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_number_is_given_once() {
+        let (_root, folder) = folder();
+        assert!(folder.newest().unwrap().is_none());
+        assert!(folder.publish(&manifest(1, &["a"])).unwrap());
+        assert!(!folder.publish(&manifest(1, &["b"])).unwrap());
+        assert_eq!(folder.newest().unwrap().unwrap(), manifest(1, &["a"]));
+    }
+
+    #[test]
+    fn old_manifests_go_with_their_splits() {
+        let (_root, folder) = folder();
+        let states: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "c"], &["d"]];
+        for (number, splits) in (1..).zip(states) {
+            assert!(folder.publish(&manifest(number, splits)).unwrap());
+        }
+        let write = |id: &str| fs::write(folder.root().join(format!("{id}.split")), id).unwrap();
+        ["a", "b", "c", "d", "unpublished"].iter().for_each(|id| write(id));
+        folder.clean(2).unwrap();
+        assert_eq!(folder.numbers().unwrap(), [3, 4]);
+        let left = |id: &str| folder.root().join(format!("{id}.split")).exists();
+        assert_eq!(["a", "b", "c", "d", "unpublished"].map(left), [true, false, true, true, true]);
+    }
+}

@@ -1,0 +1,204 @@
+//! The fields of a split and the terms that a record is found by.
+//!
+//! Whatever is compared whole is one raw term. The query side makes its terms
+//! with the functions here, so that both sides always agree.
+
+use custody_archive::Relation;
+use custody_schemas::Hash;
+use custody_schemas::kind::short_name;
+use custody_schemas::text::plain;
+use tantivy::TantivyDocument;
+use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
+use tantivy::tokenizer::{RawTokenizer, TextAnalyzer, TokenizerManager};
+
+use crate::source::Row;
+use crate::text::{CustodyTokenizer, address_terms, lower_case};
+
+/// The longest raw term, in bytes; a longer one is indexed by its SHA-256.
+pub(crate) const RAW_BYTES_MAX: usize = 1_024;
+
+/// How many parts of a type's name can be searched as `a.b.c.*`. The contract
+/// has names of three; a name of nothing but dots must not make a term a dot.
+pub(crate) const KIND_LEVELS_MAX: usize = 16;
+
+/// The term of `flag` for a record that could not be decoded.
+pub(crate) const QUARANTINED: &str = "quarantined";
+
+/// Starts a term that stands for a longer one.
+const HASHED: &str = "sha256:";
+
+/// Name of the fast field that holds the time.
+pub(crate) const TIME: &str = "time";
+/// Name of the fast field that is equal for deliveries of one event.
+pub(crate) const IDENTITY: &str = "identity";
+
+const TOKENIZER: &str = "custody";
+const RAW: &str = "raw";
+
+/// The schema and its fields.
+#[derive(Debug, Clone)]
+pub(crate) struct Fields {
+    pub(crate) schema: Schema,
+    /// Words of body, detail and title, with positions.
+    pub(crate) text: Field,
+    /// Address terms of senders, recipients and everybody else.
+    pub(crate) from: Field,
+    pub(crate) to: Field,
+    pub(crate) other: Field,
+    pub(crate) conversation: Field,
+    /// `=` and the short name; `^` and each beginning of it that ends in a dot.
+    pub(crate) kind: Field,
+    pub(crate) tenant: Field,
+    pub(crate) network: Field,
+    pub(crate) flag: Field,
+    /// Milliseconds since 1970 UTC; fast only.
+    pub(crate) time: Field,
+    /// Fast only.
+    pub(crate) identity: Field,
+}
+
+impl Fields {
+    pub(crate) fn new() -> Fields {
+        let mut schema = Schema::builder();
+        let words = TextFieldIndexing::default()
+            .set_tokenizer(TOKENIZER)
+            .set_index_option(IndexRecordOption::WithFreqsAndPositions)
+            .set_fieldnorms(true);
+        let raw = TextFieldIndexing::default()
+            .set_tokenizer(RAW)
+            .set_index_option(IndexRecordOption::Basic)
+            .set_fieldnorms(false);
+        let words = TextOptions::default().set_indexing_options(words);
+        let raw = TextOptions::default().set_indexing_options(raw);
+        let fast = NumericOptions::default().set_fast();
+        // The order is part of the split's format.
+        Fields {
+            text: schema.add_text_field("text", words),
+            from: schema.add_text_field("from", raw.clone()),
+            to: schema.add_text_field("to", raw.clone()),
+            other: schema.add_text_field("other", raw.clone()),
+            conversation: schema.add_text_field("conversation", raw.clone()),
+            kind: schema.add_text_field("kind", raw.clone()),
+            tenant: schema.add_text_field("tenant", raw.clone()),
+            network: schema.add_text_field("network", raw.clone()),
+            flag: schema.add_text_field("flag", raw),
+            time: schema.add_i64_field(TIME, fast.clone()),
+            identity: schema.add_u64_field(IDENTITY, fast),
+            schema: schema.build(),
+        }
+    }
+
+    /// The document of one record.
+    pub(crate) fn document(&self, row: &Row<'_>) -> TantivyDocument {
+        let mut doc = TantivyDocument::default();
+        // Each value starts a position further on: no phrase runs across two.
+        if let Some(body) = row.body {
+            doc.add_text(self.text, plain(row.content_type, body));
+        }
+        for text in [row.detail, row.title].into_iter().flatten() {
+            doc.add_text(self.text, text);
+        }
+        self.add_parties(row, &mut doc);
+        if let Some(conversation) = row.conversation {
+            doc.add_text(self.conversation, raw_term(conversation));
+        }
+        for term in kind_terms(&short_name(row.kind)) {
+            doc.add_text(self.kind, term);
+        }
+        if let Some(tenant) = row.tenant {
+            doc.add_text(self.tenant, raw_term(&lower_case(tenant)));
+        }
+        if row.quarantined {
+            doc.add_text(self.flag, QUARANTINED);
+        }
+        if let Some(time_ms) = row.time_ms {
+            doc.add_i64(self.time, time_ms);
+        }
+        doc.add_u64(self.identity, row.identity);
+        doc
+    }
+
+    fn add_parties(&self, row: &Row<'_>, doc: &mut TantivyDocument) {
+        let [mut from, mut to, mut other, mut networks] = [const { Vec::new() }; 4];
+        for party in &row.parties {
+            let terms = match party.relation {
+                Relation::From => &mut from,
+                Relation::To => &mut to,
+                Relation::Other => &mut other,
+            };
+            address_terms(party.address.unwrap_or_default(), party.name, terms);
+            networks.extend(party.network.map(|network| raw_term(&lower_case(network))));
+        }
+        networks.sort_unstable();
+        networks.dedup();
+        let fields = [(self.from, from), (self.to, to), (self.other, other), (self.network, networks)];
+        for (field, terms) in fields {
+            for term in terms {
+                doc.add_text(field, term);
+            }
+        }
+    }
+}
+
+/// The tokenizers that the schema names.
+pub(crate) fn tokenizers() -> TokenizerManager {
+    let manager = TokenizerManager::new();
+    manager.register(TOKENIZER, TextAnalyzer::from(CustodyTokenizer::default()));
+    manager.register(RAW, TextAnalyzer::from(RawTokenizer::default()));
+    manager
+}
+
+/// The term of something compared whole. What is too long is replaced by its
+/// hash, and so is what reads like one: two different texts never share a term.
+pub(crate) fn raw_term(text: &str) -> String {
+    if text.len() <= RAW_BYTES_MAX && !text.starts_with(HASHED) {
+        return text.to_owned();
+    }
+    format!("{HASHED}{}", Hash::of(text.as_bytes()))
+}
+
+/// The term of a type's name.
+pub(crate) fn kind_exact(short: &str) -> String {
+    format!("={}", raw_term(&lower_case(short)))
+}
+
+/// The term of all types whose name starts with `start`, which ends in a dot;
+/// `None` when names are not indexed that deep.
+pub(crate) fn kind_prefix(start: &str) -> Option<String> {
+    let indexed = start.len() <= RAW_BYTES_MAX && start.matches('.').count() <= KIND_LEVELS_MAX;
+    indexed.then(|| format!("^{start}"))
+}
+
+fn kind_terms(short: &str) -> Vec<String> {
+    let name = lower_case(short);
+    let dots = name.match_indices('.').map(|(at, _)| at + 1).take(KIND_LEVELS_MAX);
+    let starts = dots.take_while(|end| *end <= RAW_BYTES_MAX).map(|end| format!("^{}", &name[..end]));
+    std::iter::once(kind_exact(short)).chain(starts).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn kinds_by_name_and_by_beginning() {
+        assert_eq!(kind_terms("im.Message.sent"), ["=im.message.sent", "^im.", "^im.message."]);
+        assert_eq!(kind_terms("odd"), ["=odd"]);
+        let dots = ".".repeat(5_000);
+        assert_eq!(kind_terms(&dots).len(), 1 + KIND_LEVELS_MAX);
+        assert!(kind_terms(&dots).iter().all(|term| term.len() <= RAW_BYTES_MAX + 1));
+        assert_eq!(kind_prefix(&dots), None);
+        assert_eq!(kind_prefix("im."), Some("^im.".to_owned()));
+    }
+
+    #[test]
+    fn long_terms_are_told_apart() {
+        let long = "x".repeat(RAW_BYTES_MAX + 1);
+        let hashed = raw_term(&long);
+        assert!(hashed.len() < 100);
+        assert_ne!(hashed, raw_term(&format!("{long}x")));
+        // A short id that was made to look like the hash of the long one.
+        assert_ne!(raw_term(&hashed), hashed);
+        assert_eq!(raw_term("C-88"), "C-88");
+    }
+}

@@ -1,0 +1,48 @@
+//! Every limit of the index, with its reason.
+
+/// How the index is built and searched. Plain data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Records in a split. Half a million take some hundreds of megabytes of
+    /// memory to build, and keep the manifest of a billion records at 2,000
+    /// splits.
+    pub split_docs_max: u64,
+    /// Bytes of Parquet that go into one split, when its records are large. A
+    /// single file that is larger still becomes one split.
+    pub split_bytes_max: u64,
+    /// A split with fewer records is small: it is merged with its neighbours
+    /// once there are many.
+    pub small_docs: u64,
+    /// How many small splits may stand in a row. Each costs a search about a
+    /// tenth of a millisecond; merging sooner reads the archive more often.
+    pub small_run_max: usize,
+    /// Manifests that are kept, the current one included. A search that goes on
+    /// from a page needs the manifest that the page was made from.
+    pub manifests_kept: usize,
+    /// Splits that a searcher keeps open; each is a mapping and a few megabytes.
+    pub splits_open_max: usize,
+    /// Matches held in memory at once, 24 bytes each. A query that matches more
+    /// is run again for each further part of them, so that totals stay exact
+    /// and memory bounded.
+    pub matches_held_max: usize,
+    /// Hits on one page.
+    pub page_hits_max: usize,
+    /// Characters of a snippet.
+    pub snippet_chars: usize,
+}
+
+impl Default for Settings {
+    fn default() -> Self {
+        Settings {
+            split_docs_max: 500_000,
+            split_bytes_max: 256 << 20,
+            small_docs: 50_000,
+            small_run_max: 32,
+            manifests_kept: 10,
+            splits_open_max: 256,
+            matches_held_max: 4_000_000,
+            page_hits_max: 1_000,
+            snippet_chars: 160,
+        }
+    }
+}

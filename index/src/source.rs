@@ -1,0 +1,151 @@
+//! Where records come from: the archive, or a test's memory.
+
+use custody_archive::{Archive, Columns, FileRef, Relation};
+use custody_schemas::text::plain;
+
+use crate::error::Error;
+
+/// What the index needs of an archive. Everything blocks.
+pub trait Source {
+    /// A record as it is shown.
+    type Record;
+
+    /// The newest version there is.
+    fn newest(&self) -> Result<u64, Error>;
+
+    /// The commits after a version, all of them for `None`; in order of version.
+    fn commits_after(&self, version: Option<u64>) -> Result<Vec<Added>, Error>;
+
+    /// Hands every row of a file to `each`, in the file's order.
+    fn rows(
+        &self,
+        file: &FileRef,
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
+
+    /// The records at `rows`, which ascend, in that order; each proved unaltered.
+    fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Self::Record>, Error>;
+
+    /// The text that a search found the record by, for a snippet.
+    fn text(record: &Self::Record) -> String;
+}
+
+/// What one commit added to the archive.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Added {
+    /// The version that it made.
+    pub version: u64,
+    /// Its files, none for a commit that only changed the table.
+    pub files: Vec<FileRef>,
+}
+
+/// What is indexed of one record.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Row<'a> {
+    /// It could not be decoded.
+    pub quarantined: bool,
+    /// The type's full name; empty when there is none.
+    pub kind: &'a str,
+    /// When it happened, milliseconds since 1970 UTC.
+    pub time_ms: Option<i64>,
+    /// The tenant.
+    pub tenant: Option<&'a str>,
+    /// The conversation id.
+    pub conversation: Option<&'a str>,
+    /// The body as it was sent.
+    pub body: Option<&'a str>,
+    /// The body's content type.
+    pub content_type: Option<&'a str>,
+    /// Words of an event that is no message.
+    pub detail: Option<&'a str>,
+    /// The title of the conversation.
+    pub title: Option<&'a str>,
+    /// Equal for deliveries of one event and for nothing else.
+    pub identity: u64,
+    /// Everybody named.
+    pub parties: Vec<Party<'a>>,
+}
+
+/// Somebody named in a record.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Party<'a> {
+    /// Sender, recipient, or somebody else.
+    pub relation: Relation,
+    /// The network.
+    pub network: Option<&'a str>,
+    /// The address.
+    pub address: Option<&'a str>,
+    /// The display name.
+    pub name: Option<&'a str>,
+}
+
+/// What a record's texts are shown as: one after another, a line each.
+pub(crate) fn shown_text(
+    content_type: Option<&str>,
+    body: Option<&str>,
+    detail: Option<&str>,
+    title: Option<&str>,
+) -> String {
+    let body = body.map(|body| plain(content_type, body));
+    let parts = [body.as_deref(), detail, title];
+    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+}
+
+impl Source for Archive {
+    type Record = custody_archive::Record;
+
+    fn newest(&self) -> Result<u64, Error> {
+        Ok(self.refresh()?)
+    }
+
+    fn commits_after(&self, version: Option<u64>) -> Result<Vec<Added>, Error> {
+        let commits = Archive::commits_after(self, version)?;
+        Ok(commits.into_iter().map(|commit| Added { version: commit.version, files: commit.files }).collect())
+    }
+
+    fn rows(
+        &self,
+        file: &FileRef,
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for rows in self.read(file, Columns::Index)? {
+            let rows = rows?;
+            for at in 0..rows.len() {
+                let row = rows.index_row(at)?;
+                let parties = row.parties.iter().map(|party| Party {
+                    relation: party.relation,
+                    network: party.network,
+                    address: party.address,
+                    name: party.name,
+                });
+                each(&Row {
+                    quarantined: row.quarantined,
+                    kind: row.kind,
+                    time_ms: row.time_us.map(|us| us.div_euclid(1_000)),
+                    tenant: row.tenant,
+                    conversation: row.conversation,
+                    body: row.body,
+                    content_type: row.content_type,
+                    detail: row.detail,
+                    title: row.title,
+                    identity: row.identity,
+                    parties: parties.collect(),
+                })?;
+            }
+        }
+        Ok(())
+    }
+
+    fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Self::Record>, Error> {
+        Ok(Archive::fetch(self, file, rows)?)
+    }
+
+    fn text(record: &Self::Record) -> String {
+        shown_text(
+            record.content_type.as_deref(),
+            record.body.as_deref(),
+            record.detail.as_deref(),
+            record.title.as_deref(),
+        )
+    }
+}

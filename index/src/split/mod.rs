@@ -1,0 +1,18 @@
+//! A split: one file that holds one immutable Tantivy segment.
+//!
+//! The same records in the same order give the same bytes, always: that is how
+//! `verify` proves that the index holds what the archive holds.
+//!
+//! - `format`: the bytes of a split, apart from what is in the segment
+//! - `write`: from records to bytes
+//! - `open`: from a file to something that can be searched
+
+mod format;
+mod open;
+#[cfg(test)]
+mod tests;
+mod write;
+
+pub(crate) use format::{Covered, Footer, SPLIT_VERSION, read_footer};
+pub(crate) use open::{OpenSplit, Place};
+pub(crate) use write::{Built, build};

@@ -1,0 +1,225 @@
+//! From a split's file to something that can be searched.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io;
+use std::ops::Range;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use custody_schemas::Partition;
+use tantivy::columnar::Column;
+use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
+use tantivy::directory::{
+    Directory, DirectoryLock, FileHandle, FileSlice, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
+};
+use tantivy::{HasLen, Index, ReloadPolicy, Searcher, SegmentReader};
+
+use super::format::{Footer, META, SEGMENT, read_footer};
+use crate::error::{Error, Kind};
+use crate::manifest::{Folder, SplitMeta};
+use crate::schema::{IDENTITY, TIME};
+
+/// An open split.
+pub(crate) struct OpenSplit {
+    pub(crate) footer: Footer,
+    pub(crate) searcher: Searcher,
+    /// Absent when no record has a time.
+    time: Option<Column<i64>>,
+    identity: Column<u64>,
+    runs: Vec<Run>,
+}
+
+/// Documents that follow one another in one partition.
+struct Run {
+    first_doc: u32,
+    partition: Partition,
+    from: i64,
+}
+
+/// Where a record stands in its partition: ordered as its position is, though
+/// only the archive's file knows the offset itself.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Place<'a> {
+    pub(crate) partition: &'a Partition,
+    /// Where the batch's span of the partition begins.
+    pub(crate) from: i64,
+    /// Counts the batch's records of the partition.
+    pub(crate) nth: u32,
+}
+
+impl OpenSplit {
+    /// Maps the file and opens the segment. Only the file's size and footer are
+    /// checked; `verify` reads all of it.
+    pub(crate) fn open(folder: &Folder, meta: &SplitMeta) -> Result<OpenSplit, Error> {
+        let path = folder.split(meta);
+        let data = map(folder, meta)?;
+        if data.len() as u64 != meta.bytes {
+            let message = format!("{} has {} bytes instead of {}", path.display(), data.len(), meta.bytes);
+            return Err(Error::corrupt(message));
+        }
+        OpenSplit::of(&path, data)
+    }
+
+    pub(crate) fn of(path: &Path, data: FileSlice) -> Result<OpenSplit, Error> {
+        let footer = read_footer(path, &data)?;
+        let failed = |e| Error::tantivy(&format!("cannot open {}", path.display()), e);
+        let index = Index::open(SplitDirectory::new(data, &footer)).map_err(failed)?;
+        let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
+        let searcher = reader.searcher();
+        let [segment] = searcher.segment_readers() else {
+            return Err(Error::corrupt(format!("{} has not one segment", path.display())));
+        };
+        if segment.max_doc() != footer.docs || segment.has_deletes() {
+            return Err(Error::corrupt(format!("{} has not the documents that it says", path.display())));
+        }
+        let time = segment.fast_fields().column_opt(TIME).map_err(failed)?;
+        let identity = match segment.fast_fields().column_opt(IDENTITY).map_err(failed)? {
+            Some(identity) => identity,
+            None if footer.docs == 0 => Column::build_empty_column(0),
+            None => return Err(Error::corrupt(format!("{} has no identities", path.display()))),
+        };
+        let runs = runs(&footer);
+        Ok(OpenSplit { footer, searcher: searcher.clone(), time, identity, runs })
+    }
+
+    pub(crate) fn segment(&self) -> &SegmentReader {
+        // `of` made sure that there is one.
+        self.searcher.segment_reader(0)
+    }
+
+    /// The documents that are there at an archive version are those before this.
+    pub(crate) fn end_at(&self, version: u64) -> u32 {
+        let after = self.footer.files.partition_point(|covered| covered.version <= version);
+        self.footer.files.get(after).map_or(self.footer.docs, |covered| covered.first_doc)
+    }
+
+    pub(crate) fn identity(&self, doc: u32) -> u64 {
+        self.identity.first(doc).unwrap_or_default()
+    }
+
+    pub(crate) fn time_ms(&self, doc: u32) -> Option<i64> {
+        self.time.as_ref().and_then(|time| time.first(doc))
+    }
+
+    /// Which of the footer's files a document is from, and its row there.
+    pub(crate) fn locate(&self, doc: u32) -> (usize, u64) {
+        let after = self.footer.files.partition_point(|covered| covered.first_doc <= doc);
+        // Files without rows share their first document with the next one.
+        let at = after.saturating_sub(1);
+        let first = self.footer.files.get(at).map_or(0, |covered| covered.first_doc);
+        (at, u64::from(doc - first))
+    }
+
+    pub(crate) fn place(&self, doc: u32) -> Option<Place<'_>> {
+        let after = self.runs.partition_point(|run| run.first_doc <= doc);
+        let run = self.runs.get(after.checked_sub(1)?)?;
+        Some(Place { partition: &run.partition, from: run.from, nth: doc - run.first_doc })
+    }
+
+    /// The partitions that its records are from, some more than once.
+    pub(crate) fn partitions(&self) -> impl Iterator<Item = &Partition> {
+        self.runs.iter().map(|run| &run.partition)
+    }
+}
+
+fn runs(footer: &Footer) -> Vec<Run> {
+    let mut runs = Vec::new();
+    for covered in &footer.files {
+        let mut first_doc = covered.first_doc;
+        for part in &covered.file.manifest.parts {
+            if part.rows > 0 {
+                runs.push(Run { first_doc, partition: part.partition.clone(), from: part.span.from });
+            }
+            // The footer was checked: all rows together fit.
+            first_doc = first_doc.saturating_add(u32::try_from(part.rows).unwrap_or(u32::MAX));
+        }
+    }
+    runs
+}
+
+/// The file in memory as far as it is used.
+pub(crate) fn map(folder: &Folder, meta: &SplitMeta) -> Result<FileSlice, Error> {
+    let path = folder.split(meta);
+    let directory = MmapDirectory::open(folder.root())
+        .map_err(|e| Error::with(Kind::Retry, format!("cannot open {}", folder.root().display()), e))?;
+    directory.open_read(Path::new(&meta.file_name())).map_err(|e| match e {
+        OpenReadError::FileDoesNotExist(_) => Error::corrupt(format!("{} is missing", path.display())),
+        e => Error::with(Kind::Retry, format!("cannot open {}", path.display()), e),
+    })
+}
+
+/// The segment's files as pieces of the split. Nothing can be written.
+#[derive(Clone)]
+struct SplitDirectory {
+    data: FileSlice,
+    parts: Arc<BTreeMap<PathBuf, Range<usize>>>,
+}
+
+impl SplitDirectory {
+    fn new(data: FileSlice, footer: &Footer) -> SplitDirectory {
+        let parts = footer.parts.iter().map(|part| {
+            let name = if part.name == META { META.to_owned() } else { format!("{SEGMENT}.{}", part.name) };
+            // The footer was checked: every part is inside the file.
+            let at = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
+            (PathBuf::from(name), at(part.offset)..at(part.offset + part.length))
+        });
+        SplitDirectory { data, parts: Arc::new(parts.collect()) }
+    }
+}
+
+impl fmt::Debug for SplitDirectory {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "SplitDirectory({} bytes)", self.data.len())
+    }
+}
+
+fn read_only() -> io::Error {
+    io::Error::new(io::ErrorKind::ReadOnlyFilesystem, "a split is never changed")
+}
+
+impl Directory for SplitDirectory {
+    fn get_file_handle(&self, path: &Path) -> Result<Arc<dyn FileHandle>, OpenReadError> {
+        Ok(Arc::new(self.open_read(path)?))
+    }
+
+    fn open_read(&self, path: &Path) -> Result<FileSlice, OpenReadError> {
+        let range = self.parts.get(path).ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_owned()))?;
+        Ok(self.data.slice(range.clone()))
+    }
+
+    fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
+        Ok(self.parts.contains_key(path))
+    }
+
+    fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {
+        let bytes = self.open_read(path)?.read_bytes();
+        let bytes = bytes.map_err(|e| OpenReadError::wrap_io_error(e, path.to_owned()))?;
+        Ok(bytes.as_slice().to_owned())
+    }
+
+    fn delete(&self, path: &Path) -> Result<(), DeleteError> {
+        Err(DeleteError::IoError { io_error: Arc::new(read_only()), filepath: path.to_owned() })
+    }
+
+    fn open_write(&self, path: &Path) -> Result<WritePtr, OpenWriteError> {
+        Err(OpenWriteError::wrap_io_error(read_only(), path.to_owned()))
+    }
+
+    fn atomic_write(&self, _path: &Path, _data: &[u8]) -> io::Result<()> {
+        Err(read_only())
+    }
+
+    fn sync_directory(&self) -> io::Result<()> {
+        Ok(())
+    }
+
+    fn acquire_lock(&self, _lock: &Lock) -> Result<DirectoryLock, LockError> {
+        // Nothing that could be locked against ever changes.
+        Ok(DirectoryLock::from(Box::new(())))
+    }
+
+    fn watch(&self, _callback: WatchCallback) -> tantivy::Result<WatchHandle> {
+        Ok(WatchHandle::empty())
+    }
+}

@@ -1,0 +1,161 @@
+//! From records to the bytes of a split.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use custody_archive::FileRef;
+use custody_schemas::Hash;
+use tantivy::directory::{Directory, RamDirectory};
+use tantivy::indexer::SingleSegmentIndexWriter;
+use tantivy::store::Compressor;
+use tantivy::{Index, IndexSettings};
+
+use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION};
+use crate::error::{Error, Kind};
+use crate::manifest::SplitMeta;
+use crate::schema::{Fields, raw_term, tokenizers};
+use crate::source::{Row, Source};
+use crate::text::lower_case;
+
+/// Tantivy sizes its first hash table by this; it writes nothing out early.
+const MEMORY_BYTES: usize = 16 << 20;
+
+/// More tenants than these are not listed: the split is never pruned by tenant.
+const TENANTS_MAX: usize = 64;
+
+/// A split in memory.
+#[derive(Debug)]
+pub(crate) struct Built {
+    pub(crate) meta: SplitMeta,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Builds the split of these files, given in order with the versions that added
+/// them. Document numbers are row numbers, counted on from file to file.
+pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<Built, Error> {
+    let mut growing = Growing::new()?;
+    let mut covered = Vec::with_capacity(files.len());
+    for (version, file) in files {
+        let first_doc = growing.docs;
+        source.rows(file, &mut |row| growing.add(row))?;
+        let rows = u64::from(growing.docs - first_doc);
+        if rows != file.manifest.rows {
+            let message = format!("{} has {rows} rows, its batch {}", file.path, file.manifest.rows);
+            return Err(Error::corrupt(message));
+        }
+        covered.push(Covered { version: *version, first_doc, file: file.clone() });
+    }
+    growing.finish(covered)
+}
+
+struct Growing {
+    fields: Fields,
+    ram: RamDirectory,
+    writer: SingleSegmentIndexWriter,
+    docs: u32,
+    time_ms: Option<(i64, i64)>,
+    tenants: Option<BTreeSet<String>>,
+}
+
+fn failed(e: tantivy::TantivyError) -> Error {
+    Error::tantivy("cannot build a split", e)
+}
+
+impl Growing {
+    fn new() -> Result<Growing, Error> {
+        let (fields, ram) = (Fields::new(), RamDirectory::create());
+        let settings = IndexSettings {
+            // Nothing is stored; compressing it would only cost a thread.
+            docstore_compression: Compressor::None,
+            docstore_compress_dedicated_thread: false,
+            ..IndexSettings::default()
+        };
+        let index = Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
+        let writer = index.single_segment_index_writer(ram.clone(), MEMORY_BYTES).map_err(failed)?;
+        Ok(Growing { fields, ram, writer, docs: 0, time_ms: None, tenants: Some(BTreeSet::new()) })
+    }
+
+    fn add(&mut self, row: &Row<'_>) -> Result<(), Error> {
+        self.writer.add_document(self.fields.document(row)).map_err(failed)?;
+        self.docs = self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
+        if let Some(time_ms) = row.time_ms {
+            let (min, max) = self.time_ms.unwrap_or((time_ms, time_ms));
+            self.time_ms = Some((min.min(time_ms), max.max(time_ms)));
+        }
+        if let (Some(tenants), Some(tenant)) = (&mut self.tenants, row.tenant) {
+            tenants.insert(raw_term(&lower_case(tenant)));
+            if tenants.len() > TENANTS_MAX {
+                self.tenants = None;
+            }
+        }
+        Ok(())
+    }
+
+    fn finish(self, files: Vec<Covered>) -> Result<Built, Error> {
+        let index = self.writer.finalize().map_err(failed)?;
+        let (mut bytes, parts) = concatenated(&index, &self.ram, self.docs)?;
+        let (time_ms_min, time_ms_max) = self.time_ms.unzip();
+        let footer =
+            Footer { version: SPLIT_VERSION, docs: self.docs, time_ms_min, time_ms_max, tenants: self.tenants, parts, files };
+        append_footer(&footer, &mut bytes)?;
+        let meta = SplitMeta {
+            id: Hash::of(&bytes).to_string(),
+            bytes: bytes.len() as u64,
+            files: footer.files.len() as u64,
+            docs: u64::from(footer.docs),
+            time_ms_min,
+            time_ms_max,
+            tenants: footer.tenants,
+        };
+        Ok(Built { meta, bytes })
+    }
+}
+
+/// The segment's files in order of their lasting names.
+fn concatenated(index: &Index, ram: &RamDirectory, docs: u32) -> Result<(Vec<u8>, Vec<Part>), Error> {
+    let metas = index.load_metas().map_err(failed)?;
+    let [segment] = &metas.segments[..] else {
+        return Err(Error::corrupt(format!("tantivy made {} segments of one split", metas.segments.len())));
+    };
+    if segment.max_doc() != docs {
+        return Err(Error::corrupt(format!("tantivy made {} documents of {docs} records", segment.max_doc())));
+    }
+    let id = segment.id().uuid_string();
+    let read = |path: &Path| ram.atomic_read(path).map_err(|e| failed(e.into()));
+    let mut files = vec![(META.to_owned(), lasting_meta(&id, &read(Path::new(META))?)?)];
+    for path in metas.list_segment_files() {
+        if ram.exists(&path).map_err(|e| failed(e.into()))? {
+            let name = path.to_str().and_then(|name| name.strip_prefix(&*id)?.strip_prefix('.'));
+            let name = name.ok_or_else(|| Error::corrupt(format!("tantivy named a file {}", path.display())))?;
+            files.push((name.to_owned(), read(&path)?));
+        }
+    }
+    files.sort_unstable();
+    let (mut bytes, mut parts) = (Vec::new(), Vec::new());
+    for (name, content) in files {
+        parts.push(Part { name, offset: bytes.len() as u64, length: content.len() as u64 });
+        bytes.extend_from_slice(&content);
+    }
+    Ok((bytes, parts))
+}
+
+/// `meta.json` with the lasting id in place of the random one.
+fn lasting_meta(id: &str, json: &[u8]) -> Result<Vec<u8>, Error> {
+    let text = String::from_utf8_lossy(json);
+    let dashed = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
+    let lasting = text.replace(&dashed, SEGMENT_DASHED).replace(id, SEGMENT);
+    if lasting == text {
+        return Err(Error::corrupt("tantivy's meta.json does not name its segment"));
+    }
+    Ok(lasting.into_bytes())
+}
+
+fn append_footer(footer: &Footer, bytes: &mut Vec<u8>) -> Result<(), Error> {
+    let json = serde_json::to_vec(footer)
+        .map_err(|e| Error::with(Kind::Invalid, "cannot write the footer of a split", e))?;
+    let length = u32::try_from(json.len()).map_err(|_| Error::invalid("too many files in one split"))?;
+    bytes.extend_from_slice(&json);
+    bytes.extend_from_slice(&length.to_le_bytes());
+    bytes.extend_from_slice(&MAGIC);
+    Ok(())
+}

@@ -1,0 +1,287 @@
+//! Consuming: assignment, watermarks, messages, and what goes wrong.
+
+use std::collections::VecDeque;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::metadata::Metadata;
+use rdkafka::statistics::Statistics;
+use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
+
+use super::{KafkaSettings, client};
+use crate::error::{Error, Kind};
+use crate::metrics::Metrics;
+
+/// How long the broker may take to answer when we start.
+const ANSWER: Duration = Duration::from_secs(15);
+
+/// What happened to the assignment, noted by the callback, acted on by the loop.
+#[derive(Debug, Clone)]
+enum Moved {
+    Assigned(Vec<(String, i32)>),
+    Revoked,
+}
+
+#[derive(Default)]
+struct Shared {
+    moved: VecDeque<Moved>,
+    error: Option<String>,
+    fatal: Option<String>,
+}
+
+struct Context {
+    shared: Mutex<Shared>,
+    metrics: Arc<Metrics>,
+}
+
+impl Context {
+    fn with<T>(&self, f: impl FnOnce(&mut Shared) -> T) -> T {
+        f(&mut self.shared.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl ClientContext for Context {
+    fn stats(&self, statistics: Statistics) {
+        for (name, topic) in &statistics.topics {
+            for (number, partition) in topic.partitions.iter().filter(|(number, _)| **number >= 0) {
+                if partition.desired && partition.hi_offset >= 0 {
+                    self.metrics.end(name, *number, partition.hi_offset);
+                }
+            }
+        }
+    }
+
+    fn error(&self, error: KafkaError, reason: &str) {
+        let code = error.rdkafka_error_code();
+        let text = format!("{reason} ({error})");
+        let denied = matches!(
+            code,
+            Some(
+                RDKafkaErrorCode::Authentication
+                    | RDKafkaErrorCode::SaslAuthenticationFailed
+                    | RDKafkaErrorCode::TopicAuthorizationFailed
+                    | RDKafkaErrorCode::GroupAuthorizationFailed
+                    | RDKafkaErrorCode::ClusterAuthorizationFailed
+            )
+        );
+        tracing::debug!(error = %text, "kafka client");
+        self.with(|shared| {
+            if denied {
+                shared.fatal = Some(text.clone());
+            }
+            shared.error = Some(text);
+        });
+    }
+}
+
+impl ConsumerContext for Context {
+    fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
+        let moved = match rebalance {
+            Rebalance::Assign(list) => {
+                Moved::Assigned(list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect())
+            }
+            Rebalance::Revoke(_) => Moved::Revoked,
+            Rebalance::Error(error) => {
+                self.with(|shared| shared.error = Some(error.to_string()));
+                return;
+            }
+        };
+        self.with(|shared| shared.moved.push_back(moved));
+    }
+}
+
+/// What a poll brought.
+pub(crate) enum Polled<'a> {
+    /// Nothing in time.
+    Nothing,
+    /// A message.
+    Message(Consumed<'a>),
+    /// These partitions are ours now, and none else: find out where to go on.
+    Assigned(Vec<(String, i32)>),
+    /// No partition is ours any more.
+    Revoked,
+    /// An offset that we asked for is not in the log.
+    OutOfRange,
+}
+
+/// A message, borrowed from librdkafka.
+pub(crate) struct Consumed<'a> {
+    message: BorrowedMessage<'a>,
+}
+
+impl Consumed<'_> {
+    pub(crate) fn topic(&self) -> &str {
+        self.message.topic()
+    }
+    pub(crate) fn partition(&self) -> i32 {
+        self.message.partition()
+    }
+    pub(crate) fn offset(&self) -> i64 {
+        self.message.offset()
+    }
+    pub(crate) fn key(&self) -> Option<&[u8]> {
+        self.message.key()
+    }
+    pub(crate) fn payload(&self) -> Option<&[u8]> {
+        self.message.payload()
+    }
+    pub(crate) fn broker_time_ms(&self) -> Option<i64> {
+        match self.message.timestamp() {
+            Timestamp::NotAvailable => None,
+            Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Some(ms),
+        }
+    }
+    pub(crate) fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
+        self.message.headers().map(|headers| headers.iter().map(|h| (h.key, h.value)).collect()).unwrap_or_default()
+    }
+}
+
+/// A consumer of the settings' topics.
+pub(crate) struct Source {
+    consumer: BaseConsumer<Context>,
+    brokers: String,
+}
+
+pub(super) fn unreachable(brokers: &str, error: &KafkaError, reason: Option<String>) -> String {
+    let reason = reason.map(|reason| format!("; last error: {reason}")).unwrap_or_default();
+    format!("no Kafka broker answers at {brokers}: {error}{reason}; check kafka.brokers, the network and the credentials")
+}
+
+pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> Result<Vec<i32>, Error> {
+    let found = metadata.topics().iter().find(|found| found.name() == topic);
+    let partitions: Vec<i32> = found.map(|t| t.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
+    if partitions.is_empty() {
+        let message = format!("topic {topic:?} does not exist at {brokers}; create it or check the name");
+        return Err(Error::new(Kind::Invalid, message));
+    }
+    Ok(partitions)
+}
+
+impl Source {
+    /// Connects and subscribes; fails clearly when the broker does not answer,
+    /// refuses the credentials or lacks a topic.
+    pub(crate) fn connect(settings: &KafkaSettings, metrics: Arc<Metrics>) -> Result<Self, Error> {
+        let mut config = client(&settings.brokers, &settings.properties);
+        config.set("group.id", &settings.group);
+        // The archive says where to go on, never Kafka's own offsets.
+        config.set("enable.auto.commit", "false");
+        config.set("enable.auto.offset.store", "false");
+        config.set("auto.offset.reset", "error");
+        config.set("allow.auto.create.topics", "false");
+        config.set("enable.partition.eof", "false");
+        config.set("statistics.interval.ms", "1000");
+        config.set("queued.max.messages.kbytes", (settings.queue_bytes_max / 1_024).max(1).to_string());
+        for (name, value) in [("fetch.message.max.bytes", "1048576"), ("partition.assignment.strategy", "range")] {
+            if !settings.properties.contains_key(name) {
+                config.set(name, value);
+            }
+        }
+        let context = Context { shared: Mutex::default(), metrics };
+        let consumer: BaseConsumer<Context> = config
+            .create_with_context(context)
+            .map_err(|e| Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {e}")))?;
+        let source = Source { consumer, brokers: settings.brokers.clone() };
+        source.check_topics(&settings.topics)?;
+        let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
+        let subscribed = source.consumer.subscribe(&topics);
+        subscribed.map_err(|e| Error::new(Kind::Invalid, format!("cannot subscribe to {topics:?}: {e}")))?;
+        Ok(source)
+    }
+
+    fn check_topics(&self, topics: &[String]) -> Result<(), Error> {
+        for topic in topics {
+            let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER).map_err(|e| {
+                // Errors of the connection arrive through the event queue.
+                let _ = self.consumer.poll(Duration::ZERO);
+                let reason = self.consumer.context().with(|shared| shared.error.clone());
+                Error::new(Kind::Unavailable, unreachable(&self.brokers, &e, reason))
+            })?;
+            require_topic(&metadata, topic, &self.brokers)?;
+        }
+        Ok(())
+    }
+
+    /// Waits for something to happen.
+    pub(crate) fn poll(&self, wait: Duration) -> Result<Polled<'_>, Error> {
+        let polled = self.consumer.poll(wait);
+        let (moved, fatal) = self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.fatal.take()));
+        if let Some(reason) = fatal {
+            return Err(Error::new(Kind::Invalid, format!("Kafka at {} refuses us: {reason}", self.brokers)));
+        }
+        match moved {
+            // Any message polled in the same call is read again from the offset
+            // that the loop assigns.
+            Some(Moved::Assigned(partitions)) => return Ok(Polled::Assigned(partitions)),
+            Some(Moved::Revoked) => return Ok(Polled::Revoked),
+            None => {}
+        }
+        match polled {
+            None => Ok(Polled::Nothing),
+            Some(Ok(message)) => Ok(Polled::Message(Consumed { message })),
+            Some(Err(error)) => self.error(error),
+        }
+    }
+
+    fn error(&self, error: KafkaError) -> Result<Polled<'_>, Error> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Ok(Polled::OutOfRange),
+            Some(
+                RDKafkaErrorCode::UnknownTopicOrPartition
+                | RDKafkaErrorCode::UnknownTopic
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::Fatal,
+            ) => Err(Error::new(Kind::Invalid, format!("Kafka at {}: {error}", self.brokers))),
+            _ => {
+                // librdkafka reconnects and goes on by itself; lag shows it.
+                tracing::warn!(%error, "kafka");
+                Ok(Polled::Nothing)
+            }
+        }
+    }
+
+    /// The first offset in the log and the one after its last.
+    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
+        self.consumer.fetch_watermarks(topic, partition, ANSWER).map_err(|e| {
+            Error::new(Kind::Unavailable, format!("cannot ask Kafka for the offsets of {topic} {partition}: {e}"))
+        })
+    }
+
+    /// Reads these partitions, and only these, from these offsets.
+    pub(crate) fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
+        let list = offset_list(offsets)?;
+        let assigned = self.consumer.assign(&list);
+        assigned.map_err(|e| Error::new(Kind::Unavailable, format!("cannot read from the archive's offsets: {e}")))
+    }
+
+    /// Stops fetching without leaving the group, or goes on.
+    pub(crate) fn pause(&self, pause: bool) {
+        let changed = self.consumer.assignment().and_then(|list| {
+            if pause { self.consumer.pause(&list) } else { self.consumer.resume(&list) }
+        });
+        if let Err(error) = changed {
+            tracing::warn!(%error, pause, "kafka pause or resume");
+        }
+    }
+
+    /// Kafka's own offsets, for lag dashboards only: never read by us.
+    pub(crate) fn tell_offsets(&self, offsets: &[(String, i32, i64)]) {
+        let told = offset_list(offsets).map(|list| self.consumer.commit(&list, CommitMode::Async));
+        if let Ok(Err(error)) = told {
+            tracing::debug!(%error, "kafka offset commit");
+        }
+    }
+}
+
+fn offset_list(offsets: &[(String, i32, i64)]) -> Result<TopicPartitionList, Error> {
+    let mut list = TopicPartitionList::with_capacity(offsets.len());
+    for (topic, partition, offset) in offsets {
+        list.add_partition_offset(topic, *partition, Offset::Offset(*offset))
+            .map_err(|e| Error::new(Kind::Invalid, format!("{topic} {partition}: offset {offset}: {e}")))?;
+    }
+    Ok(list)
+}

@@ -1,0 +1,158 @@
+//! Every metric of ingest, and the state that `/readyz` tells.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::AtomicU64;
+use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
+
+use custody_archive::Committed;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+/// What the worker says of itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Status {
+    /// Why it is not archiving everything; `None` when it is.
+    pub trouble: Option<String>,
+    /// Partitions that it reads.
+    pub partitions: usize,
+}
+
+/// Metrics of one worker.
+pub struct Metrics {
+    records: Counter,
+    bytes: Counter,
+    batches: Counter,
+    quarantined: Counter,
+    skipped: Counter,
+    lost: Counter,
+    fenced: Counter,
+    retries: Counter,
+    file_bytes: Counter,
+    batch_bytes: Histogram,
+    put_seconds: Histogram,
+    read_back_seconds: Histogram,
+    commit_seconds: Histogram,
+    lag_records: Gauge,
+    lag_seconds: Gauge<f64, AtomicU64>,
+    version: Gauge,
+    status: Mutex<Status>,
+    ends: Mutex<BTreeMap<(String, i32), i64>>,
+    next: Mutex<BTreeMap<(String, i32), i64>>,
+}
+
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 2.0, 14))
+}
+
+impl Metrics {
+    /// Registers the metrics.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = Metrics {
+            records: Counter::default(),
+            bytes: Counter::default(),
+            batches: Counter::default(),
+            quarantined: Counter::default(),
+            skipped: Counter::default(),
+            lost: Counter::default(),
+            fenced: Counter::default(),
+            retries: Counter::default(),
+            file_bytes: Counter::default(),
+            batch_bytes: Histogram::new(exponential_buckets(1_024.0, 4.0, 10)),
+            put_seconds: seconds(),
+            read_back_seconds: seconds(),
+            commit_seconds: seconds(),
+            lag_records: Gauge::default(),
+            lag_seconds: Gauge::default(),
+            version: Gauge::default(),
+            status: Mutex::new(Status { trouble: Some("starting".into()), partitions: 0 }),
+            ends: Mutex::default(),
+            next: Mutex::default(),
+        };
+        metrics.register(registry.sub_registry_with_prefix("custody_ingest"));
+        metrics
+    }
+
+    fn register(&self, to: &mut Registry) {
+        to.register("records", "Records archived", self.records.clone());
+        to.register_with_unit("consumed", "Bytes of keys, headers and payloads archived", Unit::Bytes, self.bytes.clone());
+        to.register("batches", "Batches committed", self.batches.clone());
+        to.register("quarantined_records", "Records archived that could not be decoded", self.quarantined.clone());
+        to.register("skipped_offsets", "Offsets that held no record: transaction markers, compaction", self.skipped.clone());
+        to.register("gap_offsets", "ALARM: offsets lost before they could be archived", self.lost.clone());
+        to.register("fenced", "Times another worker had archived our partitions", self.fenced.clone());
+        to.register("store_retries", "Times the store failed and was tried again", self.retries.clone());
+        to.register_with_unit("files", "Bytes of Parquet files committed", Unit::Bytes, self.file_bytes.clone());
+        to.register_with_unit("batch", "Consumed bytes of a batch", Unit::Bytes, self.batch_bytes.clone());
+        to.register_with_unit("put", "Storing a file durably", Unit::Seconds, self.put_seconds.clone());
+        to.register_with_unit("read_back", "Reading a file back and re-hashing it", Unit::Seconds, self.read_back_seconds.clone());
+        to.register_with_unit("commit", "The Delta commit", Unit::Seconds, self.commit_seconds.clone());
+        to.register("lag_records", "Records in Kafka that are not archived", self.lag_records.clone());
+        to.register_with_unit("lag", "Age of the newest archived record while there is lag", Unit::Seconds, self.lag_seconds.clone());
+        to.register("archive_version", "The archive's version", self.version.clone());
+    }
+
+    /// What the worker says of itself.
+    pub fn status(&self) -> Status {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    pub(crate) fn trouble(&self, trouble: Option<String>) {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).trouble = trouble;
+    }
+
+    pub(crate) fn partitions(&self, count: usize) {
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).partitions = count;
+    }
+
+    pub(crate) fn fenced(&self) {
+        self.fenced.inc();
+    }
+
+    pub(crate) fn retried(&self) {
+        self.retries.inc();
+    }
+
+    /// The broker's end of a partition.
+    pub(crate) fn end(&self, topic: &str, partition: i32, end: i64) {
+        let mut ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.insert((topic.to_owned(), partition), end);
+        drop(ends);
+        self.update_lag(None);
+    }
+
+    pub(crate) fn committed(&self, committed: &Committed, consumed_bytes: u64, newest_age: Option<Duration>) {
+        let manifest = &committed.file.manifest;
+        self.batches.inc();
+        self.records.inc_by(manifest.rows);
+        self.bytes.inc_by(consumed_bytes);
+        self.file_bytes.inc_by(committed.file.bytes);
+        self.batch_bytes.observe(consumed_bytes as f64);
+        self.put_seconds.observe(committed.put.as_secs_f64());
+        self.read_back_seconds.observe(committed.read_back.as_secs_f64());
+        self.commit_seconds.observe(committed.commit.as_secs_f64());
+        self.version.set(i64::try_from(committed.version).unwrap_or(i64::MAX));
+        for part in &manifest.parts {
+            self.quarantined.inc_by(part.quarantined);
+            self.skipped.inc_by(part.skipped);
+            self.lost.inc_by(part.lost());
+            let mut next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+            next.insert((part.partition.topic.clone(), part.partition.partition), part.span.to);
+        }
+        self.update_lag(newest_age);
+    }
+
+    fn update_lag(&self, newest_age: Option<Duration>) {
+        let ends = self.ends.lock().unwrap_or_else(PoisonError::into_inner);
+        let next = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        let lag: i64 = ends.iter().map(|(key, end)| (end - next.get(key).copied().unwrap_or(0)).max(0)).sum();
+        self.lag_records.set(lag);
+        match (lag, newest_age) {
+            (0, _) => drop(self.lag_seconds.set(0.0)),
+            (_, Some(age)) => drop(self.lag_seconds.set(age.as_secs_f64())),
+            _ => {}
+        }
+    }
+}

@@ -1,0 +1,426 @@
+//! The loop: poll, append, seal, hand over, publish.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use custody_archive::{BatchBuilder, Committed, Encoded, Sealed, Writer};
+use custody_schemas::manifest::Gap;
+use custody_schemas::{Incoming, Partition};
+
+use crate::error::{Error, Kind};
+use crate::kafka::{KafkaSettings, Polled, Source};
+use crate::metrics::Metrics;
+use crate::resume::{Resume, plan};
+
+/// How long a poll waits when nothing comes: the resolution of the batch age.
+const POLL: Duration = Duration::from_millis(50);
+/// First pause after a store failure; it doubles to the maximum.
+const PAUSE_MIN: Duration = Duration::from_millis(200);
+const PAUSE_MAX: Duration = Duration::from_secs(5);
+
+/// Bounds of the loop.
+#[derive(Debug, Clone)]
+pub struct WorkerSettings {
+    /// A batch is sealed at this many bytes of keys, headers and payloads.
+    pub batch_bytes_max: u64,
+    /// Or this many rows.
+    pub batch_rows_max: u64,
+    /// Or at this age of its first record.
+    pub batch_age_max: Duration,
+    /// How long a failing store is tried again before the worker ends.
+    pub retry_age_max: Duration,
+    /// Retention class of everything that it archives.
+    pub retention_class: String,
+}
+
+/// Asks a worker to seal, commit and end; shared with a signal handler.
+#[derive(Debug, Clone, Default)]
+pub struct Stop(Arc<AtomicBool>);
+
+impl Stop {
+    /// Asks.
+    pub fn stop(&self) {
+        self.0.store(true, Ordering::Release);
+    }
+
+    /// Was it asked?
+    pub fn is_stopped(&self) -> bool {
+        self.0.load(Ordering::Acquire)
+    }
+}
+
+/// Called after each commit, on the commit thread.
+pub type OnCommit = Box<dyn Fn(&Committed) + Send + Sync>;
+
+/// One of our partitions and the next offset that the loop expects of it.
+struct Owned {
+    partition: Partition,
+    next: i64,
+}
+
+type Outcome = Result<Committed, custody_archive::Error>;
+
+/// Archives topics until it is stopped.
+pub struct Worker {
+    settings: WorkerSettings,
+    source: Source,
+    writer: Arc<Mutex<Writer>>,
+    metrics: Arc<Metrics>,
+    on_commit: OnCommit,
+    stop: Stop,
+}
+
+/// The loop's memory: all of it can be dropped and read again.
+struct Loop<'a> {
+    worker: &'a Worker,
+    owned: Vec<Owned>,
+    /// Where the last message was found: messages come in runs.
+    last: usize,
+    batch: BatchBuilder,
+    since: Option<Instant>,
+    /// Sealed, waiting for the commit thread to be free.
+    waiting: Option<Sealed>,
+    in_flight: usize,
+    paused: bool,
+    work: SyncSender<Sealed>,
+    outcomes: Receiver<Outcome>,
+}
+
+impl Worker {
+    /// Connects to Kafka.
+    pub fn connect(
+        kafka: &KafkaSettings,
+        settings: WorkerSettings,
+        writer: Writer,
+        metrics: Arc<Metrics>,
+        on_commit: OnCommit,
+        stop: Stop,
+    ) -> Result<Self, Error> {
+        let source = Source::connect(kafka, metrics.clone())?;
+        Ok(Worker { settings, source, writer: Arc::new(Mutex::new(writer)), metrics, on_commit, stop })
+    }
+
+    /// Runs until stopped; everything consumed by then is archived.
+    pub fn run(&self) -> Result<(), Error> {
+        let (work, todo) = sync_channel::<Sealed>(1);
+        let (done, outcomes) = channel();
+        thread::scope(|scope| {
+            scope.spawn(move || {
+                for sealed in todo {
+                    if done.send(self.archive(sealed)).is_err() {
+                        return;
+                    }
+                }
+            });
+            let mut state = Loop {
+                worker: self,
+                owned: Vec::new(),
+                last: 0,
+                batch: new_batch(),
+                since: None,
+                waiting: None,
+                in_flight: 0,
+                paused: false,
+                work,
+                outcomes,
+            };
+            let ended = state.run();
+            self.metrics.trouble(Some(match &ended {
+                Ok(()) => "stopped".to_owned(),
+                Err(error) => error.to_string(),
+            }));
+            ended
+        })
+    }
+
+    /// Archives one batch, trying again while the store fails for a while.
+    fn archive(&self, sealed: Sealed) -> Outcome {
+        let consumed = sealed.bytes;
+        let started = Instant::now();
+        let encoded = Encoded::new(sealed)?;
+        let encode = started.elapsed();
+        let mut pause = PAUSE_MIN;
+        loop {
+            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            match writer.archive(&encoded) {
+                Ok(committed) => {
+                    drop(writer);
+                    self.committed(&committed, consumed, encode);
+                    return Ok(committed);
+                }
+                Err(error) if error.kind == custody_archive::Kind::Retry => {
+                    drop(writer);
+                    if started.elapsed() > self.settings.retry_age_max {
+                        return Err(error);
+                    }
+                    tracing::warn!(batch = encoded.manifest.batch, %error, pause_ms = pause.as_millis(), "store failed; trying again");
+                    self.metrics.retried();
+                    self.metrics.trouble(Some(format!("the store fails: {error}")));
+                    thread::sleep(pause);
+                    pause = (pause * 2).min(PAUSE_MAX);
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn committed(&self, committed: &Committed, consumed: u64, encode: Duration) {
+        let manifest = &committed.file.manifest;
+        let (quarantined, skipped, lost) = manifest.parts.iter().fold((0, 0, 0), |sum, part| {
+            (sum.0 + part.quarantined, sum.1 + part.skipped, sum.2 + part.lost())
+        });
+        tracing::info!(
+            version = committed.version,
+            batch = manifest.batch,
+            rows = manifest.rows,
+            partitions = manifest.parts.len(),
+            consumed_bytes = consumed,
+            file_bytes = committed.file.bytes,
+            quarantined,
+            skipped,
+            lost,
+            encode_ms = encode.as_millis(),
+            put_ms = committed.put.as_millis(),
+            read_back_ms = committed.read_back.as_millis(),
+            commit_ms = committed.commit.as_millis(),
+            "archived"
+        );
+        let age = now_ms().saturating_sub(manifest.archived_ms);
+        self.metrics.committed(committed, consumed, u64::try_from(age).ok().map(Duration::from_millis));
+        self.metrics.trouble(None);
+        (self.on_commit)(committed);
+    }
+}
+
+fn new_batch() -> BatchBuilder {
+    // Version 7: batches sort by the time that they were begun.
+    BatchBuilder::new(uuid::Uuid::now_v7().to_string())
+}
+
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}
+
+impl Loop<'_> {
+    fn run(&mut self) -> Result<(), Error> {
+        while !self.worker.stop.is_stopped() {
+            self.take_outcomes()?;
+            self.hand_over()?;
+            let worker = self.worker;
+            match worker.source.poll(POLL)? {
+                Polled::Nothing => {}
+                Polled::Message(message) => self.take(&message)?,
+                Polled::Assigned(partitions) => self.resume(&partitions)?,
+                Polled::OutOfRange => self.resume_all()?,
+                Polled::Revoked => self.let_go()?,
+            }
+        }
+        self.finish()
+    }
+
+    /// Appends a message to the batch. Messages of partitions that are not ours,
+    /// or that were read before, are passed over: they are archived by whoever
+    /// owns them, or already.
+    fn take(&mut self, message: &crate::kafka::Consumed<'_>) -> Result<(), Error> {
+        let Some(index) = self.find(message.topic(), message.partition()) else { return Ok(()) };
+        let owned = &mut self.owned[index];
+        let offset = message.offset();
+        if offset < owned.next {
+            return Ok(());
+        }
+        let headers = message.headers();
+        let incoming = Incoming {
+            key: message.key(),
+            headers: &headers,
+            payload: message.payload(),
+            broker_time_ms: message.broker_time_ms(),
+        };
+        self.batch.push(&owned.partition, owned.next, offset, &incoming)?;
+        owned.next = offset + 1;
+        self.since.get_or_insert_with(Instant::now);
+        Ok(())
+    }
+
+    fn find(&mut self, topic: &str, partition: i32) -> Option<usize> {
+        let is = |owned: &Owned| owned.partition.partition == partition && owned.partition.topic == topic;
+        if !self.owned.get(self.last).is_some_and(is) {
+            self.last = self.owned.iter().position(is)?;
+        }
+        Some(self.last)
+    }
+
+    fn is_due(&self) -> bool {
+        let settings = &self.worker.settings;
+        self.batch.bytes() >= settings.batch_bytes_max
+            || self.batch.rows() >= settings.batch_rows_max
+            || self.since.is_some_and(|since| since.elapsed() >= settings.batch_age_max)
+    }
+
+    /// Seals a due batch and gives it to the commit thread. While that one is
+    /// busy the partitions are paused and polling goes on: Kafka keeps us in the
+    /// group and memory stays bounded.
+    fn hand_over(&mut self) -> Result<(), Error> {
+        if self.waiting.is_none() && self.is_due() {
+            self.seal()?;
+        }
+        if let Some(sealed) = self.waiting.take() {
+            match self.work.try_send(sealed) {
+                Ok(()) => self.in_flight += 1,
+                Err(TrySendError::Full(sealed)) => self.waiting = Some(sealed),
+                Err(TrySendError::Disconnected(_)) => return Err(ended()),
+            }
+        }
+        let full = self.waiting.is_some() && self.is_due();
+        if full != self.paused {
+            self.worker.source.pause(full);
+            self.paused = full;
+        }
+        Ok(())
+    }
+
+    fn seal(&mut self) -> Result<(), Error> {
+        self.since = None;
+        let batch = std::mem::replace(&mut self.batch, new_batch());
+        if !batch.is_empty() {
+            self.waiting = Some(batch.seal(&self.worker.settings.retention_class, now_ms())?);
+        }
+        Ok(())
+    }
+
+    fn take_outcomes(&mut self) -> Result<(), Error> {
+        loop {
+            match self.outcomes.try_recv() {
+                Ok(outcome) => self.outcome(outcome)?,
+                Err(TryRecvError::Empty) => return Ok(()),
+                Err(TryRecvError::Disconnected) => return Err(ended()),
+            }
+        }
+    }
+
+    fn outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
+        self.in_flight -= 1;
+        match outcome {
+            Ok(committed) => {
+                let parts = committed.file.manifest.parts.iter();
+                let offsets: Vec<_> = parts
+                    .map(|part| (part.partition.topic.clone(), part.partition.partition, part.span.to))
+                    .collect();
+                self.worker.source.tell_offsets(&offsets);
+                Ok(())
+            }
+            Err(error) if error.kind == custody_archive::Kind::Fenced => {
+                tracing::warn!(%error, "fenced: dropping what is in memory and reading again");
+                self.worker.metrics.fenced();
+                self.resume_all()
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    /// Waits until the commit thread has nothing left; what it could not commit
+    /// is read again.
+    fn drain(&mut self) -> Result<(), Error> {
+        if let Some(sealed) = self.waiting.take() {
+            self.work.send(sealed).map_err(|_| ended())?;
+            self.in_flight += 1;
+        }
+        while self.in_flight > 0 {
+            let outcome = self.outcomes.recv().map_err(|_| ended())?;
+            match outcome {
+                Err(error) if error.kind == custody_archive::Kind::Fenced => {
+                    tracing::warn!(%error, "fenced: dropping what is in memory");
+                    self.worker.metrics.fenced();
+                    self.in_flight -= 1;
+                    self.batch = new_batch();
+                }
+                other => self.outcome(other)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Our partitions were taken away: what was read of them is archived if the
+    /// fence still lets us, and otherwise by their new owner.
+    fn let_go(&mut self) -> Result<(), Error> {
+        self.seal_and_drain()?;
+        self.owned.clear();
+        self.worker.metrics.partitions(0);
+        Ok(())
+    }
+
+    fn seal_and_drain(&mut self) -> Result<(), Error> {
+        if self.waiting.is_some() {
+            self.drain()?;
+        }
+        self.seal()?;
+        self.drain()
+    }
+
+    fn resume_all(&mut self) -> Result<(), Error> {
+        let all: Vec<_> =
+            self.owned.iter().map(|owned| (owned.partition.topic.clone(), owned.partition.partition)).collect();
+        self.resume(&all)
+    }
+
+    /// Finds out from the archive and the broker where each partition goes on.
+    fn resume(&mut self, partitions: &[(String, i32)]) -> Result<(), Error> {
+        self.drain()?;
+        self.batch = new_batch();
+        self.since = None;
+        self.owned.clear();
+        let mut offsets = Vec::with_capacity(partitions.len());
+        for (topic, number) in partitions {
+            let partition = Partition { topic: topic.clone(), generation: 1, partition: *number };
+            let next = self.resume_one(&partition)?;
+            offsets.push((topic.clone(), *number, next));
+            self.owned.push(Owned { partition, next });
+        }
+        self.worker.source.read_from(&offsets)?;
+        self.paused = false;
+        self.worker.metrics.partitions(self.owned.len());
+        self.worker.metrics.trouble(None);
+        tracing::info!(partitions = self.owned.len(), "reading");
+        Ok(())
+    }
+
+    fn resume_one(&mut self, partition: &Partition) -> Result<i64, Error> {
+        let next = {
+            let mut writer = self.worker.writer.lock().unwrap_or_else(PoisonError::into_inner);
+            writer.next_offset(partition)?
+        };
+        let (low, end) = self.worker.source.watermarks(&partition.topic, partition.partition)?;
+        self.worker.metrics.end(&partition.topic, partition.partition, end);
+        match plan(next, low, end) {
+            Resume::At(next) => Ok(next),
+            Resume::AfterGap(span, reason) => {
+                tracing::error!(%partition, %span, ?reason, "offsets are gone from Kafka: recording a gap");
+                self.batch.gap(partition, Gap { span, reason, noticed_ms: now_ms() })?;
+                self.since.get_or_insert_with(Instant::now);
+                Ok(span.to)
+            }
+            Resume::Reset { next, end } => Err(Error::new(
+                Kind::Invalid,
+                format!(
+                    "{partition}: the archive stands at offset {next} but Kafka's log ends at {end}: the topic was \
+                     deleted and made again, or lost its end. Nothing more of it is archived, so that no position is \
+                     used twice. Publish to a topic with another name, or restore the log"
+                ),
+            )),
+        }
+    }
+
+    /// Seals, commits and leaves.
+    fn finish(&mut self) -> Result<(), Error> {
+        self.seal_and_drain()?;
+        tracing::info!("stopped: everything read is archived");
+        Ok(())
+    }
+}
+
+fn ended() -> Error {
+    Error::new(Kind::Unavailable, "the commit thread ended unexpectedly")
+}
