@@ -8,7 +8,7 @@ use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{Array, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray};
 use bytes::Bytes;
 use custody_schemas::hash::{Leaf, Tree, leaf_hash};
-use custody_schemas::{Hash, Manifest};
+use custody_schemas::{Hash, Manifest, Position};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
@@ -114,6 +114,39 @@ impl Archive {
             return Err(Error::corrupt(format!("{}: {} of {} rows are there", file.path, records.len(), rows.len())));
         }
         Ok(records)
+    }
+
+    /// The file and row number of a position; `None` when it holds no record.
+    pub fn locate(&self, position: &Position) -> Result<Option<(FileRef, u64)>, Error> {
+        for file in self.commits_after(None)?.into_iter().flat_map(|commit| commit.files) {
+            let mut first = 0;
+            for part in &file.manifest.parts {
+                if part.partition == position.partition && part.span.contains(position.offset) {
+                    let row = self.row_in(&file, first, part.rows, position.offset)?;
+                    return Ok(row.map(|row| (file, row)));
+                }
+                first += part.rows;
+            }
+        }
+        Ok(None)
+    }
+
+    /// The row of an offset among `rows` rows from `first`.
+    fn row_in(&self, file: &FileRef, first: u64, rows: u64, offset: i64) -> Result<Option<u64>, Error> {
+        let mut at = 0;
+        for batch in self.read(file, Columns::Leaves)? {
+            let batch = batch?;
+            let offsets = batch.column::<Int64Array>("offset")?;
+            let found = (0..batch.len()).find(|row| {
+                let number = at + *row as u64;
+                number >= first && number < first + rows && offsets.value(*row) == offset
+            });
+            if let Some(row) = found {
+                return Ok(Some(at + row as u64));
+            }
+            at += batch.len() as u64;
+        }
+        Ok(None)
     }
 
     fn open_rows(&self, file: &FileRef, columns: Columns, selection: Option<RowSelection>) -> Result<RowReader, Error> {

@@ -1,4 +1,22 @@
 //! The `custody` command, as a library: its parts can be tested without starting it.
+//!
+//! - [`args`] is the command line, [`settings`] the settings file and the environment
+//! - [`run`] is the worker: ingest, and [`follow`] for its index
+//! - [`asking`] searches and shows, [`handing`] produces and verifies
+//! - [`import`] reads existing history, [`importing`] publishes it
+//! - [`demo`] shows it all with the simulated gateway of [`sim`]
 
+pub mod args;
+pub mod asking;
+pub mod demo;
+pub mod failure;
+pub mod follow;
+pub mod handing;
+pub mod import;
+pub mod importing;
+pub mod logging;
+pub mod open;
+pub mod run;
 pub mod settings;
+pub mod show;
 pub mod sim;

@@ -1,1 +1,71 @@
-fn main(){}
+//! The `custody` command.
+
+use std::collections::BTreeMap;
+use std::process::ExitCode;
+
+use clap::FromArgMatches;
+use custody_cli::args::{Cli, Cmd, ConfigCmd, ImportCmd, command, inputs};
+use custody_cli::failure::{Done, Failure};
+use custody_cli::settings::{self, Loaded, Settings};
+use custody_cli::{asking, demo, handing, importing, logging, run};
+
+fn main() -> ExitCode {
+    match start() {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            eprintln!("custody: {failure}");
+            failure.exit_code()
+        }
+    }
+}
+
+fn start() -> Done {
+    let matches = command().get_matches();
+    let cli = Cli::from_arg_matches(&matches).map_err(Failure::usage)?;
+    // Names and values that are not UTF-8 cannot be settings.
+    let env: BTreeMap<String, String> =
+        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let inputs = inputs(&cli, &matches, env);
+    match &cli.command {
+        Cmd::Demo(args) => return demo::demo(args),
+        Cmd::Config(ConfigCmd::Example) => {
+            print!("{}", settings::example());
+            return Ok(());
+        }
+        Cmd::Verify { dir: Some(dir), json } => return handing::verify_production(dir, *json),
+        _ => {}
+    }
+    let loaded = Settings::load(inputs).map_err(|problems| {
+        let lines: Vec<String> = problems.iter().map(ToString::to_string).collect();
+        Failure::usage(format!("the settings are wrong:\n{}", lines.join("\n")))
+    })?;
+    dispatch(&cli, &loaded)
+}
+
+fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
+    logging::start(&loaded.settings.log)?;
+    match &cli.command {
+        Cmd::Run => run::run(loaded),
+        Cmd::Ingest => run::ingest(loaded),
+        Cmd::Index { once } => run::index(loaded, *once),
+        Cmd::Import(ImportCmd::SkypeDb { file, tenant }) => importing::skype_db(loaded, file, tenant),
+        Cmd::Import(ImportCmd::Events { files, tenant }) => importing::events(loaded, files, tenant),
+        Cmd::Search(args) => asking::search(loaded, args),
+        Cmd::Show { position, zone } => asking::record(loaded, position, zone),
+        Cmd::Conversation { id, around, window, zone } => {
+            asking::conversation(loaded, id, around.as_deref(), *window, zone)
+        }
+        Cmd::Export(args) => handing::export(loaded, args),
+        Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
+        Cmd::Config(ConfigCmd::Check) => {
+            println!("the settings are sound");
+            Ok(())
+        }
+        Cmd::Config(_) => {
+            print!("{}", settings::print(loaded));
+            Ok(())
+        }
+        // Handled before the settings are read.
+        Cmd::Demo(_) => Ok(()),
+    }
+}

@@ -93,6 +93,11 @@ impl<S: Source> Indexer<S> {
     fn advance(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
         self.keep_up_with_others()?;
         let commits = self.source.commits_after(self.base.through_version)?;
+        if commits.is_empty() && self.rebuilding.is_some() && self.base.splits.is_empty() {
+            // Nothing to index, but what is damaged must not stay the newest.
+            let next = self.following();
+            return Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) });
+        }
         let mut ready = Vec::new();
         for group in groups(&commits, &self.settings) {
             if !group.files.is_empty() {

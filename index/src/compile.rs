@@ -12,44 +12,118 @@ use crate::error::Error;
 use crate::query::{Flag, Pattern, Query, TimeRange, TypePattern};
 use crate::schema::{Fields, QUARANTINED, kind_exact, kind_prefix, raw_term};
 
+/// What the scores are for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Scoring {
+    /// Nothing: the cheaper way.
+    Unused,
+    /// Order: BM25 of the words and phrases. No filter makes a hit better.
+    Relevance,
+}
+
 /// Compiles a query.
 ///
 /// # Errors
 ///
 /// `Invalid` for a beginning of a type that is not indexed so deep.
-pub(crate) fn compile(query: &Query, fields: &Fields) -> Result<Box<dyn Compiled>, Error> {
-    Ok(match query {
-        Query::All => unscored(Box::new(AllQuery)),
-        Query::And(parts) => and(parts, fields)?,
-        Query::Or(parts) => or(parts.iter().map(|part| compile(part, fields)).collect::<Result<_, _>>()?),
-        Query::Not(inner) => all_but(vec![], vec![compile(inner, fields)?]),
-        Query::Word(term) => word(fields.text, term),
-        Query::Phrase(terms) => phrase(fields.text, terms),
-        Query::From(pattern) => party(pattern, &[fields.from]),
-        Query::To(pattern) => party(pattern, &[fields.to]),
-        Query::Participant(pattern) => party(pattern, &[fields.from, fields.to, fields.other]),
-        Query::Conversation(id) => raw(fields.conversation, &raw_term(id)),
-        Query::Type(TypePattern::Exact(name)) => raw(fields.kind, &kind_exact(name)),
-        Query::Type(TypePattern::Prefix(start)) => match kind_prefix(start) {
-            Some(term) => raw(fields.kind, &term),
-            None => return Err(Error::invalid("types cannot be searched by so many parts of a name")),
-        },
-        Query::Tenant(tenant) => raw(fields.tenant, &raw_term(tenant)),
-        Query::Network(network) => raw(fields.network, &raw_term(network)),
-        Query::Flag(Flag::Quarantined) => raw(fields.flag, QUARANTINED),
-        Query::Flag(Flag::Ok) => all_but(vec![], vec![raw(fields.flag, QUARANTINED)]),
-        Query::Date(range) => date(fields.time, range),
-    })
+pub(crate) fn compile(query: &Query, fields: &Fields, scoring: Scoring) -> Result<Box<dyn Compiled>, Error> {
+    Compiler { fields, scoring }.query(query)
 }
 
-/// Only words and phrases make one hit better than another.
-fn unscored(query: Box<dyn Compiled>) -> Box<dyn Compiled> {
-    Box::new(ConstScoreQuery::new(query, 0.0))
+struct Compiler<'f> {
+    fields: &'f Fields,
+    scoring: Scoring,
 }
 
-fn raw(field: Field, term: &str) -> Box<dyn Compiled> {
-    let term = Term::from_field_text(field, term);
-    unscored(Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
+impl Compiler<'_> {
+    fn query(&self, query: &Query) -> Result<Box<dyn Compiled>, Error> {
+        let fields = self.fields;
+        Ok(match query {
+            Query::All => self.filter(Box::new(AllQuery)),
+            Query::And(parts) => self.and(parts)?,
+            Query::Or(parts) => or(parts.iter().map(|part| self.query(part)).collect::<Result<_, _>>()?),
+            Query::Not(inner) => self.all_but(vec![], vec![self.query(inner)?]),
+            Query::Word(term) => word(fields.text, term),
+            Query::Phrase(terms) => phrase(fields.text, terms),
+            Query::From(pattern) => self.party(pattern, &[fields.from]),
+            Query::To(pattern) => self.party(pattern, &[fields.to]),
+            Query::Participant(pattern) => self.party(pattern, &[fields.from, fields.to, fields.other]),
+            Query::Conversation(id) => self.raw(fields.conversation, &raw_term(id)),
+            Query::Type(TypePattern::Exact(name)) => self.raw(fields.kind, &kind_exact(name)),
+            Query::Type(TypePattern::Prefix(start)) => match kind_prefix(start) {
+                Some(term) => self.raw(fields.kind, &term),
+                None => return Err(Error::invalid("types cannot be searched by so many parts of a name")),
+            },
+            Query::Tenant(tenant) => self.raw(fields.tenant, &raw_term(tenant)),
+            Query::Network(network) => self.raw(fields.network, &raw_term(network)),
+            Query::Flag(Flag::Quarantined) => self.raw(fields.flag, QUARANTINED),
+            Query::Flag(Flag::Ok) => self.all_but(vec![], vec![self.raw(fields.flag, QUARANTINED)]),
+            Query::Date(range) => self.date(range),
+        })
+    }
+
+    fn filter(&self, query: Box<dyn Compiled>) -> Box<dyn Compiled> {
+        match self.scoring {
+            Scoring::Unused => query,
+            Scoring::Relevance => Box::new(ConstScoreQuery::new(query, 0.0)),
+        }
+    }
+
+    fn raw(&self, field: Field, term: &str) -> Box<dyn Compiled> {
+        let term = Term::from_field_text(field, term);
+        self.filter(Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
+    }
+
+    /// See [`Pattern`]: one term, or every word of a name, in any of the fields.
+    fn party(&self, pattern: &Pattern, fields: &[Field]) -> Box<dyn Compiled> {
+        let anywhere = |term: &str| or(fields.iter().map(|field| self.raw(*field, term)).collect());
+        let whole = anywhere(pattern.whole());
+        let words = pattern.words();
+        if words.is_empty() {
+            return whole;
+        }
+        let every = self.all_but(words.iter().map(|word| anywhere(word)).collect(), vec![]);
+        or(vec![whole, every])
+    }
+
+    fn date(&self, range: &TimeRange) -> Box<dyn Compiled> {
+        let from = range.from_ms.unwrap_or(i64::MIN);
+        if range.to_ms.is_some_and(|to| to <= from) {
+            return Box::new(EmptyQuery);
+        }
+        let term = |ms| Term::from_field_i64(self.fields.time, ms);
+        let to = range.to_ms.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
+        self.filter(Box::new(RangeQuery::new(Bound::Included(term(from)), to)))
+    }
+
+    /// What is negated is excluded from the rest, not intersected with it.
+    fn and(&self, parts: &[Query]) -> Result<Box<dyn Compiled>, Error> {
+        let (mut musts, mut nots) = (Vec::new(), Vec::new());
+        for part in parts {
+            match part {
+                Query::Not(inner) => nots.push(self.query(inner)?),
+                part => musts.push(self.query(part)?),
+            }
+        }
+        Ok(self.all_but(musts, nots))
+    }
+
+    fn all_but(&self, mut musts: Vec<Box<dyn Compiled>>, nots: Vec<Box<dyn Compiled>>) -> Box<dyn Compiled> {
+        if musts.is_empty() {
+            musts.push(self.filter(Box::new(AllQuery)));
+        }
+        let musts = musts.into_iter().map(|query| (Occur::Must, query));
+        let nots = nots.into_iter().map(|query| (Occur::MustNot, query));
+        Box::new(BooleanQuery::new(musts.chain(nots).collect()))
+    }
+}
+
+fn or(mut parts: Vec<Box<dyn Compiled>>) -> Box<dyn Compiled> {
+    match parts.len() {
+        0 => Box::new(EmptyQuery),
+        1 => parts.remove(0),
+        _ => Box::new(BooleanQuery::union(parts)),
+    }
 }
 
 fn word(field: Field, term: &str) -> Box<dyn Compiled> {
@@ -64,55 +138,4 @@ fn phrase(field: Field, terms: &[String]) -> Box<dyn Compiled> {
             Box::new(PhraseQuery::new(terms.iter().map(|term| Term::from_field_text(field, term)).collect()))
         }
     }
-}
-
-/// See [`Pattern`]: one term, or every word of a name, in any of the fields.
-fn party(pattern: &Pattern, fields: &[Field]) -> Box<dyn Compiled> {
-    let anywhere = |term: &str| or(fields.iter().map(|field| raw(*field, term)).collect());
-    let whole = anywhere(pattern.whole());
-    let words = pattern.words();
-    if words.is_empty() {
-        return whole;
-    }
-    let every = all_but(words.iter().map(|word| anywhere(word)).collect(), vec![]);
-    or(vec![whole, every])
-}
-
-fn date(field: Field, range: &TimeRange) -> Box<dyn Compiled> {
-    let from = range.from_ms.unwrap_or(i64::MIN);
-    if range.to_ms.is_some_and(|to| to <= from) {
-        return Box::new(EmptyQuery);
-    }
-    let term = |ms| Term::from_field_i64(field, ms);
-    let to = range.to_ms.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
-    unscored(Box::new(RangeQuery::new(Bound::Included(term(from)), to)))
-}
-
-/// What is negated is excluded from the rest, not intersected with it.
-fn and(parts: &[Query], fields: &Fields) -> Result<Box<dyn Compiled>, Error> {
-    let (mut musts, mut nots) = (Vec::new(), Vec::new());
-    for part in parts {
-        match part {
-            Query::Not(inner) => nots.push(compile(inner, fields)?),
-            part => musts.push(compile(part, fields)?),
-        }
-    }
-    Ok(all_but(musts, nots))
-}
-
-fn or(mut parts: Vec<Box<dyn Compiled>>) -> Box<dyn Compiled> {
-    match parts.len() {
-        0 => Box::new(EmptyQuery),
-        1 => parts.remove(0),
-        _ => Box::new(BooleanQuery::union(parts)),
-    }
-}
-
-fn all_but(mut musts: Vec<Box<dyn Compiled>>, nots: Vec<Box<dyn Compiled>>) -> Box<dyn Compiled> {
-    if musts.is_empty() {
-        musts.push(unscored(Box::new(AllQuery)));
-    }
-    let musts = musts.into_iter().map(|query| (Occur::Must, query));
-    let nots = nots.into_iter().map(|query| (Occur::MustNot, query));
-    Box::new(BooleanQuery::new(musts.chain(nots).collect()))
 }

@@ -1,4 +1,53 @@
-//! index
+//! The index: finds records of the archive in seconds, and proves that it can.
+//!
+//! The index follows the archive's versions. It is derived: it can be deleted,
+//! is then built anew, and gives the same answers. It stores no text, only
+//! terms and positions; what is shown is read from the archive and re-hashed.
+//!
+//! - [`query`]: the query language, and what a query means
+//! - [`text`]: how text is cut into terms, for the index and for everybody else
+//! - [`Indexer`] builds splits from new commits and merges small ones
+//! - [`Searcher`] answers, and says through which archive version
+//! - [`verify_index`] builds every split again and compares
+//!
+//! On disk an index is a folder:
+//!
+//! ```text
+//! manifest/00000000000000000042.json   what the index consists of; the highest
+//!                                      number counts, each is written once
+//! <sha-256>.split                      one immutable segment; the name is the
+//!                                      SHA-256 of the bytes
+//! ```
+//!
+//! The index is trusted for finding, never for content: whoever can write the
+//! folder can hide records from a search until `verify` names the difference,
+//! but cannot make a record look other than it was archived.
+//!
+//! Every call blocks. Only this crate knows Tantivy.
 
+mod build;
+mod check;
+mod compile;
+mod disk;
+mod error;
+mod manifest;
+mod merge;
+mod prune;
 pub mod query;
+mod schema;
+mod search;
+mod settings;
+mod source;
+mod split;
+#[cfg(test)]
+mod testing;
 pub mod text;
+
+pub use build::{CaughtUp, Indexer};
+pub use check::{Difference, IndexReport, verify_index};
+pub use error::{Error, Kind};
+pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
+pub use merge::{Merge, Policy, plan};
+pub use search::{Answer, Count, Cursor, Found, FoundRow, Hit, Order, Request, Searcher};
+pub use settings::Settings;
+pub use source::{Added, Party, Row, Source};

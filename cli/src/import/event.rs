@@ -34,7 +34,8 @@ struct WholeData<'e> {
 impl Draft<'_> {
     pub(super) fn outgoing(&self) -> Result<Outgoing, String> {
         let whole = Whole { event: &self.event, data: WholeData { data: &self.data, extra: &self.extra } };
-        let payload = serde_json::to_vec(&whole).map_err(|error| format!("cannot be written as JSON: {error}"))?;
+        let payload =
+            serde_json::to_vec(&whole).map_err(|error| format!("cannot be written as JSON: {error}"))?;
         let kind = short_name(&self.event.kind).into_owned();
         Ok(Outgoing { key: key(&self.event, Some(&self.data)), payload, kind })
     }

@@ -111,7 +111,8 @@ impl Simple {
         };
         // A channel that is its own recipient is said once: as the conversation.
         let conversation = record.conversation.as_deref();
-        let to: Vec<_> = record.to.unwrap_or_default().into_iter().filter(|to| Some(&**to) != conversation).collect();
+        let to: Vec<_> =
+            record.to.unwrap_or_default().into_iter().filter(|to| Some(&**to) != conversation).collect();
         draft.data = Data {
             conversation: record.conversation.clone().map(|id| conversation_of(id, to.len())),
             from: record.from.clone().map(party),

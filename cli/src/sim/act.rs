@@ -3,7 +3,8 @@
 use std::collections::HashMap;
 
 use custody_schemas::event::{
-    Contact, Conversation, Data, File, Gateway, Message, Outage, Party, Policy, Reaction, Receipt, Search, Text,
+    Contact, Conversation, Data, File, Gateway, Message, Outage, Party, Policy, Reaction, Receipt, Search,
+    Text,
 };
 use custody_schemas::kind::Kind;
 use serde_json::Value;
@@ -55,9 +56,12 @@ impl World {
     /// Carries out a step.
     pub(super) fn act(&mut self, session: &mut Session, step: Step, at: Moment) -> (Kind, Data<'static>) {
         match step {
-            Step::Search { .. } | Step::Request | Step::Accept | Step::Decline | Step::Block | Step::Remove => {
-                self.contact(session, step)
-            }
+            Step::Search { .. }
+            | Step::Request
+            | Step::Accept
+            | Step::Decline
+            | Step::Block
+            | Step::Remove => self.contact(session, step),
             Step::Invite { .. }
             | Step::Answer
             | Step::CallJoin { .. }
@@ -198,7 +202,10 @@ impl World {
                 let result_count = Some(if by_email { 1 } else { self.rng.below(9) as i64 });
                 let kind = Some(if by_email { "email" } else { "name" }.into());
                 let search = Some(Search { query, kind, result_count });
-                (Kind::ContactSearched, Data { from: Some(self.people.named(asker)), search, ..Data::default() })
+                (
+                    Kind::ContactSearched,
+                    Data { from: Some(self.people.named(asker)), search, ..Data::default() },
+                )
             }
             Step::Request => {
                 let contact = Contact { text: Some(self.rng.pick(&REQUESTS).into()) };

@@ -38,7 +38,10 @@ pub(super) fn act(world: &mut World, session: &mut Session, step: Step, at: Mome
             let action = if matches!(step, Step::CallJoin { .. }) { "joined" } else { "left" };
             let participant = Some(world.people.named(session.member(who)));
             let data = world.done_by(session, who);
-            (Kind::CallParticipant, Data { call: Some(call), participant, action: Some(action.into()), ..data })
+            (
+                Kind::CallParticipant,
+                Data { call: Some(call), participant, action: Some(action.into()), ..data },
+            )
         }
         Step::End(outcome) => end(world, session, outcome, at),
         _ => world.gateway(Step::Heartbeat, at),
@@ -86,7 +89,8 @@ fn end(world: &mut World, session: &mut Session, outcome: Outcome, at: Moment) -
         return (Kind::CallEnded, data);
     };
     let (response_code, reason, diagnostics) = verdict(outcome);
-    let quality = ring.answer_ms.map(|_| ring.media.iter().map(|&name| quality(&mut world.rng, name)).collect());
+    let quality =
+        ring.answer_ms.map(|_| ring.media.iter().map(|&name| quality(&mut world.rng, name)).collect());
     let call = Call {
         id: Some(id("call-", ring.serial)),
         media: media(&ring.media),

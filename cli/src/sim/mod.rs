@@ -12,6 +12,7 @@
 
 mod act;
 mod calls;
+mod load;
 mod people;
 mod plan;
 mod rng;
@@ -30,10 +31,11 @@ use custody_schemas::kind::Kind;
 use jiff::Timestamp;
 
 use act::{Moment, World, rfc3339};
-use people::{People, Who};
-use plan::{Answer, Change, Step};
+use load::Load;
+use people::People;
+use plan::Step;
 use rng::{Rng, mix};
-use session::{Place, Session};
+use session::Session;
 use talk::Talk;
 
 /// What is simulated.
@@ -89,18 +91,6 @@ enum Due {
     Heartbeat,
 }
 
-/// Begun sessions a user and day, in hundredths: two-party, group, call, search, another
-/// contact and, until every user has one, the first contact.
-const PER_DAY: [u64; 6] = [600, 50, 240, 1_500, 6, 300];
-/// How busy each hour of the day is (UTC), in per cent of the average.
-const BUSY: [u64; 24] =
-    [8, 6, 6, 6, 8, 15, 45, 120, 220, 260, 270, 240, 170, 210, 250, 240, 190, 120, 70, 50, 40, 28, 16, 12];
-const DAY_MS: u64 = 86_400_000;
-/// Contacts that a user talks with.
-const CONTACTS: u64 = 6;
-/// One session in so many is trouble of the gateway, or a user who is switched off.
-const TROUBLE_ONE_IN: u64 = 6_000;
-
 /// The gateway.
 #[derive(Debug)]
 pub struct Simulator {
@@ -113,8 +103,7 @@ pub struct Simulator {
     /// Outages so far: while one lasts, the simulated world stands still.
     lost_ms: i64,
     opening: VecDeque<Session>,
-    /// Users that have got their first contact.
-    introduced: u32,
+    load: Load,
     sessions: Vec<Option<Session>>,
     free: Vec<usize>,
     due: BinaryHeap<Reverse<(i64, u64, Due)>>,
@@ -128,7 +117,7 @@ impl Simulator {
         let users = u32::try_from(settings.users).unwrap_or(u32::MAX).max(2);
         let people = People { users, tenant: settings.tenant.clone() };
         let mut rng = Rng::new(mix(settings.seed, 0));
-        let contact_of = |user| (people.contact(user, 0), answer(user, 0));
+        let contact_of = |user| (people.contact(user, 0), load::answer(user, 0));
         let opening = tour::sessions(&mut rng, users, contact_of).into();
         let start_ms = settings.start.as_millisecond();
         // Ids differ between simulations that differ in anything that their events show.
@@ -141,7 +130,7 @@ impl Simulator {
             last_ms: start_ms - 1,
             lost_ms: 0,
             opening,
-            introduced: 0,
+            load: Load::default(),
             sessions: Vec::new(),
             free: Vec::new(),
             due: BinaryHeap::new(),
@@ -215,87 +204,11 @@ impl Simulator {
 
     /// Begins one session and says when the next one will.
     fn arrive(&mut self, at_ms: i64) {
-        let session = self.draw();
-        self.begin(session, at_ms);
-        let hour = ((at_ms + self.lost_ms).rem_euclid(DAY_MS as i64) / 3_600_000) as usize;
-        let per_day = u64::from(self.world.people.users) * self.sorts().iter().sum::<u64>();
-        // Microseconds, because a large company begins several sessions in a millisecond.
-        let mean_us = DAY_MS * 1_000 * 100 * 100 / (per_day * BUSY[hour]);
-        let gap_us = self.world.rng.below(2 * mean_us + 1);
-        let gap_ms = (gap_us + self.world.rng.below(1_000)) / 1_000;
-        self.push(at_ms + gap_ms as i64, Due::Arrival);
-    }
-
-    /// The sorts of sessions that can begin.
-    fn sorts(&self) -> &'static [u64] {
-        if self.introduced < self.world.people.users { &PER_DAY } else { &PER_DAY[..PER_DAY.len() - 1] }
-    }
-
-    /// A session of any sort, by the user model.
-    fn draw(&mut self) -> Session {
-        let sorts = self.sorts();
         let World { people, rng, .. } = &mut self.world;
-        let user = rng.below(u64::from(people.users)) as u32;
-        let me = Who::Lync(user);
-        if rng.below(TROUBLE_ONE_IN) == 0 {
-            let plan = match rng.below(4) {
-                0 => plan::upgrade(rng),
-                1 => plan::outage(rng),
-                2 => vec![(5_000, Step::Policy(Change::UserOff(me))), (3_600_000, Step::Policy(Change::User(me)))],
-                _ => vec![(5_000, Step::Policy(Change::User(me)))],
-            };
-            return Session::new(None, vec![me], plan);
-        }
-        let mut drawn = rng.below(sorts.iter().sum());
-        let sort = sorts.iter().position(|&weight| match drawn.checked_sub(weight) {
-            Some(rest) => {
-                drawn = rest;
-                false
-            }
-            None => true,
-        });
-        match sort {
-            Some(1) => {
-                let number = rng.below(u64::from(people.users / 5) + 1) as u32;
-                let members = group_members(people, number);
-                let plan = plan::group(rng, members.len() as u8);
-                Session::new(Some(Place::group(number)), members, plan)
-            }
-            Some(2) => {
-                let mut members = talkers(people, rng, user);
-                if rng.per_mille(150) {
-                    members.extend((0..rng.between(1, 3)).map(|n| people.contact(user, 100 + n)));
-                }
-                let behalf = rng.per_mille(50).then(|| Who::Lync((user + 1) % people.users));
-                let plan = plan::call(rng, members.len() as u8, behalf);
-                let place = match members[..] {
-                    [a, b] => Place::direct(a, b),
-                    _ => Place::meeting(self.sequence),
-                };
-                Session::new(Some(place), members, plan)
-            }
-            Some(3) => {
-                let whom = people.contact(user, rng.next());
-                let search = Step::Search { by_email: rng.per_mille(400) };
-                Session::new(None, vec![me, whom], vec![(1_000, search)])
-            }
-            Some(4) => {
-                let n = rng.between(1, CONTACTS - 1);
-                let plan = plan::contact(rng, answer(user, n));
-                Session::new(None, vec![me, people.contact(user, n)], plan)
-            }
-            Some(5) => {
-                let user = self.introduced;
-                self.introduced += 1;
-                let plan = plan::contact(rng, answer(user, 0));
-                Session::new(None, vec![Who::Lync(user), people.contact(user, 0)], plan)
-            }
-            _ => {
-                let members = talkers(people, rng, user);
-                let plan = plan::direct(rng);
-                Session::new(Some(Place::direct(members[0], members[1])), members, plan)
-            }
-        }
+        let session = self.load.draw(people, rng, self.sequence);
+        let gap_ms = self.load.gap_ms(people, rng, at_ms + self.lost_ms);
+        self.begin(session, at_ms);
+        self.push(at_ms + gap_ms, Due::Arrival);
     }
 
     fn publish(&mut self, now_ms: i64, kind: Kind, data: Data<'static>) -> SimEvent {
@@ -345,38 +258,6 @@ impl Iterator for Simulator {
         }
         None
     }
-}
-
-/// What becomes of a user's contact request: always the same.
-fn answer(user: u32, n: u64) -> Answer {
-    match mix(u64::from(user) + 0xA0, n) % 100 {
-        0..86 => Answer::Accepted,
-        86..93 => Answer::Declined,
-        93..95 => Answer::Blocked,
-        _ => Answer::RemovedLater,
-    }
-}
-
-/// The user and a contact who accepted; the caller comes first, and in half of the cases that
-/// is the other one.
-fn talkers(people: &People, rng: &mut Rng, user: u32) -> Vec<Who> {
-    let first = rng.below(CONTACTS);
-    let accepted = (first..first + CONTACTS).find(|n| answer(user, n % CONTACTS) == Answer::Accepted);
-    let pair = [Who::Lync(user), people.contact(user, accepted.unwrap_or(first) % CONTACTS)];
-    if rng.per_mille(500) { pair.to_vec() } else { pair.iter().rev().copied().collect() }
-}
-
-/// The members of a group: always the same; three to five, the last one is a guest.
-fn group_members(people: &People, number: u32) -> Vec<Who> {
-    let owner = (mix(u64::from(number), 0x67) % u64::from(people.users)) as u32;
-    let mut members = vec![Who::Lync(owner)];
-    for n in 0..2 + mix(u64::from(number), 0x68) % 3 {
-        let who = people.contact(owner, 200 + n);
-        if !members.contains(&who) {
-            members.push(who);
-        }
-    }
-    members
 }
 
 /// A UUID of version 8 (RFC 9562), made from the simulation and the number.

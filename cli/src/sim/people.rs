@@ -100,7 +100,9 @@ impl People {
 /// User agent.
 pub(super) fn client(who: Who) -> &'static str {
     let (list, n): ([&str; 4], u32) = match who {
-        Who::Lync(n) => (["UCCAPI/15.0.4420 Lync", "Lync/15.0 Mobile", "UCCAPI/15.0.4420 Lync", "LyncWeb/5.0"], n),
+        Who::Lync(n) => {
+            (["UCCAPI/15.0.4420 Lync", "Lync/15.0 Mobile", "UCCAPI/15.0.4420 Lync", "LyncWeb/5.0"], n)
+        }
         Who::Skype(n) => (["Skype/6.5 Windows", "Skype/4.2 Linux", "Skype/6.5 Windows", "Skype/6.3 Mac"], n),
         Who::Sip(n) => (["RTCC/5.0 Edge", "Bria/3.5", "RTCC/5.0 Edge", "RTCC/5.0 Edge"], n),
         Who::Admin => (["LyncControlPanel/5.0"; 4], 0),

@@ -7,27 +7,56 @@ use super::rng::Rng;
 /// One thing that happens. `by` and `who` count the session's members.
 #[derive(Debug, Clone, Copy)]
 pub(super) enum Step {
-    Search { by_email: bool },
+    Search {
+        by_email: bool,
+    },
     Request,
     Accept,
     Decline,
     Block,
     Remove,
-    Say { by: u8, line: Line },
+    Say {
+        by: u8,
+        line: Line,
+    },
     Edit,
     Delete,
-    React { by: u8, action: &'static str },
-    Receipt { by: u8, status: &'static str },
-    Share { by: u8 },
-    Download { by: u8 },
-    Join { who: u8 },
-    Leave { who: u8 },
-    Rename { by: u8 },
-    ViewHistory { by: u8 },
-    Invite { behalf: Option<Who> },
+    React {
+        by: u8,
+        action: &'static str,
+    },
+    Receipt {
+        by: u8,
+        status: &'static str,
+    },
+    Share {
+        by: u8,
+    },
+    Download {
+        by: u8,
+    },
+    Join {
+        who: u8,
+    },
+    Leave {
+        who: u8,
+    },
+    Rename {
+        by: u8,
+    },
+    ViewHistory {
+        by: u8,
+    },
+    Invite {
+        behalf: Option<Who>,
+    },
     Answer,
-    CallJoin { who: u8 },
-    CallLeave { who: u8 },
+    CallJoin {
+        who: u8,
+    },
+    CallLeave {
+        who: u8,
+    },
     AddMedia(&'static str),
     End(Outcome),
     Policy(Change),
@@ -35,7 +64,9 @@ pub(super) enum Step {
     Stopped,
     Heartbeat,
     /// Nothing was recorded for so many seconds.
-    Outage { seconds: u32 },
+    Outage {
+        seconds: u32,
+    },
 }
 
 /// What is said.
@@ -85,7 +116,8 @@ fn pause(rng: &mut Rng, seconds_low: u64, seconds_high: u64) -> u32 {
 
 /// Somebody looks for a person, asks to become a contact, and gets an answer.
 pub(super) fn contact(rng: &mut Rng, answer: Answer) -> Plan {
-    let mut plan = vec![(pause(rng, 1, 20), Step::Search { by_email: true }), (pause(rng, 5, 60), Step::Request)];
+    let mut plan =
+        vec![(pause(rng, 1, 20), Step::Search { by_email: true }), (pause(rng, 5, 60), Step::Request)];
     let wait = pause(rng, 20, 900);
     match answer {
         Answer::Accepted => plan.push((wait, Step::Accept)),

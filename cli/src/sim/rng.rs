@@ -59,7 +59,14 @@ pub(super) struct Zipf(Vec<u64>);
 impl Zipf {
     pub(super) fn new(len: usize) -> Self {
         let mut sum = 0;
-        Zipf((1..=len as u64).map(|rank| { sum += 1_000_000 / rank; sum }).collect())
+        Zipf(
+            (1..=len as u64)
+                .map(|rank| {
+                    sum += 1_000_000 / rank;
+                    sum
+                })
+                .collect(),
+        )
     }
 
     pub(super) fn rank(&self, rng: &mut Rng) -> usize {

@@ -44,7 +44,7 @@ impl Talk {
         let sentences = match rng.below(100) {
             0..72 => 1,
             72..92 => 2,
-            89..98 => 3,
+            92..98 => 3,
             _ => rng.between(4, 9),
         };
         let html = rng.per_mille(HTML_PER_MILLE);

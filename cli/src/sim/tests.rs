@@ -16,7 +16,8 @@ fn json(event: &SimEvent) -> String {
 
 #[test]
 fn each_type_happens_early() {
-    for (users, seed) in [(2, 0), (3, 1), (10, 2), (100, 3), (1_000, u64::MAX), (100_000, 5), (1_000_000, 6)] {
+    for (users, seed) in [(2, 0), (3, 1), (10, 2), (100, 3), (1_000, u64::MAX), (100_000, 5), (1_000_000, 6)]
+    {
         let seen: BTreeSet<String> =
             events(users, seed, 1_000).iter().map(|event| event.event.kind.to_string()).collect();
         let missing: Vec<_> = Kind::ALL.iter().filter(|kind| !seen.contains(kind.full())).collect();
@@ -90,7 +91,10 @@ fn messages_are_varied_and_can_be_searched_for() {
     assert!(merger_at.unwrap() < 20, "{merger_at:?}");
     assert!(texts.len() > messages / 2, "{} texts in {messages} messages", texts.len());
     assert!(most < messages / 15, "one text {most} times in {messages} messages");
-    assert!(html > messages / 100 && other_alphabet > messages / 100, "{html} HTML, {other_alphabet} not ASCII");
+    assert!(
+        html > messages / 100 && other_alphabet > messages / 100,
+        "{html} HTML, {other_alphabet} not ASCII"
+    );
 }
 
 #[test]
@@ -130,7 +134,7 @@ fn a_call_detail_record_is_full() {
 fn an_outage_covers_no_event() {
     let mut last = String::new();
     let mut outages = 0;
-    for event in events(100, 2, 200_000) {
+    for event in events(100, 2, 100_000) {
         let time = event.event.time.unwrap().to_string();
         if let Some(outage) = event.event.data.and_then(|data| data.outage) {
             let (from, to) = (outage.from.unwrap(), outage.to.unwrap());

@@ -1,6 +1,7 @@
 //! What the simulated people talk about, most frequent first.
 
 /// First names: as in an address, as displayed.
+#[rustfmt::skip]
 pub(super) const FIRST: [(&str, &str); 40] = [
     ("alice", "Alice"), ("bob", "Bob"), ("carol", "Carol"), ("david", "David"), ("emma", "Emma"),
     ("frank", "Frank"), ("grace", "Grace"), ("henry", "Henry"), ("irene", "Irene"), ("jack", "Jack"),
@@ -13,6 +14,7 @@ pub(super) const FIRST: [(&str, &str); 40] = [
 ];
 
 /// Last names: as in an address, as displayed.
+#[rustfmt::skip]
 pub(super) const LAST: [(&str, &str); 50] = [
     ("smith", "Smith"), ("jones", "Jones"), ("mueller", "Müller"), ("garcia", "García"), ("brown", "Brown"),
     ("taylor", "Taylor"), ("wilson", "Wilson"), ("davies", "Davies"), ("evans", "Evans"), ("thomas", "Thomas"),
@@ -26,6 +28,7 @@ pub(super) const LAST: [(&str, &str); 50] = [
     ("obrien", "O'Brien"), ("murphy", "Murphy"), ("schmidt", "Schmidt"), ("becker", "Becker"), ("larsen", "Larsen"),
 ];
 
+#[rustfmt::skip]
 pub(super) const NOUNS: [&str; 120] = [
     "meeting", "report", "contract", "client", "price", "team", "invoice", "deal", "order", "trade",
     "call", "offer", "budget", "project", "account", "number", "market", "proposal", "customer", "payment",
@@ -41,6 +44,7 @@ pub(super) const NOUNS: [&str; 120] = [
     "whistleblower", "subpoena", "injunction", "arbitration", "restructuring", "insolvency", "liquidator", "covenant", "syndicate", "underwriter",
 ];
 
+#[rustfmt::skip]
 pub(super) const VERBS: [&str; 32] = [
     "send", "check", "review", "sign", "discuss", "update", "approve", "finish", "confirm", "read",
     "change", "move", "cancel", "close", "buy", "sell", "book", "forward", "explain", "compare",
@@ -48,17 +52,20 @@ pub(super) const VERBS: [&str; 32] = [
     "reconcile", "hedge",
 ];
 
+#[rustfmt::skip]
 pub(super) const ADJECTIVES: [&str; 30] = [
     "new", "last", "final", "old", "big", "good", "next", "small", "late", "important",
     "urgent", "open", "wrong", "better", "signed", "missing", "revised", "confidential", "early", "weekly",
     "expensive", "cheap", "difficult", "external", "annual", "preliminary", "unusual", "overdue", "duplicate", "provisional",
 ];
 
+#[rustfmt::skip]
 pub(super) const COMPANIES: [&str; 16] = [
     "Fabrikam", "Northwind", "Adatum", "Litware", "Tailspin", "Woodgrove Bank", "Contoso", "Proseware",
     "Trey Research", "Wingtip", "Alpine", "Coho", "Lucerne", "Margie's Travel", "Relecloud", "VanArsdel",
 ];
 
+#[rustfmt::skip]
 pub(super) const DAYS: [&str; 10] = [
     "tomorrow", "today", "on Monday", "on Friday", "next week", "on Tuesday", "this afternoon", "on Thursday",
     "on Wednesday", "before the end of the month",
@@ -66,6 +73,7 @@ pub(super) const DAYS: [&str; 10] = [
 
 /// `{n}` noun, `{v}` verb, `{a}` adjective, `{p}` first name, `{d}` day, `{c}` company,
 /// `{m}` amount, `{i}` a reference number, `{t}` time of day.
+#[rustfmt::skip]
 pub(super) const SENTENCES: [&str; 72] = [
     "ok", "thanks", "Can you {v} the {n}?", "I will {v} it {d}.", "The {n} is {a}.", "yes",
     "Did you see the {a} {n}?", "Sure, give me a minute.", "Let us {v} the {n} {d}.", "hi {p}", "What about the {n}?",

@@ -13,6 +13,6 @@ mod open;
 mod tests;
 mod write;
 
-pub(crate) use format::{Covered, Footer, SPLIT_VERSION, read_footer};
-pub(crate) use open::{OpenSplit, Place};
+pub(crate) use format::{Covered, SPLIT_VERSION, read_footer};
+pub(crate) use open::{OpenSplit, map};
 pub(crate) use write::{Built, build};

@@ -59,9 +59,11 @@ impl Database {
     pub(super) fn open(path: &Path) -> Result<Database, SkypeError> {
         let error = |error: rusqlite::Error| SkypeError::Open { path: path.to_owned(), error };
         unfinished(path)?;
-        let flags = OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+        let flags =
+            OpenFlags::SQLITE_OPEN_READ_ONLY | OpenFlags::SQLITE_OPEN_URI | OpenFlags::SQLITE_OPEN_NO_MUTEX;
         let connection = Connection::open_with_flags(uri(path), flags).map_err(error)?;
-        let mut statement = connection.prepare("select name from sqlite_master where type = 'table'").map_err(error)?;
+        let mut statement =
+            connection.prepare("select name from sqlite_master where type = 'table'").map_err(error)?;
         let names = statement.query_map([], |row| row.get::<_, String>(0)).map_err(error)?;
         let tables = names.collect::<Result<_, _>>().map_err(error)?;
         drop(statement);
@@ -78,7 +80,8 @@ impl Database {
             return Ok(Vec::new());
         }
         let error = |error| SkypeError::Read { table: table.to_owned(), error };
-        let mut statement = self.connection.prepare(&format!("select * from {table} order by id")).map_err(error)?;
+        let mut statement =
+            self.connection.prepare(&format!("select * from {table} order by id")).map_err(error)?;
         let columns: Vec<String> = statement.column_names().into_iter().map(str::to_owned).collect();
         let mut rows = statement.query([]).map_err(error)?;
         let mut all = Vec::new();
@@ -150,6 +153,7 @@ fn unfinished(path: &Path) -> Result<(), SkypeError> {
         return Err(SkypeError::Unfinished { beside: wal });
     }
     let mut head = [0; JOURNAL_MAGIC.len()];
-    let hot = File::open(&journal).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == JOURNAL_MAGIC;
+    let hot =
+        File::open(&journal).and_then(|mut file| file.read_exact(&mut head)).is_ok() && head == JOURNAL_MAGIC;
     if hot { Err(SkypeError::Unfinished { beside: journal }) } else { Ok(()) }
 }

@@ -1,0 +1,256 @@
+//! The command line. Parsed without side effects; nothing is opened here.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use clap::parser::ValueSource;
+use clap::{Arg, ArgAction, ArgMatches, Args, Command, CommandFactory, Parser, Subcommand, ValueEnum};
+
+use crate::settings::{Inputs, KEYS};
+
+/// The archive of record for federated conversations.
+#[derive(Debug, Parser)]
+#[command(name = "custody", version, propagate_version = true, max_term_width = 100)]
+pub struct Cli {
+    /// Settings file; ./custody.toml is used when it is there
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Cmd,
+}
+
+/// What to do.
+#[derive(Debug, Subcommand)]
+pub enum Cmd {
+    /// Show the main job on an embedded Kafka broker: simulate, archive, index, search, produce, verify
+    Demo(DemoArgs),
+    /// Archive topics and index the archive, in one worker
+    Run,
+    /// Archive topics
+    Ingest,
+    /// Index the archive as it grows
+    Index {
+        /// Catch up once and end
+        #[arg(long)]
+        once: bool,
+    },
+    /// Publish existing history to Kafka as a gateway would
+    #[command(subcommand)]
+    Import(ImportCmd),
+    /// Find records
+    Search(SearchArgs),
+    /// Print one record with its provenance
+    Show {
+        /// topic:generation:partition:offset
+        position: String,
+        /// Time zone of what is printed
+        #[arg(long, value_name = "ZONE", default_value = "UTC")]
+        zone: String,
+    },
+    /// Print a conversation as people read it
+    Conversation {
+        /// The conversation's id
+        id: String,
+        /// Mark this record and print what surrounds it
+        #[arg(long, value_name = "POSITION")]
+        around: Option<String>,
+        /// Records before and after the one of --around
+        #[arg(long, value_name = "N", default_value_t = 20)]
+        window: usize,
+        /// Time zone of what is printed
+        #[arg(long, value_name = "ZONE", default_value = "UTC")]
+        zone: String,
+    },
+    /// Write a production: records with a receipt that can be verified without Custody
+    Export(ExportArgs),
+    /// Prove the archive and its index, or a production
+    Verify {
+        /// A production's folder; without it the archive is verified
+        dir: Option<PathBuf>,
+        /// Print the report as JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// Look at the settings
+    #[command(subcommand)]
+    Config(ConfigCmd),
+}
+
+/// Settings of the demo.
+#[derive(Debug, Args)]
+pub struct DemoArgs {
+    /// Where everything is left
+    #[arg(long, value_name = "DIR", default_value = "custody-demo")]
+    pub dir: PathBuf,
+    /// Lync users; there are as many Skype users
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    pub users: u32,
+    /// Events to publish
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub events: u64,
+    /// Publish for this long instead, such as 30s or 5m
+    #[arg(long = "for", value_name = "TIME", conflicts_with = "events")]
+    pub duration: Option<String>,
+    /// Another seed is another history
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+}
+
+/// What to import.
+#[derive(Debug, Subcommand)]
+pub enum ImportCmd {
+    /// A database of Skype 7 (main.db)
+    SkypeDb {
+        /// The database
+        file: PathBuf,
+        /// Whose conversations these are: a domain name
+        #[arg(long, default_value = "import.example")]
+        tenant: String,
+    },
+    /// Files of one JSON object a line (.gz and .zst too; - is standard input)
+    Events {
+        /// The files
+        #[arg(required = true)]
+        files: Vec<PathBuf>,
+        /// Whose conversations these are: a domain name, for events that do not say it
+        #[arg(long, default_value = "import.example")]
+        tenant: String,
+    },
+}
+
+/// A search.
+#[derive(Debug, Args)]
+pub struct SearchArgs {
+    /// Words, "phrases", AND OR NOT ( ), from: to: participant: conversation: type: tenant: network: is: date:A..B
+    #[arg(allow_hyphen_values = true)]
+    pub query: String,
+    /// Hits on a page
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Order of the hits
+    #[arg(long, value_enum, default_value_t = OrderArg::Newest)]
+    pub order: OrderArg,
+    /// The next page, as the last one said
+    #[arg(long, value_name = "TEXT")]
+    pub cursor: Option<String>,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = FormatArg::Table)]
+    pub format: FormatArg,
+    /// Print the number of records alone
+    #[arg(long)]
+    pub count: bool,
+    /// Time zone of dates in the query and in the answer
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
+}
+
+/// Order of hits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum OrderArg {
+    /// Latest first
+    Newest,
+    /// Earliest first
+    Oldest,
+    /// Best match first
+    Relevance,
+}
+
+/// Form of an answer.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum FormatArg {
+    /// For people
+    Table,
+    /// One JSON object
+    Json,
+    /// One JSON object a hit
+    Jsonl,
+}
+
+/// A production.
+#[derive(Debug, Args)]
+pub struct ExportArgs {
+    /// What to produce
+    #[arg(allow_hyphen_values = true)]
+    pub query: String,
+    /// An empty or new folder
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// Who asks for it
+    #[arg(long)]
+    pub who: String,
+    /// Why: the matter or the order
+    #[arg(long)]
+    pub why: String,
+    /// Time zone of dates in the query
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
+}
+
+/// About the settings.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
+pub enum ConfigCmd {
+    /// Print what is in force and where from; secrets are masked
+    Print,
+    /// Name every mistake in the settings file and the environment
+    Check,
+    /// Print a settings file with every key and its meaning
+    Example,
+}
+
+/// Groups of settings that a command has flags for.
+fn groups(command: &str) -> &'static [&'static str] {
+    match command {
+        "run" | "config" => &["kafka", "archive", "index", "batch", "retry", "http", "log", "s3"],
+        "ingest" => &["kafka", "archive", "batch", "retry", "http", "log", "s3"],
+        "index" => &["archive", "index", "http", "log", "s3"],
+        "import" => &["kafka", "log"],
+        "search" | "show" | "conversation" | "export" | "verify" => &["archive", "index", "log", "s3"],
+        _ => &[],
+    }
+}
+
+/// The whole command: clap's, with a flag for every setting that matters to it.
+pub fn command() -> Command {
+    let mut command = Cli::command();
+    let names: Vec<String> = command.get_subcommands().map(|sub| sub.get_name().to_owned()).collect();
+    for name in names {
+        let groups = groups(&name);
+        command = command.mut_subcommand(name, |sub| with_settings(sub, groups));
+    }
+    command
+}
+
+fn with_settings(command: Command, groups: &[&str]) -> Command {
+    let keys = KEYS.iter().filter(|key| key.name.split('.').next().is_some_and(|group| groups.contains(&group)));
+    command.args(keys.map(|key| {
+        Arg::new(key.name)
+            .long(key.flag.trim_start_matches('-'))
+            .value_name(key.name.rsplit('.').next().unwrap_or("VALUE").to_ascii_uppercase())
+            .help(format!("{} [{}]", key.help.split(['.', ';', '\n']).next().unwrap_or(key.help), key.env))
+            .help_heading("Settings (also in custody.toml and the environment)")
+            .action(ArgAction::Append)
+            .global(true)
+    }))
+}
+
+/// The settings' inputs: flags given on this command line, and the environment.
+pub fn inputs(cli: &Cli, matches: &ArgMatches, env: BTreeMap<String, String>) -> Inputs {
+    let mut flags = Vec::new();
+    let mut at = Some(matches);
+    let mut deepest = matches;
+    while let Some(level) = at {
+        deepest = level;
+        at = level.subcommand().map(|(_, sub)| sub);
+    }
+    for key in KEYS {
+        if !matches!(deepest.try_contains_id(key.name), Ok(true)) {
+            continue;
+        }
+        if deepest.value_source(key.name) == Some(ValueSource::CommandLine) {
+            let values = deepest.get_many::<String>(key.name).into_iter().flatten();
+            flags.extend(values.map(|value| (key.name.to_owned(), value.clone())));
+        }
+    }
+    Inputs { file: cli.config.clone(), env, flags }
+}

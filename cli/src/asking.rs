@@ -1,0 +1,147 @@
+//! `custody search`, `show`, `conversation`.
+
+use std::io::IsTerminal;
+
+use custody_archive::{Archive, Record};
+use custody_index::query::{Query, parse};
+use custody_index::{Cursor, Indexer, Order, Request, Searcher};
+use custody_schemas::Position;
+use jiff::tz::TimeZone;
+
+use crate::args::{FormatArg, OrderArg, SearchArgs};
+use crate::failure::{Done, Failure};
+use crate::open;
+use crate::settings::Loaded;
+use crate::show;
+
+/// Records of one conversation that are printed at most.
+const CONVERSATION_MAX: usize = 100_000;
+/// Records fetched at a time.
+const FETCH: usize = 2_000;
+
+/// A time zone by its IANA name.
+pub fn zone(name: &str) -> Result<TimeZone, Failure> {
+    TimeZone::get(name).map_err(|_| {
+        Failure::usage(format!("time zone {name:?} is not known; write an IANA name such as UTC or Europe/Berlin"))
+    })
+}
+
+/// A query, or where it is wrong.
+pub fn query(text: &str, zone: &TimeZone) -> Result<Query, Failure> {
+    parse(text, zone).map_err(|error| Failure::usage(format!("the query cannot be read\n{}", error.render(text))))
+}
+
+/// The archive's searcher. An index that is missing or behind is brought up
+/// first, and says so.
+pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
+    let archive = open::archive(loaded)?;
+    let path = open::index_path(loaded)?;
+    let settings = custody_index::Settings::default();
+    match Indexer::open(&path, archive.clone(), settings.clone()) {
+        Ok(mut indexer) => {
+            if let Some(why) = indexer.rebuilding() {
+                eprintln!("custody: building the index from the archive: {why}");
+                let done = indexer.catch_up()?;
+                eprintln!("custody: indexed {} records in {} ms", done.docs, done.ms);
+            }
+        }
+        // Somebody may search an index that only others can write.
+        Err(error) if error.kind == custody_index::Kind::Retry => eprintln!("custody: {error}"),
+        Err(error) => return Err(error.into()),
+    }
+    let searcher = Searcher::open(&path, archive.clone(), settings)?;
+    Ok((archive, searcher))
+}
+
+/// `custody search`
+pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
+    let zone = zone(&args.zone)?;
+    let query = query(&args.query, &zone)?;
+    let cursor = args.cursor.as_deref().map(str::parse::<Cursor>).transpose();
+    let after = cursor.map_err(|e| Failure::usage(format!("--cursor: {e}")))?;
+    let (archive, searcher) = searcher(loaded)?;
+    if args.count {
+        let count = searcher.count(&query)?;
+        println!("{}", count.total);
+        return Ok(());
+    }
+    let order = match args.order {
+        OrderArg::Newest => Order::Newest,
+        OrderArg::Oldest => Order::Oldest,
+        OrderArg::Relevance => Order::Relevance,
+    };
+    let request = Request { query, order, limit: args.limit, after, at_version: None };
+    let answer = searcher.search(&request)?;
+    let behind = archive.refresh()?.saturating_sub(answer.through_version);
+    match args.format {
+        FormatArg::Table => {
+            print!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
+            let copies = if answer.copies > 0 { format!(" ({} more deliveries of the same)", answer.copies) } else { String::new() };
+            println!(
+                "{} of {} records{copies}; complete through version {}{}; times in {}",
+                answer.hits.len(),
+                answer.total,
+                answer.through_version,
+                if behind > 0 { format!(", {behind} behind the archive") } else { String::new() },
+                args.zone
+            );
+            if let Some(next) = &answer.next {
+                println!("next page: --cursor {next}");
+            }
+        }
+        FormatArg::Json => println!("{}", show::hits::json(&answer)),
+        FormatArg::Jsonl => print!("{}", show::hits::jsonl(&answer)),
+    }
+    Ok(())
+}
+
+fn position(text: &str) -> Result<Position, Failure> {
+    text.parse().map_err(Failure::usage)
+}
+
+/// `custody show`
+pub fn record(loaded: &Loaded, text: &str, zone_name: &str) -> Done {
+    let (zone, position) = (zone(zone_name)?, position(text)?);
+    let archive = open::archive(loaded)?;
+    let Some((file, row)) = archive.locate(&position)? else {
+        return Err(Failure::failed(format!("{position}: the archive holds no record there")));
+    };
+    for record in archive.fetch(&file, &[row])? {
+        print!("{}", show::record::record(&record, &zone, std::io::stdout().is_terminal()));
+    }
+    Ok(())
+}
+
+/// `custody conversation`
+pub fn conversation(loaded: &Loaded, id: &str, around: Option<&str>, window: usize, zone_name: &str) -> Done {
+    let zone = zone(zone_name)?;
+    let around = around.map(position).transpose()?;
+    let (archive, searcher) = searcher(loaded)?;
+    let records = fetch_all(&archive, &searcher, &Query::Conversation(id.to_owned()))?;
+    if records.is_empty() {
+        let through = searcher.through_version()?;
+        return Err(Failure::failed(format!("no record of conversation {id:?} through version {through}")));
+    }
+    print!("{}", show::conversation::conversation(&records, &zone, around.as_ref(), window));
+    Ok(())
+}
+
+fn fetch_all(archive: &Archive, searcher: &Searcher, query: &Query) -> Result<Vec<Record>, Failure> {
+    let found = searcher.positions(query, None)?;
+    if found.rows.len() > CONVERSATION_MAX {
+        let message = format!("{} records are too many to print; export them instead", found.rows.len());
+        return Err(Failure::failed(message));
+    }
+    let mut by_file: Vec<Vec<u64>> = vec![Vec::new(); found.files.len()];
+    for row in &found.rows {
+        by_file[row.file].push(row.row);
+    }
+    let mut records = Vec::with_capacity(found.rows.len());
+    for (file, mut rows) in found.files.iter().zip(by_file) {
+        rows.sort_unstable();
+        for chunk in rows.chunks(FETCH) {
+            records.extend(archive.fetch(file, chunk)?);
+        }
+    }
+    Ok(records)
+}

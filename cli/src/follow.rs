@@ -1,0 +1,133 @@
+//! The index follows the archive: woken by each commit, or by the clock when
+//! another process does the committing.
+
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use custody_archive::Archive;
+use custody_index::{CaughtUp, Indexer};
+use custody_ingest::Stop;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::failure::{Done, Failure};
+
+/// How often a worker without ingest looks for new commits.
+const LOOK: Duration = Duration::from_millis(500);
+/// Pause after the index's disk failed.
+const PAUSE: Duration = Duration::from_secs(2);
+
+/// Metrics and state of the index.
+pub struct IndexMetrics {
+    docs: Counter,
+    splits: Counter,
+    seconds: Histogram,
+    behind: Gauge,
+    committed: AtomicU64,
+    indexed: AtomicU64,
+    trouble: Mutex<Option<String>>,
+}
+
+impl IndexMetrics {
+    /// Registers the metrics.
+    pub fn new(registry: &mut Registry) -> Self {
+        let metrics = IndexMetrics {
+            docs: Counter::default(),
+            splits: Counter::default(),
+            seconds: Histogram::new(exponential_buckets(0.001, 2.0, 16)),
+            behind: Gauge::default(),
+            committed: AtomicU64::new(0),
+            indexed: AtomicU64::new(0),
+            trouble: Mutex::new(None),
+        };
+        let registry = registry.sub_registry_with_prefix("custody_index");
+        registry.register("records", "Records indexed", metrics.docs.clone());
+        registry.register("splits", "Splits built", metrics.splits.clone());
+        registry.register_with_unit("catch_up", "Indexing what was committed", Unit::Seconds, metrics.seconds.clone());
+        registry.register("versions_behind", "Archive versions that are not indexed", metrics.behind.clone());
+        metrics
+    }
+
+    /// Why the index does not follow, if it does not.
+    pub fn trouble(&self) -> Option<String> {
+        self.trouble.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
+    /// The archive has this version now.
+    pub fn committed(&self, version: u64) {
+        self.committed.fetch_max(version, Ordering::AcqRel);
+        self.update();
+    }
+
+    fn caught_up(&self, done: &CaughtUp) {
+        self.docs.inc_by(done.docs);
+        self.splits.inc_by(done.splits);
+        self.seconds.observe(Duration::from_millis(done.ms).as_secs_f64());
+        if let Some(version) = done.version {
+            self.indexed.store(version, Ordering::Release);
+            self.committed.fetch_max(version, Ordering::AcqRel);
+        }
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        self.update();
+    }
+
+    fn failed(&self, why: String) {
+        *self.trouble.lock().unwrap_or_else(PoisonError::into_inner) = Some(why);
+    }
+
+    fn update(&self) {
+        let behind = self.committed.load(Ordering::Acquire).saturating_sub(self.indexed.load(Ordering::Acquire));
+        self.behind.set(i64::try_from(behind).unwrap_or(i64::MAX));
+    }
+}
+
+/// Wakes the follower.
+pub type Wake = Sender<u64>;
+
+/// A wake-up line.
+pub fn line() -> (Wake, Receiver<u64>) {
+    channel()
+}
+
+/// Follows the archive until stopped; then indexes what is left.
+pub fn follow(mut indexer: Indexer<Archive>, wake: &Receiver<u64>, stop: &Stop, metrics: &Arc<IndexMetrics>) -> Done {
+    if let Some(why) = indexer.rebuilding() {
+        tracing::warn!(why, "the index is built from the archive");
+    }
+    loop {
+        let last = stop.is_stopped();
+        match indexer.catch_up() {
+            Ok(done) => {
+                if done.splits > 0 || done.rebuilt.is_some() {
+                    tracing::info!(through = done.version, splits = done.splits, merged = done.merged, records = done.docs, ms = done.ms, "indexed");
+                }
+                metrics.caught_up(&done);
+            }
+            Err(error) if error.kind == custody_index::Kind::Retry => {
+                tracing::warn!(%error, "the index cannot follow; trying again");
+                metrics.failed(format!("the index cannot follow: {error}"));
+                std::thread::sleep(PAUSE);
+            }
+            Err(error) => {
+                metrics.failed(error.to_string());
+                return Err(Failure::failed(error));
+            }
+        }
+        if last {
+            return Ok(());
+        }
+        match wake.recv_timeout(LOOK) {
+            Ok(version) => {
+                // Several commits may have come while the last split was built.
+                let newest = wake.try_iter().fold(version, u64::max);
+                metrics.committed(newest);
+            }
+            Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(if last { Duration::ZERO } else { LOOK }),
+        }
+    }
+}

@@ -1,0 +1,72 @@
+//! From settings to opened things, in one place.
+
+use std::path::PathBuf;
+
+use custody_archive::{Archive, Location, S3Settings, Writer, WriterSettings};
+use custody_ingest::WorkerSettings;
+use custody_ingest::kafka::KafkaSettings;
+
+use crate::failure::Failure;
+use crate::settings::{Loaded, Settings};
+
+/// Names every setting that a command needs and that is not set.
+pub fn require(loaded: &Loaded, names: &[&str]) -> Result<(), Failure> {
+    let missing = loaded.require(names);
+    if missing.is_empty() {
+        return Ok(());
+    }
+    Err(Failure::usage(missing.iter().map(ToString::to_string).collect::<Vec<_>>().join("\n")))
+}
+
+fn s3(settings: &Settings) -> S3Settings {
+    let given = |text: &String| (!text.is_empty()).then(|| text.clone());
+    S3Settings {
+        endpoint: given(&settings.s3.endpoint),
+        region: given(&settings.s3.region),
+        allow_http: settings.s3.allow_http,
+    }
+}
+
+/// The archive, for reading.
+pub fn archive(loaded: &Loaded) -> Result<Archive, Failure> {
+    require(loaded, &["archive.path"])?;
+    let settings = &loaded.settings;
+    Ok(Archive::open(&Location::parse(&settings.archive.path)?, &s3(settings))?)
+}
+
+/// The archive, for writing; made if it is not there.
+pub fn writer(loaded: &Loaded) -> Result<Writer, Failure> {
+    let settings = &loaded.settings;
+    let location = Location::parse(&settings.archive.path)?;
+    let writer = WriterSettings { checkpoint_every: settings.archive.checkpoint_every };
+    Ok(Writer::open(&location, &s3(settings), &writer)?)
+}
+
+/// Where the index is.
+pub fn index_path(loaded: &Loaded) -> Result<PathBuf, Failure> {
+    loaded.settings.index_path().ok_or_else(|| {
+        Failure::usage("index.path: is not set; an archive on S3 needs a local folder for its index, such as --index DIR")
+    })
+}
+
+/// How to reach Kafka.
+pub fn kafka(settings: &Settings) -> KafkaSettings {
+    KafkaSettings {
+        brokers: settings.kafka.brokers.clone(),
+        topics: settings.kafka.topics.clone(),
+        group: settings.kafka.group.clone(),
+        queue_bytes_max: settings.kafka.queue_bytes_max,
+        properties: settings.kafka.properties.clone(),
+    }
+}
+
+/// Bounds of the worker.
+pub fn worker(settings: &Settings) -> WorkerSettings {
+    WorkerSettings {
+        batch_bytes_max: settings.batch.bytes_max,
+        batch_rows_max: settings.batch.rows_max,
+        batch_age_max: settings.batch.age_max,
+        retry_age_max: settings.retry.age_max,
+        retention_class: settings.archive.retention_class.clone(),
+    }
+}

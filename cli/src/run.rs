@@ -1,0 +1,149 @@
+//! `custody run`, `custody ingest`, `custody index`.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
+
+use custody_console::{Probe, Server, serve};
+use custody_index::Indexer;
+use custody_ingest::{Metrics, OnCommit, Stop, Worker};
+use prometheus_client::encoding::text::encode;
+use prometheus_client::registry::Registry;
+
+use crate::failure::{Done, Failure};
+use crate::follow::{IndexMetrics, follow, line};
+use crate::open;
+use crate::settings::Loaded;
+
+struct State {
+    registry: Mutex<Registry>,
+    ingest: Option<Arc<Metrics>>,
+    index: Option<Arc<IndexMetrics>>,
+}
+
+impl Probe for State {
+    fn ready(&self) -> Result<(), String> {
+        let ingest = self.ingest.as_ref().and_then(|metrics| metrics.status().trouble);
+        let index = self.index.as_ref().and_then(|metrics| metrics.trouble());
+        ingest.or(index).map_or(Ok(()), Err)
+    }
+
+    fn metrics(&self) -> String {
+        let mut text = String::new();
+        // Writing to a text cannot fail.
+        let _ = encode(&mut text, &self.registry.lock().unwrap_or_else(PoisonError::into_inner));
+        text
+    }
+}
+
+fn http(loaded: &Loaded, state: State) -> Result<Option<Server>, Failure> {
+    let Some(listen) = loaded.settings.http.listen else { return Ok(None) };
+    let server = serve(listen, Arc::new(state)).map_err(|e| {
+        Failure::failed(format!("cannot listen on {listen}: {e}; set http.listen to another address or to off"))
+    })?;
+    tracing::info!(address = %server.address, "serving /healthz, /readyz and /metrics");
+    Ok(Some(server))
+}
+
+/// Ends the loop on SIGTERM or SIGINT.
+pub fn stop_on_signal() -> Result<Stop, Failure> {
+    let stop = Stop::default();
+    let asked = stop.clone();
+    let failed = |e: std::io::Error| Failure::failed(format!("cannot wait for signals: {e}"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(failed)?;
+    thread::spawn(move || {
+        runtime.block_on(async {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+                return;
+            };
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            tracing::info!("asked to stop: sealing and committing");
+            asked.stop();
+            tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
+            // Asked twice: what is not committed is still in Kafka.
+            std::process::exit(130);
+        });
+    });
+    Ok(stop)
+}
+
+/// `custody ingest`
+pub fn ingest(loaded: &Loaded) -> Done {
+    open::require(loaded, &["kafka.brokers", "kafka.topics", "archive.path"])?;
+    let mut registry = Registry::default();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let stop = stop_on_signal()?;
+    let writer = open::writer(loaded)?;
+    let state = State { registry: Mutex::new(registry), ingest: Some(metrics.clone()), index: None };
+    let _server = http(loaded, state)?;
+    let settings = &loaded.settings;
+    let worker = Worker::connect(
+        &open::kafka(settings),
+        open::worker(settings),
+        writer,
+        metrics,
+        Box::new(|_| {}),
+        stop,
+    )?;
+    Ok(worker.run()?)
+}
+
+/// `custody index`
+pub fn index(loaded: &Loaded, once: bool) -> Done {
+    let archive = open::archive(loaded)?;
+    let stop = stop_on_signal()?;
+    let mut registry = Registry::default();
+    let metrics = Arc::new(IndexMetrics::new(&mut registry));
+    let indexer = Indexer::open(&open::index_path(loaded)?, archive, custody_index::Settings::default())?;
+    let (_wake, woken) = line();
+    if once {
+        stop.stop();
+        return follow(indexer, &woken, &stop, &metrics);
+    }
+    let state = State { registry: Mutex::new(registry), ingest: None, index: Some(metrics.clone()) };
+    let _server = http(loaded, state)?;
+    follow(indexer, &woken, &stop, &metrics)
+}
+
+/// `custody run`
+pub fn run(loaded: &Loaded) -> Done {
+    run_until(loaded, stop_on_signal()?, None)
+}
+
+/// Ingest and index until stopped; `on_commit` is told of every commit.
+pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Done {
+    open::require(loaded, &["kafka.brokers", "kafka.topics", "archive.path"])?;
+    let mut registry = Registry::default();
+    let metrics = Arc::new(Metrics::new(&mut registry));
+    let index_metrics = Arc::new(IndexMetrics::new(&mut registry));
+    let writer = open::writer(loaded)?;
+    let indexer = Indexer::open(&open::index_path(loaded)?, writer.reader(), custody_index::Settings::default())?;
+    let state =
+        State { registry: Mutex::new(registry), ingest: Some(metrics.clone()), index: Some(index_metrics.clone()) };
+    let _server = http(loaded, state)?;
+    let (wake, woken) = line();
+    let wake = Mutex::new(wake);
+    let told: OnCommit = Box::new(move |committed| {
+        // A follower that ended has said why; archiving goes on.
+        let _ = wake.lock().unwrap_or_else(PoisonError::into_inner).send(committed.version);
+        if let Some(on_commit) = &on_commit {
+            on_commit(committed);
+        }
+    });
+    let settings = &loaded.settings;
+    let worker =
+        Worker::connect(&open::kafka(settings), open::worker(settings), writer, metrics, told, stop.clone())?;
+    thread::scope(|scope| {
+        // The index ends only after ingest has: its last pass sees every commit.
+        let index_stop = Stop::default();
+        let follower = {
+            let stop = index_stop.clone();
+            scope.spawn(move || follow(indexer, &woken, &stop, &index_metrics))
+        };
+        let ended = worker.run();
+        index_stop.stop();
+        let followed = follower.join().unwrap_or_else(|_| Err(Failure::failed("the index thread ended unexpectedly")));
+        ended?;
+        followed
+    })
+}

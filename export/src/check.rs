@@ -1,0 +1,285 @@
+//! Checking a production without the archive.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader, Read};
+use std::path::Path;
+
+use custody_schemas::Hash;
+use sha2::{Digest, Sha256};
+
+use crate::check_lines::RecordLines;
+use crate::check_receipt::ReceiptLines;
+use crate::error::Error;
+use crate::folder::names;
+use crate::receipt::{FileEntry, Receipt};
+use crate::request::production_id;
+use crate::settings::{LINE_BYTES_MAX, PROBLEMS_MAX, READ_BYTES};
+use crate::{HOW_TO, RECEIPT, RECORDS};
+
+/// Something that is not as the receipt says.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Problem {
+    /// The file's name in the folder.
+    pub file: String,
+    /// The line, from 1.
+    pub line: Option<u64>,
+    /// What is wrong.
+    pub what: String,
+}
+
+impl fmt::Display for Problem {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.line {
+            Some(line) => write!(f, "{} line {line}: {}", self.file, self.what),
+            None => write!(f, "{}: {}", self.file, self.what),
+        }
+    }
+}
+
+/// What [`verify`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct Report {
+    /// The receipt, if it could be read.
+    pub receipt: Option<Receipt>,
+    /// Records whose leaf hash was made anew.
+    pub records: u64,
+    /// The differences, in the order in which they were found; at most a thousand.
+    pub problems: Vec<Problem>,
+    /// Differences beyond these.
+    pub more: u64,
+}
+
+impl Report {
+    /// There is a receipt, and everything is as it says.
+    pub fn is_sound(&self) -> bool {
+        self.receipt.is_some() && self.problems.is_empty()
+    }
+}
+
+/// Collects problems, up to the limit.
+#[derive(Default)]
+pub(crate) struct Problems {
+    found: Vec<Problem>,
+    more: u64,
+}
+
+impl Problems {
+    pub(crate) fn file(&mut self, file: &str, what: impl Into<String>) {
+        self.push(Problem { file: file.to_owned(), line: None, what: what.into() });
+    }
+
+    pub(crate) fn line(&mut self, file: &str, line: u64, what: impl Into<String>) {
+        self.push(Problem { file: file.to_owned(), line: Some(line), what: what.into() });
+    }
+
+    fn push(&mut self, problem: Problem) {
+        if self.found.len() < PROBLEMS_MAX {
+            self.found.push(problem);
+        } else {
+            self.more += 1;
+        }
+    }
+}
+
+/// Checks a production by itself: each file that the receipt lists is there with
+/// its size and SHA-256 and no other is; the leaf hash of each line, made anew
+/// from its bytes, is the line's and the receipt's; positions ascend; counts and
+/// digest agree; the receipt is in the form in which it was written.
+///
+/// Whoever can rewrite the whole folder can rewrite the receipt with it: compare
+/// the receipt's `digest` with what was told another way, or with the archive.
+///
+/// An error means that the folder could not be read, not that it is damaged.
+pub fn verify(dir: &Path) -> Result<Report, Error> {
+    if !dir.is_dir() {
+        return Err(Error::invalid(format!("there is no production at {}: no such folder", dir.display())));
+    }
+    let mut problems = Problems::default();
+    let mut listed = match open(dir, RECEIPT)? {
+        Ok(lines) => ReceiptLines::open(lines, &mut problems)?,
+        Err(what) => {
+            problems.file(RECEIPT, what);
+            None
+        }
+    };
+    if let Some(listed) = &listed {
+        request(&listed.receipt, &mut problems)?;
+        files(dir, &listed.receipt.files, &mut problems)?;
+    }
+    let records = match open(dir, RECORDS)? {
+        Ok(lines) => records(lines, listed.as_mut(), &mut problems)?,
+        Err(what) => {
+            problems.file(RECORDS, what);
+            0
+        }
+    };
+    let Problems { found, more } = problems;
+    Ok(Report { receipt: listed.map(|listed| listed.receipt), records, problems: found, more })
+}
+
+/// Opens a regular file, or says why it cannot be one of a production.
+fn open(dir: &Path, name: &'static str) -> Result<Result<Lines, &'static str>, Error> {
+    let path = dir.join(name);
+    // Opening a pipe would wait for ever, and a link may lead out of the folder.
+    match fs::symlink_metadata(&path) {
+        Ok(meta) if meta.is_file() => {
+            let file = File::open(&path).map_err(|e| Error::io("read", &path, e))?;
+            Ok(Ok(Lines { name, path, reader: BufReader::new(file), number: 0, bytes: Vec::new() }))
+        }
+        Ok(_) => Ok(Err("it is not a regular file")),
+        Err(_) => Ok(Err("it is missing")),
+    }
+}
+
+fn request(receipt: &Receipt, problems: &mut Problems) -> Result<(), Error> {
+    let id = production_id(&receipt.request, receipt.through_version, &receipt.custody_version)?;
+    if id != receipt.production {
+        let what = format!("production {} is not the id of its request, which is {id}", receipt.production);
+        problems.file(RECEIPT, what);
+    }
+    Ok(())
+}
+
+fn files(dir: &Path, listed: &[FileEntry], problems: &mut Problems) -> Result<(), Error> {
+    let mut expected = BTreeSet::from([RECEIPT]);
+    for entry in listed {
+        if ![RECORDS, HOW_TO].contains(&entry.name.as_str()) {
+            problems.file(RECEIPT, format!("it lists {:?}, which is no file of a production", entry.name));
+        } else if !expected.insert(&entry.name) {
+            problems.file(RECEIPT, format!("it lists {} twice", entry.name));
+        } else {
+            file(dir, entry, problems)?;
+        }
+    }
+    for name in [RECORDS, HOW_TO].into_iter().filter(|name| !expected.contains(name)) {
+        problems.file(RECEIPT, format!("it does not list {name}"));
+    }
+    for name in names(dir)?.iter().filter(|name| !expected.contains(name.as_str())) {
+        problems.file(name, "it is not in the receipt");
+    }
+    Ok(())
+}
+
+fn file(dir: &Path, entry: &FileEntry, problems: &mut Problems) -> Result<(), Error> {
+    let name = if entry.name == RECORDS { RECORDS } else { HOW_TO };
+    let mut lines = match open(dir, name)? {
+        Ok(lines) => lines,
+        // It is told when its lines are to be read.
+        Err(_) if name == RECORDS => return Ok(()),
+        Err(what) => {
+            problems.file(name, what);
+            return Ok(());
+        }
+    };
+    let (mut hasher, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
+    loop {
+        let read = lines.reader.read(&mut buffer).map_err(|e| Error::io("read", &lines.path, e))?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+    let sha256 = Hash(hasher.finalize().into());
+    if bytes != entry.bytes {
+        problems.file(name, format!("it has {bytes} bytes; the receipt says {}", entry.bytes));
+    }
+    if sha256 != entry.sha256 {
+        problems.file(name, format!("its sha-256 is {sha256}; the receipt says {}", entry.sha256));
+    }
+    Ok(())
+}
+
+/// Checks the lines, against the receipt if there is one; how many there are.
+fn records(lines: Lines, listed: Option<&mut ReceiptLines>, problems: &mut Problems) -> Result<u64, Error> {
+    let batches = listed.as_ref().map(|listed| listed.receipt.batches.clone());
+    let mut lines = RecordLines::new(lines, batches);
+    match listed {
+        None => while lines.next(problems)?.is_some() {},
+        Some(listed) => {
+            compare(&mut lines, listed, problems)?;
+            totals(&lines, &listed.receipt, problems);
+        }
+    }
+    Ok(lines.records())
+}
+
+/// Lines and the receipt's records side by side, both in order of position.
+fn compare(lines: &mut RecordLines, listed: &mut ReceiptLines, problems: &mut Problems) -> Result<(), Error> {
+    let (mut line, mut entry) = (lines.next(problems)?, listed.next(problems)?);
+    loop {
+        match (&line, &entry) {
+            (None, None) => return Ok(()),
+            (Some(found), Some(listed_as)) if found.position == listed_as.position => {
+                if found.leaf != listed_as.entry.leaf_hash {
+                    problems.line(RECORDS, found.number, format!("{} has another leaf hash in the receipt", found.position));
+                }
+                if found.batch != listed_as.entry.batch {
+                    problems.line(RECORDS, found.number, format!("{} is of another batch in the receipt", found.position));
+                }
+                line = lines.next(problems)?;
+                entry = listed.next(problems)?;
+            }
+            (found, Some(listed_as)) if found.as_ref().is_none_or(|found| listed_as.position < found.position) => {
+                let what = format!("{} is missing; it is in {RECEIPT} line {}", listed_as.position, listed_as.number);
+                problems.file(RECORDS, what);
+                entry = listed.next(problems)?;
+            }
+            (Some(found), _) => {
+                problems.line(RECORDS, found.number, format!("{} is not in the receipt", found.position));
+                line = lines.next(problems)?;
+            }
+            (None, Some(_)) => entry = listed.next(problems)?,
+        }
+    }
+}
+
+fn totals(lines: &RecordLines, receipt: &Receipt, problems: &mut Problems) {
+    if lines.records() != receipt.count {
+        problems.file(RECEIPT, format!("count is {}; there are {} records", receipt.count, lines.records()));
+    }
+    let types = lines.types();
+    let names: BTreeSet<&String> = types.keys().chain(receipt.types.keys()).collect();
+    for name in names {
+        let (found, says) = (types.get(name).unwrap_or(&0), receipt.types.get(name).unwrap_or(&0));
+        if found != says {
+            problems.file(RECEIPT, format!("types says {says} of {name}; there are {found}"));
+        }
+    }
+    if lines.root() != receipt.digest {
+        problems.file(RECEIPT, format!("digest is {}; that of the records is {}", receipt.digest, lines.root()));
+    }
+    for batch in receipt.batches.keys().filter(|batch| !lines.batches_seen().contains(*batch)) {
+        problems.file(RECEIPT, format!("no record is of batch {batch}"));
+    }
+}
+
+/// A file line by line, each with its line end.
+pub(crate) struct Lines {
+    pub(crate) name: &'static str,
+    path: std::path::PathBuf,
+    reader: BufReader<File>,
+    /// Of the line last read, from 1.
+    pub(crate) number: u64,
+    bytes: Vec<u8>,
+}
+
+impl Lines {
+    /// The next line, if there is one and it is not too long to be one of ours.
+    pub(crate) fn next(&mut self, problems: &mut Problems) -> Result<Option<&[u8]>, Error> {
+        self.bytes.clear();
+        let mut limited = (&mut self.reader).take(LINE_BYTES_MAX + 1);
+        let read = limited.read_until(b'\n', &mut self.bytes).map_err(|e| Error::io("read", &self.path, e))?;
+        if read == 0 {
+            return Ok(None);
+        }
+        self.number += 1;
+        if self.bytes.len() as u64 > LINE_BYTES_MAX {
+            problems.line(self.name, self.number, "it is too long; the rest of the file was not read");
+            return Ok(None);
+        }
+        Ok(Some(&self.bytes))
+    }
+}

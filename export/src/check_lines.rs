@@ -1,0 +1,112 @@
+//! The lines of a production, each checked by itself.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_schemas::hash::Tree;
+use custody_schemas::{Hash, Position};
+
+use crate::check::{Lines, Problems};
+use crate::error::Error;
+use crate::line::Evidence;
+use crate::receipt::{BatchEntry, count_type};
+
+/// A line whose bytes were read.
+pub(crate) struct Found {
+    pub(crate) number: u64,
+    pub(crate) position: Position,
+    /// Made anew from the line's bytes.
+    pub(crate) leaf: Hash,
+    pub(crate) batch: String,
+}
+
+/// Reads `records.jsonl`.
+pub(crate) struct RecordLines {
+    lines: Lines,
+    /// As the receipt says; `None` when it cannot be read.
+    batches: Option<BTreeMap<String, BatchEntry>>,
+    batches_seen: BTreeSet<String>,
+    last: Option<Position>,
+    tree: Tree,
+    types: BTreeMap<String, u64>,
+}
+
+impl RecordLines {
+    pub(crate) fn new(lines: Lines, batches: Option<BTreeMap<String, BatchEntry>>) -> Self {
+        RecordLines {
+            lines,
+            batches,
+            batches_seen: BTreeSet::new(),
+            last: None,
+            tree: Tree::default(),
+            types: BTreeMap::new(),
+        }
+    }
+
+    pub(crate) fn records(&self) -> u64 {
+        self.tree.len()
+    }
+
+    pub(crate) fn root(&self) -> Hash {
+        self.tree.root()
+    }
+
+    pub(crate) fn types(&self) -> &BTreeMap<String, u64> {
+        &self.types
+    }
+
+    pub(crate) fn batches_seen(&self) -> &BTreeSet<String> {
+        &self.batches_seen
+    }
+
+    /// The next line that can be read; those that cannot are problems.
+    pub(crate) fn next(&mut self, problems: &mut Problems) -> Result<Option<Found>, Error> {
+        loop {
+            let Some(line) = self.lines.next(problems)? else { return Ok(None) };
+            let read = evidence(line);
+            let (name, number) = (self.lines.name, self.lines.number);
+            match read {
+                Ok((evidence, position, leaf)) => {
+                    return Ok(Some(self.check(evidence, position, leaf, problems)));
+                }
+                Err(what) => problems.line(name, number, what),
+            }
+        }
+    }
+
+    fn check(&mut self, evidence: Evidence, position: Position, leaf: Hash, problems: &mut Problems) -> Found {
+        let (name, number) = (self.lines.name, self.lines.number);
+        if leaf != evidence.leaf_hash {
+            let what = format!("{position} is not what was archived: its leaf hash is {leaf}, not {}", evidence.leaf_hash);
+            problems.line(name, number, what);
+        }
+        if let Some(last) = self.last.as_ref().filter(|last| **last >= position) {
+            let how = if *last == position { "repeats" } else { "does not come after" };
+            problems.line(name, number, format!("{position} {how} {last}"));
+        }
+        if let Some(batches) = &self.batches {
+            let own = BatchEntry { root: evidence.batch_root, archived_time: evidence.archived_time };
+            match batches.get(&evidence.batch) {
+                None => problems.line(name, number, format!("batch {} is not in the receipt", evidence.batch)),
+                Some(listed) if *listed != own => {
+                    problems.line(name, number, format!("batch {} is another in the receipt", evidence.batch));
+                }
+                Some(_) => {}
+            }
+        }
+        self.tree.push(leaf);
+        count_type(&mut self.types, &evidence.kind);
+        if !self.batches_seen.contains(&evidence.batch) {
+            self.batches_seen.insert(evidence.batch.clone());
+        }
+        self.last = Some(position.clone());
+        Found { number, position, leaf, batch: evidence.batch }
+    }
+}
+
+fn evidence(line: &[u8]) -> Result<(Evidence, Position, Hash), String> {
+    let json = line.strip_suffix(b"\n").ok_or("it has no line end: the file was cut")?;
+    let mut evidence: Evidence = serde_json::from_slice(json).map_err(|e| format!("it is not a record: {e}"))?;
+    let position = evidence.position()?;
+    let leaf = evidence.leaf(&position)?;
+    Ok((evidence, position, leaf))
+}

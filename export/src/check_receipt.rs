@@ -1,0 +1,143 @@
+//! Reading a receipt line by line, in the one form that it has.
+
+use custody_schemas::Position;
+use serde::Deserialize;
+
+use crate::check::{Lines, Problems};
+use crate::error::Error;
+use crate::receipt::{Entry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt};
+
+/// Lines before the records are as many as the receipt has members; a few more
+/// are read to say what is wrong.
+const HEAD_LINES_MAX: u64 = 64;
+
+const OTHER_FORM: &str = "it is not in the form in which custody writes a receipt";
+
+/// A record as the receipt lists it.
+pub(crate) struct Listed {
+    pub(crate) number: u64,
+    pub(crate) position: Position,
+    pub(crate) entry: Entry,
+}
+
+/// Reads `receipt.json`.
+pub(crate) struct ReceiptLines {
+    pub(crate) receipt: Receipt,
+    lines: Lines,
+    /// The last line before the records.
+    head_end: u64,
+    /// The line before said that another follows.
+    more: bool,
+    ended: bool,
+}
+
+#[derive(Deserialize)]
+struct Version {
+    format_version: u32,
+}
+
+impl ReceiptLines {
+    /// Reads what goes before the records; `None` when it cannot be read.
+    pub(crate) fn open(mut lines: Lines, problems: &mut Problems) -> Result<Option<Self>, Error> {
+        let Some(head) = head(&mut lines, problems)? else { return Ok(None) };
+        let receipt = match Receipt::parse_head(&head) {
+            Ok(receipt) if receipt.format_version == RECEIPT_VERSION => receipt,
+            Ok(Receipt { format_version, .. }) => {
+                problems.file(lines.name, unknown(format_version));
+                return Ok(None);
+            }
+            Err(error) => {
+                problems.file(lines.name, unreadable(&head, &error));
+                return Ok(None);
+            }
+        };
+        if receipt.head()?.as_bytes() != head {
+            problems.file(lines.name, OTHER_FORM);
+        }
+        let head_end = lines.number;
+        Ok(Some(ReceiptLines { receipt, lines, head_end, more: false, ended: false }))
+    }
+
+    /// The next record; lines that cannot be read are problems.
+    pub(crate) fn next(&mut self, problems: &mut Problems) -> Result<Option<Listed>, Error> {
+        while !self.ended {
+            let (name, first) = (self.lines.name, self.lines.number == self.head_end);
+            let Some(line) = self.lines.next(problems)? else {
+                problems.file(name, "it ends before its end: the file was cut");
+                self.ended = true;
+                break;
+            };
+            if line == RECORDS_END.as_bytes() {
+                self.ended = true;
+                self.end(problems)?;
+                break;
+            }
+            let (json, more) = match (line.strip_suffix(b",\n"), line.strip_suffix(b"\n")) {
+                (Some(json), _) => (json, true),
+                (None, Some(json)) => (json, false),
+                (None, None) => (line, false),
+            };
+            let read = listed(json);
+            let number = self.lines.number;
+            if !first && !self.more {
+                problems.line(name, number, OTHER_FORM);
+            }
+            self.more = more;
+            match read {
+                Ok((position, entry)) => return Ok(Some(Listed { number, position, entry })),
+                Err(what) => problems.line(name, number, what),
+            }
+        }
+        Ok(None)
+    }
+
+    /// After the end nothing may follow, and before it no comma.
+    fn end(&mut self, problems: &mut Problems) -> Result<(), Error> {
+        let (name, number) = (self.lines.name, self.lines.number);
+        if self.more {
+            problems.line(name, number, OTHER_FORM);
+        }
+        if self.lines.next(problems)?.is_some() {
+            problems.line(name, number + 1, "something follows the end of the receipt");
+        }
+        Ok(())
+    }
+}
+
+fn head(lines: &mut Lines, problems: &mut Problems) -> Result<Option<Vec<u8>>, Error> {
+    let mut head = Vec::new();
+    while let Some(line) = lines.next(problems)? {
+        if line == RECORDS_BEGIN.as_bytes() {
+            return Ok(Some(head));
+        }
+        head.extend_from_slice(line);
+        if lines.number == HEAD_LINES_MAX {
+            break;
+        }
+    }
+    problems.file(lines.name, format!("{OTHER_FORM}: the list of records is not found"));
+    Ok(None)
+}
+
+fn unknown(version: u32) -> String {
+    format!("its format version is {version}; this custody knows {RECEIPT_VERSION}")
+}
+
+fn unreadable(head: &[u8], error: &serde_json::Error) -> String {
+    let trimmed = head.trim_ascii_end();
+    let object = [trimmed.strip_suffix(b",").unwrap_or(trimmed), b"}"].concat();
+    match serde_json::from_slice(&object) {
+        Ok(Version { format_version }) if format_version != RECEIPT_VERSION => unknown(format_version),
+        _ => format!("it cannot be read: {error}"),
+    }
+}
+
+fn listed(json: &[u8]) -> Result<(Position, Entry), String> {
+    let entry: Entry = serde_json::from_slice(json).map_err(|e| format!("it is not the entry of a record: {e}"))?;
+    let position: Position = entry.position.parse().map_err(|e: custody_schemas::position::NotAPosition| e.to_string())?;
+    let rendered = serde_json::to_vec(&entry).map_err(|e| e.to_string())?;
+    if rendered != json || position.to_string() != entry.position {
+        return Err(OTHER_FORM.to_owned());
+    }
+    Ok((position, entry))
+}

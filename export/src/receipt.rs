@@ -1,0 +1,208 @@
+//! The receipt: the list of what a production holds.
+//!
+//! It is one JSON object, written line by line so that neither writing nor
+//! reading it holds the whole: a line for each member, then a line for each
+//! record. The form is exact: what `verify` reads it renders again, and bytes
+//! that differ are named.
+
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+
+use custody_schemas::Hash;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::request::Request;
+use crate::settings::{TYPE_BYTES_MAX, TYPES_MAX};
+
+/// The format version that this code writes.
+pub const RECEIPT_VERSION: u32 = 1;
+
+/// Everything in a receipt but the list of records, which is only in the file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// Format version of this receipt.
+    pub format_version: u32,
+    /// The production's id, made from the request, the archive's version and
+    /// Custody's.
+    pub production: String,
+    /// The Custody that wrote it.
+    pub custody_version: String,
+    /// What was asked for, by whom and why.
+    pub request: Request,
+    /// The archive's version that the production is complete through.
+    pub through_version: u64,
+    /// How many records.
+    pub count: u64,
+    /// How many records of each type; those of types too many or too long to
+    /// name are counted as [`OTHER_TYPES`].
+    pub types: BTreeMap<String, u64>,
+    /// RFC 6962 Merkle root of the records' leaf hashes, in order of position.
+    pub digest: Hash,
+    /// The other files of the folder.
+    pub files: Vec<FileEntry>,
+    /// The batches that the records were archived in, by id.
+    pub batches: BTreeMap<String, BatchEntry>,
+}
+
+/// A file of a production.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileEntry {
+    /// Its name in the folder.
+    pub name: String,
+    /// Its size.
+    pub bytes: u64,
+    /// SHA-256 of the whole file.
+    pub sha256: Hash,
+}
+
+/// A batch that records of a production were archived in.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BatchEntry {
+    /// RFC 6962 Merkle root of all its leaf hashes, also of those that were not produced.
+    pub root: Hash,
+    /// When it was sealed: RFC 3339.
+    pub archived_time: Option<String>,
+}
+
+/// A record of a production.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Entry {
+    /// Its position.
+    pub position: String,
+    /// Its leaf hash.
+    pub leaf_hash: Hash,
+    /// The batch that it was archived in.
+    pub batch: String,
+}
+
+/// What types beyond the limits are counted as.
+pub const OTHER_TYPES: &str = "(other)";
+
+/// Counts a record of a type.
+pub(crate) fn count_type(types: &mut BTreeMap<String, u64>, kind: &str) {
+    if let Some(count) = types.get_mut(kind) {
+        *count += 1;
+        return;
+    }
+    let named = kind.len() <= TYPE_BYTES_MAX && types.len() < TYPES_MAX;
+    *types.entry(if named { kind } else { OTHER_TYPES }.to_owned()).or_default() += 1;
+}
+
+/// The line after which records follow.
+pub(crate) const RECORDS_BEGIN: &str = "\"records\":[\n";
+/// After the last record.
+pub(crate) const RECORDS_END: &str = "]}\n";
+
+fn json<T: Serialize>(value: &T) -> Result<String, Error> {
+    serde_json::to_string(value).map_err(|e| Error::json("a receipt", e))
+}
+
+impl Receipt {
+    /// The lines before the records, [`RECORDS_BEGIN`] not included.
+    pub(crate) fn head(&self) -> Result<String, Error> {
+        let members = [
+            ("format_version", json(&self.format_version)?),
+            ("production", json(&self.production)?),
+            ("custody_version", json(&self.custody_version)?),
+            ("request", json(&self.request)?),
+            ("through_version", json(&self.through_version)?),
+            ("count", json(&self.count)?),
+            ("types", json(&self.types)?),
+            ("digest", json(&self.digest)?),
+            ("files", json(&self.files)?),
+            ("batches", json(&self.batches)?),
+        ];
+        let lines = members.iter().map(|(name, value)| format!("\"{name}\":{value},\n"));
+        Ok(std::iter::once("{\n".to_owned()).chain(lines).collect())
+    }
+
+    /// Reads what [`Receipt::head`] wrote.
+    pub(crate) fn parse_head(head: &[u8]) -> Result<Receipt, serde_json::Error> {
+        let trimmed = head.trim_ascii_end();
+        let mut object = trimmed.strip_suffix(b",").unwrap_or(trimmed).to_vec();
+        object.push(b'}');
+        serde_json::from_slice(&object)
+    }
+}
+
+/// Writes the lines of records: a comma ends each but the last, so a line's end
+/// is written before the next.
+#[derive(Default)]
+pub(crate) struct EntryLines {
+    any: bool,
+}
+
+impl EntryLines {
+    pub(crate) fn push(&mut self, entry: &Entry, out: &mut impl Write) -> io::Result<()> {
+        if std::mem::replace(&mut self.any, true) {
+            out.write_all(b",\n")?;
+        }
+        serde_json::to_writer(out, entry).map_err(io::Error::from)
+    }
+
+    pub(crate) fn end(self, out: &mut impl Write) -> io::Result<()> {
+        if self.any { out.write_all(b"\n") } else { Ok(()) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::request::Format;
+
+    /// The oldest form: it must be read for ever.
+    const GOLDEN_V1: &str = include_str!("golden/receipt.v1.json");
+
+    fn receipt() -> Receipt {
+        Receipt {
+            format_version: 1,
+            production: "0123456789abcdef0123456789abcdef".into(),
+            custody_version: "0.1.0".into(),
+            request: Request {
+                version: 1,
+                query: "merger \"tonight\"".into(),
+                query_canonical: "text:merger AND text:tonight".into(),
+                zone: "Europe/Berlin".into(),
+                who: "dana@contoso.example".into(),
+                why: "case 7".into(),
+                format: Format::JsonLines,
+            },
+            through_version: 7,
+            count: 2,
+            types: [("im.message.sent".into(), 1), ("quarantined".into(), 1)].into(),
+            digest: Hash([1; 32]),
+            files: vec![FileEntry { name: "records.jsonl".into(), bytes: 9, sha256: Hash([2; 32]) }],
+            batches: [("b".into(), BatchEntry { root: Hash([3; 32]), archived_time: None })].into(),
+        }
+    }
+
+    #[test]
+    fn invented_types_are_counted_together() {
+        let mut types = BTreeMap::new();
+        (0..TYPES_MAX + 5).for_each(|n| count_type(&mut types, &format!("t{n}")));
+        count_type(&mut types, &"x".repeat(TYPE_BYTES_MAX + 1));
+        count_type(&mut types, "t0");
+        assert_eq!((types.len(), types[OTHER_TYPES], types["t0"]), (TYPES_MAX + 1, 6, 2));
+    }
+
+    #[test]
+    fn golden_v1() {
+        let mut text = receipt().head().unwrap().into_bytes();
+        assert_eq!(Receipt::parse_head(&text).unwrap(), receipt());
+        text.extend_from_slice(RECORDS_BEGIN.as_bytes());
+        let mut lines = EntryLines::default();
+        for (offset, byte) in [(3, 4), (5, 6)] {
+            let entry = Entry { position: format!("t:1:0:{offset}"), leaf_hash: Hash([byte; 32]), batch: "b".into() };
+            lines.push(&entry, &mut text).unwrap();
+        }
+        lines.end(&mut text).unwrap();
+        text.extend_from_slice(RECORDS_END.as_bytes());
+        assert_eq!(String::from_utf8(text).unwrap(), GOLDEN_V1);
+        serde_json::from_str::<serde_json::Value>(GOLDEN_V1).expect("a receipt is one JSON value");
+    }
+}

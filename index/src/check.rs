@@ -1,0 +1,188 @@
+//! Proof that the index holds what the archive holds.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::Path;
+
+use custody_archive::FileRef;
+use custody_schemas::Hash;
+use tantivy::HasLen;
+
+use crate::error::{Error, Kind};
+use crate::manifest::{Folder, SplitMeta};
+use crate::source::Source;
+use crate::split::{Covered, build, map, read_footer};
+
+/// What [`verify_index`] found.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct IndexReport {
+    /// The archive version through which the index says that it is complete.
+    pub through_version: Option<u64>,
+    /// The newest version of the archive.
+    pub archive_version: u64,
+    /// Splits that were checked.
+    pub splits: u64,
+    /// Files of the archive that the index has to cover.
+    pub files: u64,
+    /// Records in the splits.
+    pub docs: u64,
+    /// Everything that differs.
+    pub differences: Vec<Difference>,
+}
+
+impl IndexReport {
+    /// The index is what it says.
+    pub fn is_sound(&self) -> bool {
+        self.differences.is_empty()
+    }
+}
+
+/// One thing that is not as it should be.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Difference {
+    /// The split, if it is about one.
+    pub split: Option<String>,
+    /// The archive's file, if it is about one.
+    pub file: Option<String>,
+    /// What is wrong.
+    pub reason: String,
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(split) = &self.split {
+            write!(f, "split {split}: ")?;
+        }
+        if let Some(file) = &self.file {
+            write!(f, "{file}: ")?;
+        }
+        f.write_str(&self.reason)
+    }
+}
+
+/// Compares the index with the archive: every split is read whole and built
+/// again from the archive's rows, and every file is in exactly one split.
+///
+/// # Errors
+///
+/// Only when the check itself cannot be done; what it finds is in the report.
+pub fn verify_index<S: Source>(dir: &Path, source: &S) -> Result<IndexReport, Error> {
+    let folder = Folder::new(dir);
+    let mut report = IndexReport { archive_version: source.newest()?, ..IndexReport::default() };
+    let manifest = match folder.newest() {
+        Ok(Some(manifest)) => manifest,
+        Ok(None) => {
+            report.differences.push(index_differs(format!("there is no index in {}", dir.display())));
+            return Ok(report);
+        }
+        Err(e) if e.kind == Kind::Corrupt => {
+            report.differences.push(index_differs(e.to_string()));
+            return Ok(report);
+        }
+        Err(e) => return Err(e),
+    };
+    report.through_version = manifest.through_version;
+    if manifest.through_version.is_some_and(|through| through > report.archive_version) {
+        report.differences.push(index_differs("it is complete through a version that the archive has not".into()));
+    }
+    let mut covered = Vec::new();
+    for meta in &manifest.splits {
+        let (files, reason) = check_split(&folder, meta, source)?;
+        report.splits += 1;
+        report.docs += meta.docs;
+        report.differences.extend(reason.map(|reason| Difference { split: Some(meta.id.clone()), file: None, reason }));
+        covered.extend(files.into_iter().map(|file| (meta.id.clone(), file)));
+    }
+    let commits = source.commits_after(None)?;
+    let within = commits.into_iter().filter(|commit| Some(commit.version) <= manifest.through_version);
+    let expected: Vec<_> =
+        within.flat_map(|commit| commit.files.into_iter().map(move |file| (commit.version, file))).collect();
+    report.files = expected.len() as u64;
+    report.differences.extend(coverage(&expected, covered));
+    Ok(report)
+}
+
+fn index_differs(reason: String) -> Difference {
+    Difference { split: None, file: None, reason }
+}
+
+/// The files that a split covers, and what is wrong with it.
+fn check_split<S: Source>(
+    folder: &Folder,
+    meta: &SplitMeta,
+    source: &S,
+) -> Result<(Vec<Covered>, Option<String>), Error> {
+    match compare(folder, meta, source) {
+        Ok(checked) => Ok(checked),
+        // Damage, of the split or of the archive's file, is what was looked for.
+        Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Invalid) => Ok((Vec::new(), Some(e.to_string()))),
+        Err(e) => Err(e),
+    }
+}
+
+fn compare<S: Source>(
+    folder: &Folder,
+    meta: &SplitMeta,
+    source: &S,
+) -> Result<(Vec<Covered>, Option<String>), Error> {
+    let path = folder.split(meta);
+    let data = map(folder, meta)?;
+    if data.len() as u64 != meta.bytes {
+        return Err(Error::corrupt(format!("it has {} bytes instead of {}", data.len(), meta.bytes)));
+    }
+    let bytes = data.read_bytes().map_err(|e| Error::io("read", &path, e))?;
+    let intact = Hash::of(&bytes).to_string() == meta.id;
+    let footer = match read_footer(&path, &data) {
+        Err(_) if !intact => return Err(Error::corrupt("its SHA-256 is not its id")),
+        footer => footer?,
+    };
+    if !intact {
+        return Ok((footer.files, Some("its SHA-256 is not its id".to_owned())));
+    }
+    let files: Vec<(u64, FileRef)> =
+        footer.files.iter().map(|covered| (covered.version, covered.file.clone())).collect();
+    let built = match build(source, &files) {
+        Err(e) if e.kind == Kind::Corrupt => return Ok((footer.files, Some(e.to_string()))),
+        built => built?,
+    };
+    let reason = if built.bytes != bytes.as_slice() {
+        Some("built from the archive it is another one".to_owned())
+    } else if built.meta != *meta {
+        Some("the manifest describes another one".to_owned())
+    } else {
+        None
+    };
+    Ok((footer.files, reason))
+}
+
+/// Every file in exactly one split, as the commit describes it. Pure.
+fn coverage(expected: &[(u64, FileRef)], covered: Vec<(String, Covered)>) -> Vec<Difference> {
+    let mut differences = Vec::new();
+    let mut by_path: BTreeMap<String, Vec<(String, Covered)>> = BTreeMap::new();
+    for (split, file) in covered {
+        by_path.entry(file.file.path.clone()).or_default().push((split, file));
+    }
+    let mut differs = |split: Option<&String>, path: &str, reason: String| {
+        differences.push(Difference { split: split.cloned(), file: Some(path.to_owned()), reason });
+    };
+    for (version, file) in expected {
+        let found = by_path.remove(&file.path).unwrap_or_default();
+        if found.is_empty() {
+            differs(None, &file.path, format!("version {version} added it, no split has it"));
+        }
+        for (split, covered) in &found {
+            if covered.version != *version || covered.file != *file {
+                differs(Some(split), &file.path, format!("it is not the file that version {version} added"));
+            }
+        }
+        for (split, _) in found.iter().skip(1) {
+            differs(Some(split), &file.path, format!("split {} has it too", found[0].0));
+        }
+    }
+    for (path, found) in &by_path {
+        for (split, _) in found {
+            differs(Some(split), path, "no commit that the index covers added it".to_owned());
+        }
+    }
+    differences
+}

@@ -1,0 +1,368 @@
+use std::collections::BTreeMap;
+
+use custody_archive::Relation;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+use proptest::sample::select;
+
+use super::*;
+use crate::build::Indexer;
+use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
+use crate::testing::{Event, Memory, Stored, said};
+
+struct World {
+    _dir: tempfile::TempDir,
+    source: Memory,
+    indexer: Indexer<Memory>,
+    searcher: Searcher<Memory>,
+}
+
+fn settings() -> Settings {
+    Settings {
+        split_docs_max: 7,
+        small_docs: 4,
+        small_run_max: 2,
+        splits_open_max: 2,
+        matches_held_max: 3,
+        ..Settings::default()
+    }
+}
+
+fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let source = Memory::default();
+    commits.into_iter().for_each(|parts| drop(source.commit(parts)));
+    let mut indexer = Indexer::open(dir.path(), source.clone(), settings()).unwrap();
+    indexer.catch_up().unwrap();
+    let searcher = Searcher::open(dir.path(), source.clone(), settings()).unwrap();
+    World { _dir: dir, source, indexer, searcher }
+}
+
+fn query(text: &str) -> Query {
+    parse(text, &TimeZone::UTC).unwrap()
+}
+
+fn request(query: &Query, order: Order, limit: usize) -> Request {
+    Request { query: query.clone(), order, limit, after: None, at_version: None }
+}
+
+impl World {
+    fn bodies(&self, text: &str, order: Order) -> Vec<String> {
+        let answer = self.searcher.search(&request(&query(text), order, 100)).unwrap();
+        answer.hits.into_iter().map(|hit| hit.record.event.body.unwrap()).collect()
+    }
+
+    /// All pages, one after another.
+    fn pages(&self, query: &Query, order: Order, limit: usize) -> Vec<Hit<Stored>> {
+        let mut request = request(query, order, limit);
+        let mut hits = Vec::new();
+        loop {
+            let answer = self.searcher.search(&request).unwrap();
+            assert!(answer.hits.len() <= limit);
+            hits.extend(answer.hits);
+            match answer.next {
+                Some(next) => request.after = Some(next),
+                None => return hits,
+            }
+        }
+    }
+
+    /// What the reference evaluator finds: first records in order of the
+    /// archive, with the number of their copies.
+    fn expected(&self, query: &Query, at_version: u64) -> Vec<(Stored, u64)> {
+        let mut found: Vec<(Stored, u64)> = Vec::new();
+        let mut known: BTreeMap<u64, usize> = BTreeMap::new();
+        for (version, stored) in self.source.all() {
+            if version > at_version || !stored.event.matches(query) {
+                continue;
+            }
+            match known.get(&stored.event.identity) {
+                Some(at) => found[*at].1 += 1,
+                None => {
+                    known.insert(stored.event.identity, found.len());
+                    found.push((stored, 1));
+                }
+            }
+        }
+        found
+    }
+}
+
+#[test]
+fn orders_and_relevance() {
+    let world = world(vec![
+        vec![(0, vec![said(3, "fox fox fox"), said(1, "a fox among many other words here")])],
+        vec![(0, vec![said(2, "no such animal"), Event { time_ms: None, ..said(9, "fox without time") }])],
+        vec![(0, (20..30).map(|n| said(n, "filler")).collect())],
+    ]);
+    assert_eq!(world.bodies("fox", Order::Newest), ["fox fox fox", "a fox among many other words here", "fox without time"]);
+    assert_eq!(world.bodies("fox", Order::Oldest), ["a fox among many other words here", "fox fox fox", "fox without time"]);
+    assert_eq!(world.bodies("fox", Order::Position), ["fox fox fox", "a fox among many other words here", "fox without time"]);
+    assert_eq!(world.bodies("fox", Order::Relevance), ["fox fox fox", "fox without time", "a fox among many other words here"]);
+    // A filter that all of them pass makes no difference.
+    let scores = |text: &str| {
+        let answer = world.searcher.search(&request(&query(text), Order::Relevance, 9)).unwrap();
+        answer.hits.iter().map(|hit| hit.score).collect::<Vec<_>>()
+    };
+    assert_eq!(scores("fox"), scores("fox tenant:contoso.example -is:quarantined"));
+}
+
+#[test]
+fn answers_say_what_they_cover() {
+    let mut world = world(vec![vec![(0, vec![said(1, "one"), said(1, "one")])]]);
+    let answer = world.searcher.search(&request(&query("one"), Order::Newest, 10)).unwrap();
+    assert_eq!((answer.through_version, answer.total, answer.copies), (0, 1, 2));
+    assert_eq!((answer.hits[0].copies, answer.hits[0].version, answer.hits[0].record.row), (2, 0, 0));
+    assert_eq!(answer.hits[0].snippet.highlights, vec![0..3]);
+
+    world.source.say(vec![said(2, "one more")]);
+    world.indexer.catch_up().unwrap();
+    assert_eq!(world.searcher.count(&query("one")).unwrap().total, 1, "as it was opened");
+    assert_eq!(world.searcher.refresh().unwrap(), 1);
+    assert_eq!(world.searcher.count(&query("one")).unwrap(), Count { through_version: 1, total: 2, copies: 3 });
+
+    let at = |at_version| {
+        let request = Request { at_version: Some(at_version), ..request(&query("one"), Order::Newest, 0) };
+        world.searcher.search(&request)
+    };
+    assert_eq!(at(0).unwrap().total, 1);
+    let error = at(2).unwrap_err();
+    assert_eq!(error.kind, Kind::Retry);
+    assert_eq!(error.to_string(), "the index is complete through version 1, not 2 yet");
+}
+
+#[test]
+fn splits_without_a_match_are_not_opened() {
+    let far = |n| Event { time_ms: Some(1_000_000_000), tenant: Some("Other.example".to_owned()), ..said(n, "x") };
+    let world = world(vec![
+        vec![(0, (0..7).map(|n| said(n, "x")).collect())],
+        vec![(0, (10..17).map(far).collect())],
+    ]);
+    for (text, pruned, total) in [
+        ("x", 0, 14),
+        ("x tenant:other.example", 1, 7),
+        ("x date:1970-01-12", 1, 7),
+        ("x date:1970-01-01 tenant:OTHER.example", 2, 0),
+    ] {
+        let answer = world.searcher.search(&request(&query(text), Order::Newest, 1)).unwrap();
+        assert_eq!((answer.splits_pruned, answer.splits_opened, answer.total), (pruned, 2 - pruned, total), "{text}");
+        assert_eq!(answer.through_version, 1);
+    }
+}
+
+#[test]
+fn pages_stay_the_same_while_the_archive_grows() {
+    let mut world = world(vec![vec![(0, (0..6).map(|n| said(n, "x")).collect())]]);
+    for order in [Order::Newest, Order::Oldest, Order::Position, Order::Relevance] {
+        let whole = world.pages(&query("x"), order, 100);
+        let mut request = request(&query("x"), order, 2);
+        let mut hits = Vec::new();
+        loop {
+            let answer = world.searcher.search(&request).unwrap();
+            hits.extend(answer.hits);
+            assert_eq!(answer.total, whole.len() as u64);
+            let Some(next) = answer.next else { break };
+            request.after = Some(next);
+            // Enough for the small splits to be merged.
+            world.source.say(vec![said(1_000 + hits.len() as u64, "x")]);
+            world.indexer.catch_up().unwrap();
+            world.searcher.refresh().unwrap();
+        }
+        assert_eq!(hits, whole, "{order:?}");
+    }
+}
+
+#[test]
+fn cursors_of_other_searches_are_refused() {
+    let world = world(vec![vec![(0, vec![said(1, "x"), said(2, "x y")])]]);
+    let next = world.searcher.search(&request(&query("x"), Order::Newest, 1)).unwrap().next.unwrap();
+    for (cursor, text, order) in [
+        (next.clone(), "y", Order::Newest),
+        (next.clone(), "x", Order::Oldest),
+        (Cursor::from("é".to_owned()), "x", Order::Newest),
+        (Cursor::from(next.to_string()[1..].to_owned()), "x", Order::Newest),
+        (Cursor::from(String::new()), "x", Order::Newest),
+    ] {
+        let request = Request { after: Some(cursor), ..request(&query(text), order, 1) };
+        assert_eq!(world.searcher.search(&request).unwrap_err().kind, Kind::Invalid, "{text}");
+    }
+    let too_many = request(&query("x"), Order::Newest, 1_001);
+    assert_eq!(world.searcher.search(&too_many).unwrap_err().kind, Kind::Invalid);
+}
+
+#[test]
+fn a_searcher_survives_that_its_splits_were_merged_away() {
+    let mut world = world(vec![vec![(0, vec![said(0, "x")])]]);
+    for n in 1..30 {
+        world.source.say(vec![said(n, "x")]);
+        world.indexer.catch_up().unwrap();
+    }
+    // Never refreshed, and what it knows was removed long ago.
+    assert_eq!(world.searcher.count(&query("x")).unwrap().total, 30);
+}
+
+#[test]
+fn there_is_no_index_yet() {
+    let dir = tempfile::tempdir().unwrap();
+    let error = Searcher::open(dir.path(), Memory::default(), settings()).err().unwrap();
+    assert_eq!(error.kind, Kind::Retry);
+}
+
+const WORDS: &[&str] = &["fox", "Fox", "the", "dog", "ΣΑΣ", "会議", "o'neil", "x-y"];
+const ADDRESSES: &[&str] =
+    &["sip:Alice@Contoso.example", "bob@fabrikam.example;x=1", "live:carol", "alice", "@dan:matrix.example", ""];
+const NAMES: &[&str] = &["Bob Smith", "Alice", "Smith Bob", "Dan O'Neil", "fox"];
+const KINDS: &[&str] = &[
+    "federation.im.message.sent.v1",
+    "federation.im.message.sent.v2",
+    "federation.call.ended.v1",
+    "im",
+    "IM.other",
+    "im.",
+    "=im",
+    "com.example..dots",
+    "",
+];
+const CONVERSATIONS: &[&str] = &["c-1", "C-1", "sha256:x", ""];
+const TENANTS: &[&str] = &["contoso.example", "Contoso.Example", "fabrikam.example"];
+const NETWORKS: &[&str] = &["skype", "Lync", "xmpp"];
+
+fn own(from: &'static [&'static str]) -> impl Strategy<Value = String> {
+    select(from).prop_map(str::to_owned)
+}
+
+fn maybe(from: &'static [&'static str]) -> impl Strategy<Value = Option<String>> {
+    prop::option::of(own(from))
+}
+
+fn text() -> impl Strategy<Value = Option<String>> {
+    prop::option::of(prop::collection::vec(select(WORDS), 0..5).prop_map(|words| words.join(" ")))
+}
+
+fn long(text: Option<String>, long: bool) -> Option<String> {
+    if long { text.map(|text| text.repeat(400)) } else { text }
+}
+
+fn event() -> impl Strategy<Value = Event> {
+    let relation = select(&[Relation::From, Relation::To, Relation::Other][..]);
+    let party = (relation, maybe(NETWORKS), maybe(ADDRESSES), maybe(NAMES));
+    let times = prop_oneof![Just(None), (-3_i64..6).prop_map(Some), Just(Some(i64::MAX)), Just(Some(i64::MIN))];
+    (
+        (prop::bool::weighted(0.1), own(KINDS), times, maybe(TENANTS), maybe(CONVERSATIONS), prop::bool::weighted(0.05)),
+        (text(), prop::bool::ANY, text(), text()),
+        0..25_u64,
+        prop::collection::vec(party, 0..4),
+    )
+        .prop_map(|((quarantined, kind, time_ms, tenant, conversation, stretch), texts, identity, parties)| Event {
+            quarantined,
+            kind,
+            time_ms,
+            tenant: long(tenant, stretch),
+            conversation: long(conversation, stretch),
+            body: texts.0.map(|body| if texts.1 { format!("<p>{body}</p>&amp;fox") } else { body }),
+            content_type: texts.1.then(|| "text/html".to_owned()),
+            detail: texts.2,
+            title: texts.3,
+            identity,
+            parties,
+        })
+}
+
+fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
+    let file = (prop::collection::vec(event(), 0..6), prop::collection::vec(event(), 0..4));
+    let parts = file.prop_map(|(zero, one)| vec![(0, zero), (1, one)]);
+    prop::collection::vec(parts, 1..9)
+}
+
+fn leaf() -> impl Strategy<Value = Query> {
+    let words = prop::collection::vec(select(WORDS), 1..4);
+    let pattern = prop_oneof![own(ADDRESSES), own(NAMES), own(WORDS), Just("@contoso.example".to_owned())];
+    let bound = || prop::option::of(-4_i64..7);
+    prop_oneof![
+        Just(Query::All),
+        words.prop_map(|words| Query::text(&words.join(" ")).unwrap()),
+        pattern.clone().prop_map(|p| Query::From(Pattern::new(&p))),
+        pattern.clone().prop_map(|p| Query::To(Pattern::new(&p))),
+        pattern.prop_map(|p| Query::Participant(Pattern::new(&p))),
+        (maybe(CONVERSATIONS), any::<bool>()).prop_map(|(c, stretch)| Query::Conversation(long(c, stretch).unwrap_or_default())),
+        select(&["im", "im.message.sent", "im.message.sent.v2", "im.", "=im", "im.other", "com.example..dots", ""][..])
+            .prop_map(|name| Query::Type(TypePattern::Exact(name.to_owned()))),
+        select(&["im.", "im.message.", "call.", "com.example.", "com.example..", "=im."][..])
+            .prop_map(|start| Query::Type(TypePattern::Prefix(start.to_owned()))),
+        select(&["contoso.example", "fabrikam.example", "none.example"][..]).prop_map(|t| Query::Tenant(t.to_owned())),
+        select(&["skype", "lync", "xmpp", "none"][..]).prop_map(|n| Query::Network(n.to_owned())),
+        select(&[Flag::Ok, Flag::Quarantined][..]).prop_map(Query::Flag),
+        (bound(), bound()).prop_map(|(from_ms, to_ms)| Query::Date(TimeRange { from_ms, to_ms })),
+    ]
+}
+
+fn queries() -> impl Strategy<Value = Vec<Query>> {
+    let query = leaf().prop_recursive(4, 20, 4, |inner| {
+        prop_oneof![
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Query::And),
+            prop::collection::vec(inner.clone(), 0..4).prop_map(Query::Or),
+            prop::collection::vec(inner.clone(), 1..4).prop_map(Query::and),
+            inner.clone().prop_map(|inner| Query::Not(Box::new(inner))),
+            inner.prop_map(Query::negated),
+        ]
+    });
+    prop::collection::vec(query, 1..16)
+}
+
+fn check(world: &World, query: &Query) -> Result<(), TestCaseError> {
+    let newest = world.source.all().last().map_or(0, |(version, _)| *version);
+    let expected = world.expected(query, u64::MAX);
+    let copies = expected.iter().map(|(_, copies)| copies).sum::<u64>();
+    let count = world.searcher.count(query).unwrap();
+    prop_assert_eq!((count.total, count.copies), (expected.len() as u64, copies));
+
+    for at_version in [newest / 2, count.through_version] {
+        let found = world.searcher.positions(query, Some(at_version)).unwrap();
+        let rows: Vec<_> =
+            found.rows.iter().map(|row| (found.files[row.file].path.clone(), row.row, row.time_ms, row.copies)).collect();
+        let expected = world.expected(query, at_version);
+        let wanted: Vec<_> =
+            expected.iter().map(|(stored, copies)| (stored.path.clone(), stored.row, stored.event.time_ms, *copies)).collect();
+        prop_assert_eq!(rows, wanted, "at version {}", at_version);
+    }
+
+    // Partition, then archive: what `sort_by_key` finds equal stays in order.
+    let partition = |stored: &Stored| {
+        let parts = world.searcher.source.commits_after(None).unwrap();
+        let file = parts.iter().flat_map(|commit| &commit.files).find(|file| file.path == stored.path).unwrap();
+        i32::from(stored.row >= file.manifest.parts[0].rows)
+    };
+    let mut expected: Vec<_> = expected.into_iter().map(|(stored, copies)| (partition(&stored), stored, copies)).collect();
+    expected.sort_by_key(|(partition, _, _)| *partition);
+    for order in [Order::Position, Order::Newest, Order::Oldest, Order::Relevance] {
+        let mut expected = expected.clone();
+        let time = |stored: &Stored| (stored.event.time_ms.is_none(), stored.event.time_ms.map_or(0, |time| time));
+        match order {
+            Order::Newest => expected.sort_by_key(|(_, stored, _)| (time(stored).0, !time(stored).1)),
+            Order::Oldest => expected.sort_by_key(|(_, stored, _)| time(stored)),
+            Order::Position | Order::Relevance => {}
+        }
+        let mut expected: Vec<_> = expected.into_iter().map(|(_, stored, copies)| (stored, copies)).collect();
+        let hits = world.pages(query, order, 5);
+        let mut hits: Vec<_> = hits.into_iter().map(|hit| (hit.record, hit.copies)).collect();
+        if order == Order::Relevance {
+            let key = |(stored, _): &(Stored, u64)| (stored.path.clone(), stored.row);
+            hits.sort_by_key(key);
+            expected.sort_by_key(key);
+        }
+        prop_assert_eq!(hits, expected, "{:?}", order);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+
+    #[test]
+    fn finds_exactly_what_the_reference_finds(commits in commits(), queries in queries()) {
+        let world = world(commits);
+        for query in &queries {
+            check(&world, query)?;
+        }
+    }
+}

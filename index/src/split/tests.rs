@@ -1,0 +1,89 @@
+use std::path::Path;
+
+use custody_schemas::Hash;
+use tantivy::directory::FileSlice;
+
+use super::*;
+use crate::error::Kind;
+use crate::source::Source;
+use crate::testing::{Event, Memory, said};
+
+fn files(source: &Memory) -> Vec<(u64, custody_archive::FileRef)> {
+    let commits = source.commits_after(None).unwrap();
+    commits.into_iter().flat_map(|commit| commit.files.into_iter().map(move |file| (commit.version, file))).collect()
+}
+
+fn some() -> Memory {
+    let source = Memory::default();
+    source.commit(vec![(0, vec![said(1, "the quick fox"), said(2, "jumps")]), (3, vec![said(3, "over")])]);
+    source.commit(vec![(1, vec![])]);
+    source.commit(vec![(3, vec![Event { quarantined: true, identity: 4, ..Event::default() }])]);
+    source
+}
+
+fn opened(bytes: Vec<u8>) -> Result<OpenSplit, crate::Error> {
+    OpenSplit::of(Path::new("test.split"), FileSlice::from(bytes))
+}
+
+/// The bytes of these records as first written. Another id means that every
+/// index has to be built anew: raise `SPLIT_VERSION`, then change it here.
+const GOLDEN_ID: &str = "GOLDEN";
+
+#[test]
+fn the_same_records_give_the_same_bytes() {
+    let source = some();
+    let [first, second] = [(); 2].map(|()| build(&source, &files(&source)).unwrap());
+    assert_eq!(first.bytes, second.bytes);
+    assert_eq!(first.meta, second.meta);
+    assert_eq!(first.meta.id, Hash::of(&first.bytes).to_string());
+    assert_eq!(first.meta.id, GOLDEN_ID);
+}
+
+#[test]
+fn documents_are_rows() {
+    let source = some();
+    let built = build(&source, &files(&source)).unwrap();
+    assert_eq!((built.meta.docs, built.meta.files), (4, 3));
+    assert_eq!((built.meta.time_ms_min, built.meta.time_ms_max), (Some(1_000), Some(3_000)));
+    let split = opened(built.bytes).unwrap();
+    assert_eq!([0, 1, 2, 3].map(|doc| split.locate(doc)), [(0, 0), (0, 1), (0, 2), (2, 0)]);
+    assert_eq!([0, 1, 2, 3].map(|doc| split.identity(doc)), [1, 2, 3, 4]);
+    assert_eq!([0, 3].map(|doc| split.time_ms(doc)), [Some(1_000), None]);
+    assert_eq!([0, 1, 2, 7].map(|version| split.end_at(version)), [3, 3, 4, 4]);
+    let places = [0, 1, 2, 3].map(|doc| split.place(doc).map(|place| (place.partition.partition, place.from, place.nth)));
+    assert_eq!(places, [Some((0, 0, 0)), Some((0, 0, 1)), Some((3, 0, 0)), Some((3, 1, 0))]);
+}
+
+#[test]
+fn no_records_at_all() {
+    let source = Memory::default();
+    source.say(vec![]);
+    let built = build(&source, &files(&source)).unwrap();
+    assert_eq!(built.meta.docs, 0);
+    opened(built.bytes).unwrap();
+}
+
+#[test]
+fn a_batch_with_other_rows_than_it_says_is_refused() {
+    let source = some();
+    source.tamper("v0-0.parquet", |rows| drop(rows.pop()));
+    let error = build(&source, &files(&source)).unwrap_err();
+    assert_eq!(error.kind, Kind::Corrupt);
+    assert_eq!(error.to_string(), "v0-0.parquet has 2 rows, its batch 3");
+}
+
+#[test]
+fn a_cut_or_changed_split_is_no_panic() {
+    let source = some();
+    let bytes = build(&source, &files(&source)).unwrap().bytes;
+    for length in (0..bytes.len()).step_by(7) {
+        assert!(opened(bytes[..length].to_vec()).is_err(), "{length} bytes");
+    }
+    let footer = bytes.len() - 200;
+    for at in footer..bytes.len() {
+        let mut changed = bytes.clone();
+        changed[at] ^= 0x04;
+        // A changed digit of a hash is for `verify` to see.
+        let _ = opened(changed);
+    }
+}

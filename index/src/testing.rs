@@ -1,0 +1,228 @@
+//! An archive in memory, and what the reference evaluator says about it.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use custody_archive::{FileRef, Relation};
+use custody_schemas::kind::short_name;
+use custody_schemas::manifest::{MANIFEST_VERSION, Manifest, Part};
+use custody_schemas::text::plain;
+use custody_schemas::{Hash, Partition, Span};
+
+use crate::error::{Error, Kind};
+use crate::query::{Doc, Query, matches};
+use crate::source::{Added, Party, Row, Source, shown_text};
+use crate::text::address_terms;
+
+type Named = (Relation, Option<String>, Option<String>, Option<String>);
+
+fn party(named: &Named) -> Party<'_> {
+    let (relation, network, address, name) = named;
+    Party { relation: *relation, network: network.as_deref(), address: address.as_deref(), name: name.as_deref() }
+}
+
+/// A row that owns what it says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct Event {
+    pub(crate) quarantined: bool,
+    pub(crate) kind: String,
+    pub(crate) time_ms: Option<i64>,
+    pub(crate) tenant: Option<String>,
+    pub(crate) conversation: Option<String>,
+    pub(crate) body: Option<String>,
+    pub(crate) content_type: Option<String>,
+    pub(crate) detail: Option<String>,
+    pub(crate) title: Option<String>,
+    pub(crate) identity: u64,
+    /// Relation, network, address and display name.
+    pub(crate) parties: Vec<Named>,
+}
+
+/// A message that says something, different from all others with another number.
+pub(crate) fn said(number: u64, body: &str) -> Event {
+    Event {
+        kind: "federation.im.message.sent.v1".to_owned(),
+        time_ms: Some(1_000 * number.cast_signed()),
+        body: Some(body.to_owned()),
+        tenant: Some("contoso.example".to_owned()),
+        identity: number,
+        ..Event::default()
+    }
+}
+
+/// No text has this token: it keeps phrases of the reference apart.
+const GAP: &str = " zzgapzz ";
+
+impl Event {
+    pub(crate) fn row(&self) -> Row<'_> {
+        Row {
+            quarantined: self.quarantined,
+            kind: &self.kind,
+            time_ms: self.time_ms,
+            tenant: self.tenant.as_deref(),
+            conversation: self.conversation.as_deref(),
+            body: self.body.as_deref(),
+            content_type: self.content_type.as_deref(),
+            detail: self.detail.as_deref(),
+            title: self.title.as_deref(),
+            identity: self.identity,
+            parties: self.parties.iter().map(party).collect(),
+        }
+    }
+
+    /// What the reference evaluator says.
+    pub(crate) fn matches(&self, query: &Query) -> bool {
+        let body = self.body.as_deref().map(|body| plain(self.content_type.as_deref(), body));
+        let parts = [body.as_deref(), self.detail.as_deref(), self.title.as_deref()];
+        let text = parts.into_iter().flatten().collect::<Vec<_>>().join(GAP);
+        let terms = |wanted: Relation| {
+            let mut terms = Vec::new();
+            for (_, _, address, name) in self.parties.iter().filter(|party| party.0 == wanted) {
+                address_terms(address.as_deref().unwrap_or_default(), name.as_deref(), &mut terms);
+            }
+            terms
+        };
+        let doc = Doc {
+            text: &text,
+            from_terms: &terms(Relation::From),
+            to_terms: &terms(Relation::To),
+            other_terms: &terms(Relation::Other),
+            conversation: self.conversation.as_deref(),
+            type_short: &short_name(&self.kind),
+            tenant: self.tenant.as_deref(),
+            networks: &self.parties.iter().filter_map(|party| party.1.clone()).collect::<Vec<_>>(),
+            quarantined: self.quarantined,
+            time_ms: self.time_ms,
+        };
+        matches(query, &doc)
+    }
+}
+
+/// An archive in memory; clones share it.
+#[derive(Clone, Default)]
+pub(crate) struct Memory(Arc<Mutex<State>>);
+
+#[derive(Default)]
+struct State {
+    commits: Vec<Added>,
+    rows: BTreeMap<String, Vec<Event>>,
+    /// Next offset of each partition.
+    next: BTreeMap<i32, i64>,
+}
+
+/// A record of the memory and where it was found.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Stored {
+    pub(crate) path: String,
+    pub(crate) row: u64,
+    pub(crate) event: Event,
+}
+
+impl Memory {
+    /// Commits one file; `parts` are partitions, ascending, with their rows.
+    pub(crate) fn commit(&self, parts: Vec<(i32, Vec<Event>)>) -> u64 {
+        self.commit_files(vec![parts])
+    }
+
+    pub(crate) fn commit_files(&self, files: Vec<Vec<(i32, Vec<Event>)>>) -> u64 {
+        let mut state = self.0.lock().unwrap();
+        let version = state.commits.len() as u64;
+        let files = files.into_iter().enumerate().map(|(at, parts)| state.file(version, at, parts)).collect();
+        state.commits.push(Added { version, files });
+        version
+    }
+
+    pub(crate) fn say(&self, events: Vec<Event>) -> u64 {
+        self.commit(vec![(0, events)])
+    }
+
+    /// Every event with its version, file and row, in order of the archive.
+    pub(crate) fn all(&self) -> Vec<(u64, Stored)> {
+        let state = self.0.lock().unwrap();
+        let files = state.commits.iter().flat_map(|commit| commit.files.iter().map(|file| (commit.version, file)));
+        files
+            .flat_map(|(version, file)| {
+                let stored = |(row, event): (usize, &Event)| {
+                    (version, Stored { path: file.path.clone(), row: row as u64, event: event.clone() })
+                };
+                state.rows[&file.path].iter().enumerate().map(stored).collect::<Vec<_>>()
+            })
+            .collect()
+    }
+
+    pub(crate) fn tamper(&self, path: &str, change: impl FnOnce(&mut Vec<Event>)) {
+        change(self.0.lock().unwrap().rows.get_mut(path).unwrap());
+    }
+
+    pub(crate) fn truncate(&self, commits: usize) {
+        self.0.lock().unwrap().commits.truncate(commits);
+    }
+}
+
+impl State {
+    fn file(&mut self, version: u64, at: usize, parts: Vec<(i32, Vec<Event>)>) -> FileRef {
+        let path = format!("v{version}-{at}.parquet");
+        let mut events = Vec::new();
+        let mut described = Vec::new();
+        for (number, rows) in parts {
+            let from = self.next.entry(number).or_default();
+            let span = Span::new(*from, *from + rows.len() as i64).unwrap();
+            *from = span.to;
+            let partition = Partition { topic: "federation.events".to_owned(), generation: 1, partition: number };
+            let (rows_len, quarantined) = (rows.len() as u64, 0);
+            described.push(Part { partition, span, rows: rows_len, quarantined, skipped: 0, gaps: vec![] });
+            events.extend(rows);
+        }
+        let manifest = Manifest {
+            version: MANIFEST_VERSION,
+            batch: format!("b{version}-{at}"),
+            rows: events.len() as u64,
+            root: Hash::of(path.as_bytes()),
+            archived_ms: 0,
+            retention_class: "default".to_owned(),
+            parts: described,
+        };
+        assert_eq!(manifest.fault(), None);
+        let file = FileRef { path: path.clone(), bytes: 100, sha256: Hash::of(path.as_bytes()), manifest };
+        self.rows.insert(path, events);
+        file
+    }
+}
+
+impl Source for Memory {
+    type Record = Stored;
+
+    fn newest(&self) -> Result<u64, Error> {
+        let commits = self.0.lock().unwrap().commits.len() as u64;
+        commits.checked_sub(1).ok_or_else(|| Error::new(Kind::Retry, "no commit"))
+    }
+
+    fn commits_after(&self, version: Option<u64>) -> Result<Vec<Added>, Error> {
+        let state = self.0.lock().unwrap();
+        Ok(state.commits.iter().filter(|commit| Some(commit.version) > version).cloned().collect())
+    }
+
+    fn rows(
+        &self,
+        file: &FileRef,
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let events = self.0.lock().unwrap().rows.get(&file.path).cloned();
+        let events = events.ok_or_else(|| Error::corrupt(format!("{} is missing", file.path)))?;
+        events.iter().try_for_each(|event| each(&event.row()))
+    }
+
+    fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Stored>, Error> {
+        assert!(rows.windows(2).all(|pair| pair[0] < pair[1]), "rows must ascend: {rows:?}");
+        let state = self.0.lock().unwrap();
+        let events = &state.rows[&file.path];
+        let stored = |row: &u64| Stored { path: file.path.clone(), row: *row, event: events[*row as usize].clone() };
+        Ok(rows.iter().map(stored).collect())
+    }
+
+    fn text(record: &Stored) -> String {
+        let event = &record.event;
+        let texts = [&event.content_type, &event.body, &event.detail, &event.title].map(Option::as_deref);
+        shown_text(texts[0], texts[1], texts[2], texts[3])
+    }
+}

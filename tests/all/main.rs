@@ -1,0 +1,5 @@
+//! Every end-to-end test that needs no service: one binary.
+
+mod layering;
+mod pipeline;
+mod trouble;

@@ -1,0 +1,150 @@
+#!/usr/bin/env bash
+# The main job on a real Apache Kafka, on real data: import, archive with a
+# kill -9 in the middle, counts against an independent count, search, export,
+# verify, and the archive read by other engines. Exit code 77: skipped.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+data="$root/../shared/data"
+topic=federation.events
+
+work=$(mktemp -d)
+worker=''
+export CUSTODY_BROKER_PARENT_PID=$$
+cleanup() {
+    [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
+    "$here/broker.sh" stop "$work/kafka" >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+say() { printf -- '-- %s\n' "$*"; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; [ ! -f "$work/worker.log" ] || tail -n 30 "$work/worker.log" >&2; exit 1; }
+equal() { [ "$2" = "$3" ] || fail "$1: expected $2, got $3"; say "$1: $2"; }
+
+if [ ! -f "$data/events/duraspace-2012.jsonl.gz" ]; then
+    echo "skipped: the real data is not beside the repository ($data)"
+    exit 77
+fi
+status=0
+brokers=$("$here/broker.sh" start "$work/kafka") || status=$?
+[ "$status" -ne 77 ] || exit 77
+[ "$status" -eq 0 ] || fail "the broker did not start"
+"$here/broker.sh" topic "$work/kafka" $topic 4 >/dev/null
+
+cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
+custody="${CARGO_TARGET_DIR:-$root/target}/release/custody"
+archive="$work/archive"
+cd "$work"
+
+start_worker() {
+    "$custody" run --brokers "$brokers" --topic $topic --archive "$archive" --http-listen 127.0.0.1:0 \
+        --batch-bytes-max 256KiB --kafka-property session.timeout.ms=6000 >>"$work/worker.log" 2>&1 &
+    worker=$!
+}
+archived() { "$custody" search 'type:* OR is:quarantined' --archive "$archive" --count 2>/dev/null || echo 0; }
+wait_for() { # wait_for RECORDS SECONDS
+    local until=$((SECONDS + $2)) got=0
+    while [ $SECONDS -lt $until ]; do
+        got=$(archived)
+        [ "$got" -lt "$1" ] || return 0
+        kill -0 "$worker" 2>/dev/null || fail "the worker ended at $got of $1 records"
+        sleep 0.3
+    done
+    fail "$got of $1 records after $2 s"
+}
+
+say "a topic that does not exist, a broker that does not answer"
+if "$custody" run --brokers "$brokers" --topic missing --archive "$work/none" --http-listen off >out.txt 2>&1; then
+    fail "a missing topic was accepted"
+fi
+grep -q 'topic "missing" does not exist' out.txt || fail "unclear: $(cat out.txt)"
+
+say "import of real data, a worker killed in the middle"
+start_worker
+"$custody" import skype-db "$data/skype-maindb/skype_main.db" --brokers "$brokers" --topic $topic --tenant contoso.example
+"$custody" import events "$data/events/duraspace-2012.jsonl.gz" --brokers "$brokers" --topic $topic >import.txt &
+import=$!
+wait_for 3000 60
+kill -9 "$worker"
+wait "$worker" 2>/dev/null || true
+say "killed at $(archived) records"
+wait $import || fail "the import failed: $(cat import.txt)"
+cat import.txt
+start_worker
+
+oracle() { python3 "$root/tests/readers/oracle.py" "$@"; }
+member() { python3 -c 'import json,sys; v=json.load(sys.stdin)
+for k in sys.argv[1].split("."): v=v[k]
+print(v)' "$1"; }
+oracle events "$data/events/duraspace-2012.jsonl.gz" >irc.json
+oracle skype "$data/skype-maindb/skype_main.db" >skype.json
+irc=$(member total <irc.json)
+# Of the database: one event a message, two a call (invited, ended), one a
+# transfer and one more for the one that arrived.
+skype=$(($(member messages <skype.json) + 2 * $(member calls <skype.json) + 3))
+end_offsets=$("$here/broker.sh" watermarks "$work/kafka" $topic | awk -F: '{ sum += $2 } END { print sum }')
+wait_for "$end_offsets" 120
+
+count() { "$custody" search "$1" --archive "$archive" --count; }
+equal "records archived, against Kafka's end offsets" "$end_offsets" "$(count 'type:* OR is:quarantined')"
+irc_kind() { member "by_kind.$1" <irc.json; }
+equal "IRC messages, actions and system notices" \
+    "$(($(irc_kind message) + $(irc_kind action) + $(irc_kind system)))" "$(count 'network:irc type:im.message.sent')"
+equal "IRC joins and leaves" "$(($(irc_kind join) + $(irc_kind leave)))" \
+    "$(count 'network:irc type:conversation.participant')"
+equal "IRC records" "$irc" "$(count 'network:irc')"
+equal "Skype records" "$skype" "$(count 'tenant:contoso.example')"
+equal "all records" "$((irc + skype))" "$end_offsets"
+equal "Skype contact requests" 1 "$(count 'tenant:contoso.example type:contact.requested')"
+equal "Skype acceptances" 1 "$(count 'tenant:contoso.example type:contact.accepted')"
+equal "Skype calls ended" 1 "$(count 'tenant:contoso.example type:call.ended')"
+equal "Skype messages and SMS" 13 "$(count 'tenant:contoso.example type:im.message.sent')"
+equal "records of the year 2404 kept" 1 "$(count 'date:2404')"
+
+say "searches find known sentences"
+equal "try not to spill coffee" 1 "$(count '"try not to spill coffee on it this time"')"
+equal "an apostrophe sent as an entity" 1 "$(count "tenant:contoso.example \"I'm here\"")"
+equal "a sentence on IRC" "$(gzip -dc "$data/events/duraspace-2012.jsonl.gz" | grep -c 'Welcome to 2012 - Year Of The Troll')" \
+    "$(count '"Welcome to 2012 - Year Of The Troll"')"
+"$custody" search '"it was an accident"' --archive "$archive"
+position=$("$custody" search '"it was an accident"' --archive "$archive" --format jsonl |
+    python3 -c 'import json,sys; print(json.loads(sys.stdin.readline())["position"])')
+"$custody" show "$position" --archive "$archive" >show.txt
+grep -q 'accident' show.txt || fail "show: $(cat show.txt)"
+
+say "SIGTERM seals, commits and leaves cleanly"
+kill -TERM "$worker"
+wait "$worker" || fail "the worker did not end cleanly"
+worker=''
+"$custody" verify --archive "$archive"
+
+say "a production, twice the same, verified without the archive"
+for out in one two; do
+    "$custody" export 'spill OR accident OR type:call.*' --archive "$archive" --out "$work/$out" --who 'the tests' --why 'to see it' >/dev/null
+done
+diff -r one two || fail "the same request gave other bytes"
+"$custody" verify "$work/one"
+printf 'x' >>one/records.jsonl
+if "$custody" verify "$work/one" >out.txt 2>&1; then fail "a changed production was not noticed"; fi
+grep -q records.jsonl out.txt || fail "the damage is not named: $(cat out.txt)"
+
+say "the index is derived: deleted, it is rebuilt and says so"
+rm -rf "$archive/_index"
+"$custody" search 'network:irc' --archive "$archive" --count >count.txt 2>rebuilt.txt
+equal "records after the rebuild" "$irc" "$(cat count.txt)"
+grep -q 'building the index' rebuilt.txt || fail "the rebuild was silent"
+
+say "other engines read the archive"
+python=$("$root/tests/readers/setup.sh") || status=$?
+if [ "$status" -eq 77 ]; then
+    say "SKIPPED: deltalake and duckdb cannot be installed here"
+elif [ "$status" -ne 0 ]; then
+    fail "tests/readers/setup.sh failed"
+else
+    "$python" "$root/tests/readers/delta_reader.py" "$archive" >readers.json || fail "the readers do not agree"
+    for engine in deltalake duckdb; do
+        equal "rows read by $engine" "$end_offsets" "$(member "$engine.rows" <readers.json)"
+    done
+fi
+say "done"
