@@ -75,7 +75,8 @@ impl BatchBuilder {
         part.skipped += (offset - next).unsigned_abs();
         part.rows.append(offset, incoming);
         part.span.to = offset + 1;
-        let headers: usize = incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+        let headers: usize =
+            incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
         let size = incoming.key.map_or(0, <[u8]>::len) + headers + incoming.payload.map_or(0, <[u8]>::len);
         self.rows += 1;
         self.bytes += size as u64;
@@ -86,7 +87,8 @@ impl BatchBuilder {
     pub fn gap(&mut self, partition: &Partition, gap: Gap) -> Result<(), Error> {
         let part = self.part(partition, gap.span.from);
         if part.span.to != gap.span.from {
-            let message = format!("{partition}: gap {} does not follow the batch's span {}", gap.span, part.span);
+            let message =
+                format!("{partition}: gap {} does not follow the batch's span {}", gap.span, part.span);
             return Err(Error::new(Kind::Invalid, message));
         }
         part.span.to = gap.span.to;

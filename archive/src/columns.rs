@@ -54,7 +54,9 @@ pub(crate) static CALL: LazyLock<Fields> = LazyLock::new(|| {
 });
 
 pub(crate) static FILE: LazyLock<Fields> = LazyLock::new(|| {
-    [text("id"), text("name"), text("media_type"), long("size"), text("sha256"), text("ref")].into_iter().collect()
+    [text("id"), text("name"), text("media_type"), long("size"), text("sha256"), text("ref")]
+        .into_iter()
+        .collect()
 });
 
 /// The columns in the Parquet files, in order.

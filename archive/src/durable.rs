@@ -86,7 +86,10 @@ impl ObjectStore for DurableStore {
             PutMode::Create => true,
             PutMode::Overwrite => false,
             PutMode::Update(_) => {
-                return Err(Error::NotImplemented { operation: "conditional update".into(), implementer: self.to_string() });
+                return Err(Error::NotImplemented {
+                    operation: "conditional update".into(),
+                    implementer: self.to_string(),
+                });
             }
         };
         let target: PathBuf = self.inner.path_to_filesystem(location)?;
@@ -147,7 +150,8 @@ impl MultipartUpload for Buffered {
     }
 
     async fn complete(&mut self) -> Result<PutResult> {
-        let whole: PutPayload = std::mem::take(&mut self.parts).iter().flat_map(|part| part.iter().cloned()).collect();
+        let whole: PutPayload =
+            std::mem::take(&mut self.parts).iter().flat_map(|part| part.iter().cloned()).collect();
         self.store.put_opts(&self.location, whole, PutMode::Overwrite.into()).await
     }
 

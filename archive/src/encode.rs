@@ -49,15 +49,18 @@ fn properties() -> Result<WriterProperties, ParquetError> {
 /// Encodes a batch. The manifest goes into the footer.
 pub(crate) fn encode(sealed: Sealed) -> Result<(Manifest, Vec<u8>), Error> {
     let manifest = sealed.manifest;
-    let failed = |e: ParquetError| Error::with(Kind::Corrupt, format!("cannot encode batch {}", manifest.batch), e);
+    let failed =
+        |e: ParquetError| Error::with(Kind::Corrupt, format!("cannot encode batch {}", manifest.batch), e);
     let archived_us = manifest.archived_ms.saturating_mul(1_000);
-    let mut writer = ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties().map_err(failed)?))
-        .map_err(failed)?;
+    let mut writer =
+        ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties().map_err(failed)?))
+            .map_err(failed)?;
     for rows in sealed.rows {
         writer.write(&rows.finish(archived_us)?).map_err(failed)?;
     }
-    let json = serde_json::to_string(&manifest)
-        .map_err(|e| Error::with(Kind::Corrupt, format!("cannot write the manifest of batch {}", manifest.batch), e))?;
+    let json = serde_json::to_string(&manifest).map_err(|e| {
+        Error::with(Kind::Corrupt, format!("cannot write the manifest of batch {}", manifest.batch), e)
+    })?;
     writer.append_key_value_metadata(KeyValue::new(FOOTER_KEY.to_owned(), json));
     let bytes = writer.into_inner().map_err(failed)?;
     Ok((manifest, bytes))

@@ -101,8 +101,14 @@ pub(crate) fn read(store: &Store, version: u64) -> Result<Option<Commit>, Error>
 }
 
 fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Error> {
-    let mut commit =
-        Commit { version, committed_ms: 0, files: Vec::new(), txns: Vec::new(), adds: Vec::new(), removes: Vec::new() };
+    let mut commit = Commit {
+        version,
+        committed_ms: 0,
+        files: Vec::new(),
+        txns: Vec::new(),
+        adds: Vec::new(),
+        removes: Vec::new(),
+    };
     let lines = bytes.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty());
     for (number, line) in lines {
         let bad = |e: serde_json::Error| {

@@ -5,7 +5,10 @@ use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
-use arrow_array::{Array, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray, TimestampMicrosecondArray};
+use arrow_array::{
+    Array, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    TimestampMicrosecondArray,
+};
 use bytes::Bytes;
 use custody_schemas::hash::{Leaf, Tree, leaf_hash};
 use custody_schemas::{Hash, Manifest, Position};
@@ -39,8 +42,19 @@ pub enum Columns {
 }
 
 const INDEX_COLUMNS: [&str; 13] = [
-    "status", "reason", "id", "source", "type", "event_time", "tenant", "conversation_id", "title", "parties",
-    "content_type", "body", "detail",
+    "status",
+    "reason",
+    "id",
+    "source",
+    "type",
+    "event_time",
+    "tenant",
+    "conversation_id",
+    "title",
+    "parties",
+    "content_type",
+    "body",
+    "detail",
 ];
 const LEAF_COLUMNS: [&str; 9] =
     ["topic", "generation", "partition", "offset", "batch", "broker_time", "key", "headers", "payload"];
@@ -69,19 +83,26 @@ impl Archive {
         if let Location::Folder(folder) = location
             && !folder.exists()
         {
-            return Err(Error::new(Kind::Invalid, format!("there is no archive at {location}: no such folder")));
+            return Err(Error::new(
+                Kind::Invalid,
+                format!("there is no archive at {location}: no such folder"),
+            ));
         }
         let store = Arc::new(Store::open(location, s3)?);
         match Table::open(&store, u64::MAX)? {
             Some(_) => Ok(Archive { store }),
-            None => Err(Error::new(Kind::Invalid, format!("{location} is not an archive: it has no _delta_log"))),
+            None => {
+                Err(Error::new(Kind::Invalid, format!("{location} is not an archive: it has no _delta_log")))
+            }
         }
     }
 
     /// The newest version.
     pub fn refresh(&self) -> Result<u64, Error> {
         let table = Table::open(&self.store, u64::MAX)?;
-        table.map(|table| table.version()).ok_or_else(|| Error::new(Kind::Corrupt, "the archive's log is gone"))
+        table
+            .map(|table| table.version())
+            .ok_or_else(|| Error::new(Kind::Corrupt, "the archive's log is gone"))
     }
 
     /// Every commit after a version (all with `None`), in order.
@@ -111,7 +132,12 @@ impl Archive {
             }
         }
         if records.len() != rows.len() {
-            return Err(Error::corrupt(format!("{}: {} of {} rows are there", file.path, records.len(), rows.len())));
+            return Err(Error::corrupt(format!(
+                "{}: {} of {} rows are there",
+                file.path,
+                records.len(),
+                rows.len()
+            )));
         }
         Ok(records)
     }
@@ -149,7 +175,12 @@ impl Archive {
         Ok(None)
     }
 
-    fn open_rows(&self, file: &FileRef, columns: Columns, selection: Option<RowSelection>) -> Result<RowReader, Error> {
+    fn open_rows(
+        &self,
+        file: &FileRef,
+        columns: Columns,
+        selection: Option<RowSelection>,
+    ) -> Result<RowReader, Error> {
         let reader = match self.store.on_disk(&file.path) {
             Some(path) => {
                 let opened = File::open(&path)
@@ -192,8 +223,8 @@ fn open<T: ChunkReader + 'static>(
 ) -> Result<ParquetRecordBatchReader, Error> {
     let policy = if selection.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(policy);
-    let mut builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(input, options).map_err(|e| damaged(path, e))?;
+    let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(input, options)
+        .map_err(|e| damaged(path, e))?;
     let mask = mask(columns, builder.parquet_schema());
     builder = builder.with_projection(mask).with_batch_size(ROWS_AT_A_TIME);
     if let Some(selection) = selection {
@@ -207,8 +238,9 @@ pub(crate) fn footer_manifest(path: &str, meta: &FileMetaData) -> Result<Manifes
     let pairs = meta.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
     let value = pairs.iter().find(|pair| pair.key == FOOTER_KEY).and_then(|pair| pair.value.as_deref());
     let text = value.ok_or_else(|| Error::corrupt(format!("{path} has no batch manifest in its footer")))?;
-    serde_json::from_str(text)
-        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: the batch manifest in its footer cannot be read"), e))
+    serde_json::from_str(text).map_err(|e| {
+        Error::with(Kind::Corrupt, format!("{path}: the batch manifest in its footer cannot be read"), e)
+    })
 }
 
 /// Decodes a file and re-hashes every record: their number and Merkle root.
@@ -225,9 +257,11 @@ pub(crate) fn file_leaves(path: &str, bytes: Bytes) -> Result<(u64, Hash), Error
 
 /// The manifest in the footer of a file's bytes.
 pub(crate) fn manifest_of(path: &str, bytes: Bytes) -> Result<Manifest, Error> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(PageIndexPolicy::Skip);
-    let builder =
-        ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options).map_err(|e| damaged(path, e))?;
+    let options = ArrowReaderOptions::new()
+        .with_skip_arrow_metadata(true)
+        .with_page_index_policy(PageIndexPolicy::Skip);
+    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
+        .map_err(|e| damaged(path, e))?;
     footer_manifest(path, builder.metadata().file_metadata())
 }
 
@@ -347,7 +381,9 @@ impl Rows {
 
     fn column<T: Array + 'static>(&self, name: &str) -> Result<&T, Error> {
         let column = self.batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref::<T>());
-        column.ok_or_else(|| Error::corrupt(format!("{}: column {name} is missing or of another type", self.path)))
+        column.ok_or_else(|| {
+            Error::corrupt(format!("{}: column {name} is missing or of another type", self.path))
+        })
     }
 
     pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<&str>, Error> {
@@ -463,7 +499,10 @@ impl<'a> Verbatim<'a> {
         bytes_at(self.payload, row)
     }
 
-    pub(crate) fn headers(&self, row: usize) -> impl ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)> + use<'a> {
+    pub(crate) fn headers(
+        &self,
+        row: usize,
+    ) -> impl ExactSizeIterator<Item = (&'a str, Option<&'a [u8]>)> + use<'a> {
         let ends = self.header_ends.value_offsets();
         let range = usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0);
         let (names, values) = (self.header_names, self.header_values);

@@ -157,7 +157,8 @@ impl Record {
         };
         let leaf = verbatim.leaf(row);
         if rows.stored_leaves()?.value(row) != leaf.0 {
-            let message = format!("{}: record {position} is not what was archived: its leaf hash differs", file.path);
+            let message =
+                format!("{}: record {position} is not what was archived: its leaf hash differs", file.path);
             return Err(Error::corrupt(message));
         }
         let text = |name: &str| Ok::<_, Error>(rows.text(name, row)?.map(str::to_owned));

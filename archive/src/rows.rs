@@ -2,7 +2,9 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{BinaryBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::builder::{
+    BinaryBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
+};
 use arrow_array::{ArrayRef, ListArray, RecordBatch, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
@@ -133,7 +135,8 @@ impl Calls {
 
     fn finish(mut self) -> Result<ArrayRef, Error> {
         let [invite, answer, end] = self.times.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
-        let [duration, code, from, to] = self.numbers.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
+        let [duration, code, from, to] =
+            self.numbers.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
         let columns: Vec<ArrayRef> = vec![
             Arc::new(self.id.finish()),
             Arc::new(self.media.finish()),
@@ -180,8 +183,24 @@ impl Files {
 
 /// The text columns that are filled the same way, by name.
 const TEXTS: [&str; 18] = [
-    "status", "reason", "warnings", "id", "source", "type", "tenant", "conversation_id", "conversation_kind", "title",
-    "client", "message_id", "in_reply_to", "content_type", "body", "detail", "topic", "batch",
+    "status",
+    "reason",
+    "warnings",
+    "id",
+    "source",
+    "type",
+    "tenant",
+    "conversation_id",
+    "conversation_kind",
+    "title",
+    "client",
+    "message_id",
+    "in_reply_to",
+    "content_type",
+    "body",
+    "detail",
+    "topic",
+    "batch",
 ];
 
 /// The rows of one partition, growing.

@@ -77,7 +77,8 @@ pub(crate) struct Store {
 
 impl Store {
     pub(crate) fn open(location: &Location, s3: &S3Settings) -> Result<Self, Error> {
-        let failed = |e: std::io::Error| Error::with(Kind::Invalid, format!("cannot open archive {location}"), e);
+        let failed =
+            |e: std::io::Error| Error::with(Kind::Invalid, format!("cannot open archive {location}"), e);
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .worker_threads(2)
             .thread_name("custody-store")
@@ -90,7 +91,13 @@ impl Store {
                 let bad = || Error::new(Kind::Invalid, format!("archive path {location} cannot be used"));
                 let root = Url::from_directory_path(&folder).map_err(|()| bad())?;
                 let base = Path::from_absolute_path(&folder).map_err(|_| bad())?;
-                Ok(Store { objects: Arc::new(DurableStore::new()), root, base, folder: Some(folder), runtime })
+                Ok(Store {
+                    objects: Arc::new(DurableStore::new()),
+                    root,
+                    base,
+                    folder: Some(folder),
+                    runtime,
+                })
             }
             Location::S3 { bucket, prefix } => {
                 let mut builder = AmazonS3Builder::from_env()
@@ -103,11 +110,18 @@ impl Store {
                 if let Some(region) = &s3.region {
                     builder = builder.with_region(region);
                 }
-                let invalid = |e: object_store::Error| Error::with(Kind::Invalid, format!("cannot open archive {location}"), e);
+                let invalid = |e: object_store::Error| {
+                    Error::with(Kind::Invalid, format!("cannot open archive {location}"), e)
+                };
                 let objects = Arc::new(builder.build().map_err(invalid)?);
-                let text = if prefix.is_empty() { format!("s3://{bucket}/") } else { format!("s3://{bucket}/{prefix}/") };
-                let root = Url::parse(&text)
-                    .map_err(|e| Error::with(Kind::Invalid, format!("archive location {location} is no URL"), e))?;
+                let text = if prefix.is_empty() {
+                    format!("s3://{bucket}/")
+                } else {
+                    format!("s3://{bucket}/{prefix}/")
+                };
+                let root = Url::parse(&text).map_err(|e| {
+                    Error::with(Kind::Invalid, format!("archive location {location} is no URL"), e)
+                })?;
                 Ok(Store { objects, root, base: Path::from(prefix.as_str()), folder: None, runtime })
             }
         }

@@ -125,7 +125,9 @@ impl Table {
             Ok(format) if format <= FORMAT => Ok(()),
             _ => Err(Error::new(
                 Kind::Invalid,
-                format!("the archive has format {text}, this custody reads up to {FORMAT}: use a newer custody"),
+                format!(
+                    "the archive has format {text}, this custody reads up to {FORMAT}: use a newer custody"
+                ),
             )),
         }
     }
@@ -214,9 +216,11 @@ fn add_file(append: &Append<'_>) -> Result<Box<dyn EngineData>, Error> {
     }
     partitions.append(true).map_err(crate::rows::internal)?;
     let partitions: ArrayRef = Arc::new(partitions.finish());
-    let number = |n: u64| -> ArrayRef { Arc::new(Int64Array::from(vec![i64::try_from(n).unwrap_or(i64::MAX)])) };
+    let number =
+        |n: u64| -> ArrayRef { Arc::new(Int64Array::from(vec![i64::try_from(n).unwrap_or(i64::MAX)])) };
     let stats_fields = Fields::from(vec![Field::new("numRecords", DataType::Int64, true)]);
-    let stats = StructArray::try_new(stats_fields, vec![number(append.rows)], None).map_err(crate::rows::internal)?;
+    let stats =
+        StructArray::try_new(stats_fields, vec![number(append.rows)], None).map_err(crate::rows::internal)?;
     let columns: Vec<(&str, ArrayRef, bool)> = vec![
         ("path", Arc::new(StringArray::from(vec![append.path])), false),
         ("partitionValues", partitions, false),

@@ -155,10 +155,14 @@ fn check_content(archive: &Archive, file: &FileRef, report: &mut Report) -> Resu
     }
     report.records += tree.len();
     if tree.len() != file.manifest.rows {
-        report.problem(&file.path, format!("has {} records, its manifest {}", tree.len(), file.manifest.rows));
+        report
+            .problem(&file.path, format!("has {} records, its manifest {}", tree.len(), file.manifest.rows));
     }
     if tree.root() != file.manifest.root {
-        report.problem(&file.path, format!("its Merkle root is {}, its manifest's {}", tree.root(), file.manifest.root));
+        report.problem(
+            &file.path,
+            format!("its Merkle root is {}, its manifest's {}", tree.root(), file.manifest.root),
+        );
     }
     if let Some(what) = places.finish() {
         report.problem(&file.path, what);
@@ -178,10 +182,12 @@ fn check_rows(
     for row in 0..rows.len() {
         let leaf = verbatim.leaf(row);
         tree.push(leaf);
-        let partition = (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
+        let partition =
+            (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
         let offset = verbatim.offset.value(row);
         let mut problem = |what: &str| {
-            let place = format!("{} record {}:{}:{}:{offset}", file.path, partition.0, partition.1, partition.2);
+            let place =
+                format!("{} record {}:{}:{}:{offset}", file.path, partition.0, partition.1, partition.2);
             report.problem(place, what);
         };
         if stored.value(row) != leaf.0 {
@@ -213,7 +219,11 @@ impl<'a> Places<'a> {
         Places { parts, at: 0, rows: 0, next, fault: None }
     }
 
-    fn step(&mut self, (topic, generation, number): (&str, i32, i32), offset: i64) -> Result<(), &'static str> {
+    fn step(
+        &mut self,
+        (topic, generation, number): (&str, i32, i32),
+        offset: i64,
+    ) -> Result<(), &'static str> {
         let is = |part: &Part| {
             let partition = &part.partition;
             partition.topic == topic && partition.generation == generation && partition.partition == number
@@ -242,7 +252,10 @@ impl<'a> Places<'a> {
         if let Some(part) = self.parts.get(self.at)
             && part.rows != self.rows
         {
-            let what = format!("{} {}: {} records, its manifest says {}", part.partition, part.span, self.rows, part.rows);
+            let what = format!(
+                "{} {}: {} records, its manifest says {}",
+                part.partition, part.span, self.rows, part.rows
+            );
             self.fault.get_or_insert(what);
         }
         self.at += 1;

@@ -210,9 +210,10 @@ impl Writer {
     /// What the store gives back must be what was written, record by record.
     fn read_back(&self, encoded: &Encoded) -> Result<(), Error> {
         let path = &encoded.path;
-        let stored = self.store.get(path)?.ok_or_else(|| {
-            Error::new(Kind::Retry, format!("{path} was written but cannot be found"))
-        })?;
+        let stored = self
+            .store
+            .get(path)?
+            .ok_or_else(|| Error::new(Kind::Retry, format!("{path} was written but cannot be found")))?;
         if Hash::of(&stored) != encoded.sha256 {
             return Err(Error::new(Kind::Retry, format!("{path} reads back other bytes than were written")));
         }
@@ -232,7 +233,8 @@ impl Writer {
         };
         let record = serde_json::to_string(&record)
             .map_err(|e| Error::with(Kind::Corrupt, "cannot write a batch manifest", e))?;
-        let txns: Vec<_> = manifest.parts.iter().map(|part| (part.partition.app_id(), part.span.to)).collect();
+        let txns: Vec<_> =
+            manifest.parts.iter().map(|part| (part.partition.app_id(), part.span.to)).collect();
         let month = month(manifest.archived_ms);
         let mut last = None;
         for _ in 0..ATTEMPTS_MAX {
@@ -277,7 +279,10 @@ fn foreign_folder(folder: &std::path::Path) -> Option<String> {
     if folder.join("_delta_log").exists() {
         return None;
     }
-    let mut names = std::fs::read_dir(folder).ok()?.flatten().map(|entry| entry.file_name().to_string_lossy().into_owned());
+    let mut names = std::fs::read_dir(folder)
+        .ok()?
+        .flatten()
+        .map(|entry| entry.file_name().to_string_lossy().into_owned());
     names.find(|name| !name.starts_with(['.', '_']) && name != "lost+found")
 }
 

@@ -4,7 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use custody_archive::{
-    Archive, BatchBuilder, Columns, Encoded, Error, Kind, Location, S3Settings, Writer, WriterSettings, verify,
+    Archive, BatchBuilder, Columns, Encoded, Error, Kind, Location, S3Settings, Writer, WriterSettings,
+    verify,
 };
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span};
@@ -51,7 +52,9 @@ fn what_goes_in_comes_out() {
     let dir = tempfile::tempdir().unwrap();
     let mut writer = writer(dir.path());
     for n in 0..8 {
-        let committed = writer.archive(&batch(&format!("b{n}"), &[(0, n * 20, n * 20 + 20), (1, n * 5, n * 5 + 5)])).unwrap();
+        let committed = writer
+            .archive(&batch(&format!("b{n}"), &[(0, n * 20, n * 20 + 20), (1, n * 5, n * 5 + 5)]))
+            .unwrap();
         assert_eq!(committed.version, n.unsigned_abs() + 1);
     }
     assert_eq!(writer.next_offset(&partition(0)).unwrap(), Some(160));
@@ -66,12 +69,16 @@ fn what_goes_in_comes_out() {
     assert_eq!(commits.len(), 5);
     let records = archive.fetch(&commits[0].files[0], &[0, 7, 24]).unwrap();
     let positions: Vec<_> = records.iter().map(|record| record.position.to_string()).collect();
-    assert_eq!(positions, ["federation.events:1:0:60", "federation.events:1:0:67", "federation.events:1:1:19"]);
+    assert_eq!(
+        positions,
+        ["federation.events:1:0:60", "federation.events:1:0:67", "federation.events:1:1:19"]
+    );
     assert_eq!(records[0].body.as_deref(), Some("hello 0-60"));
     assert_eq!(records[0].headers.len(), 2);
     assert!(records[1].quarantined.as_deref().unwrap().contains("UTF-8"));
     assert_eq!(records[1].payload.as_deref(), Some(&b"\xff not json"[..]));
-    let rows: Vec<_> = archive.read(&commits[0].files[0], Columns::Index).unwrap().map(Result::unwrap).collect();
+    let rows: Vec<_> =
+        archive.read(&commits[0].files[0], Columns::Index).unwrap().map(Result::unwrap).collect();
     let row = rows[0].index_row(0).unwrap();
     assert_eq!((row.body, row.parties.len(), row.conversation), (Some("hello 0-60"), 2, Some("c-88")));
 }
@@ -140,14 +147,18 @@ fn damage_to_files_is_named() {
     let mut all = Vec::new();
     files(&dir.path().join("archive"), &mut all);
     let data: Vec<_> = all.iter().filter(|path| path.extension().is_some_and(|e| e == "parquet")).collect();
-    let data: Vec<_> = data.into_iter().filter(|path| !path.to_string_lossy().contains("_delta_log")).collect();
+    let data: Vec<_> =
+        data.into_iter().filter(|path| !path.to_string_lossy().contains("_delta_log")).collect();
     assert_eq!(data.len(), 2);
     for path in data {
         let good = fs::read(path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         let named = |what: &str| {
             let report = check(dir.path());
-            assert!(report.problems.iter().any(|problem| problem.place.contains(name)), "{what} of {name}: {report:?}");
+            assert!(
+                report.problems.iter().any(|problem| problem.place.contains(name)),
+                "{what} of {name}: {report:?}"
+            );
         };
         for at in (0..good.len()).step_by(good.len() / 40) {
             let mut bad = good.clone();
@@ -186,7 +197,9 @@ fn fails(result: Result<Writer, Error>, expected: &str) {
 #[test]
 fn wrong_places_are_refused_clearly() {
     let dir = tempfile::tempdir().unwrap();
-    let open = |path: PathBuf| Writer::open(&Location::Folder(path), &S3Settings::default(), &WriterSettings::default());
+    let open = |path: PathBuf| {
+        Writer::open(&Location::Folder(path), &S3Settings::default(), &WriterSettings::default())
+    };
     fs::write(dir.path().join("holiday.jpg"), b"x").unwrap();
     fails(open(dir.path().to_path_buf()), "is not an archive");
     // A newer version's archive.

@@ -222,7 +222,8 @@ pub fn command() -> Command {
 }
 
 fn with_settings(command: Command, groups: &[&str]) -> Command {
-    let keys = KEYS.iter().filter(|key| key.name.split('.').next().is_some_and(|group| groups.contains(&group)));
+    let keys =
+        KEYS.iter().filter(|key| key.name.split('.').next().is_some_and(|group| groups.contains(&group)));
     command.args(keys.map(|key| {
         Arg::new(key.name)
             .long(key.flag.trim_start_matches('-'))

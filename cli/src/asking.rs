@@ -22,13 +22,16 @@ const FETCH: usize = 2_000;
 /// A time zone by its IANA name.
 pub fn zone(name: &str) -> Result<TimeZone, Failure> {
     TimeZone::get(name).map_err(|_| {
-        Failure::usage(format!("time zone {name:?} is not known; write an IANA name such as UTC or Europe/Berlin"))
+        Failure::usage(format!(
+            "time zone {name:?} is not known; write an IANA name such as UTC or Europe/Berlin"
+        ))
     })
 }
 
 /// A query, or where it is wrong.
 pub fn query(text: &str, zone: &TimeZone) -> Result<Query, Failure> {
-    parse(text, zone).map_err(|error| Failure::usage(format!("the query cannot be read\n{}", error.render(text))))
+    parse(text, zone)
+        .map_err(|error| Failure::usage(format!("the query cannot be read\n{}", error.render(text))))
 }
 
 /// The archive's searcher. An index that is missing or behind is brought up
@@ -57,8 +60,7 @@ pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
 pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let zone = zone(&args.zone)?;
     let query = query(&args.query, &zone)?;
-    let cursor = args.cursor.as_deref().map(str::parse::<Cursor>).transpose();
-    let after = cursor.map_err(|e| Failure::usage(format!("--cursor: {e}")))?;
+    let after = args.cursor.clone().map(Cursor::from);
     let (archive, searcher) = searcher(loaded)?;
     if args.count {
         let count = searcher.count(&query)?;
@@ -76,7 +78,9 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     match args.format {
         FormatArg::Table => {
             print!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
-            let copies = if answer.copies > 0 { format!(" ({} more deliveries of the same)", answer.copies) } else { String::new() };
+            let again = answer.copies.saturating_sub(answer.total);
+            let copies =
+                if again > 0 { format!(" ({again} more deliveries of the same)") } else { String::new() };
             println!(
                 "{} of {} records{copies}; complete through version {}{}; times in {}",
                 answer.hits.len(),

@@ -46,7 +46,9 @@ fn settings(dir: &Path, brokers: &str) -> Result<Loaded, Failure> {
 }
 
 fn duration(text: &str) -> Result<Duration, Failure> {
-    let wrong = || Failure::usage(format!("--for: {text:?} is not a time; write a number and s, m or h, such as 30s"));
+    let wrong = || {
+        Failure::usage(format!("--for: {text:?} is not a time; write a number and s, m or h, such as 30s"))
+    };
     let (number, unit) = text.split_at(text.find(|c: char| !c.is_ascii_digit()).ok_or_else(wrong)?);
     let seconds = match unit {
         "s" => 1,
@@ -66,7 +68,12 @@ struct Archived {
 }
 
 /// Publishes, never further ahead of the archive than the broker can keep.
-fn publish(args: &DemoArgs, producer: &Producer, archived: &Archived, bar: &ProgressBar) -> Result<u64, Failure> {
+fn publish(
+    args: &DemoArgs,
+    producer: &Producer,
+    archived: &Archived,
+    bar: &ProgressBar,
+) -> Result<u64, Failure> {
     let until = args.duration.as_deref().map(duration).transpose()?.map(|time| Instant::now() + time);
     let limit = if until.is_some() { u64::MAX } else { args.events };
     let mut simulator = Simulator::new(SimSettings::new(args.users as usize, args.seed));
@@ -103,7 +110,9 @@ fn send(producer: &Producer, event: &crate::sim::SimEvent) -> Result<u64, Failur
 fn record(args: &DemoArgs, loaded: &Loaded, brokers: &str) -> Result<u64, Failure> {
     let producer = Producer::connect(brokers, TOPIC, &Default::default())?;
     let bar = ProgressBar::new(args.events);
-    if let Ok(style) = ProgressStyle::with_template("  {bar:30} {pos}/{len} archived and proven, {per_sec}, {eta} left") {
+    if let Ok(style) =
+        ProgressStyle::with_template("  {bar:30} {pos}/{len} archived and proven, {per_sec}, {eta} left")
+    {
         bar.set_style(style);
     }
     let archived = Arc::new(Archived::default());
@@ -165,7 +174,9 @@ pub fn demo(args: &DemoArgs) -> Done {
         )));
     }
     println!("Custody demo: a simulated gateway between Lync users of contoso.example and Skype users.");
-    println!("The Kafka broker is librdkafka's test cluster, in this process and in memory: for the demo only.");
+    println!(
+        "The Kafka broker is librdkafka's test cluster, in this process and in memory: for the demo only."
+    );
     let embedded = Embedded::start(TOPIC, PARTITIONS)?;
     let brokers = embedded.brokers();
     let loaded = settings(&args.dir, &brokers)?;

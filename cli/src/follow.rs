@@ -47,7 +47,12 @@ impl IndexMetrics {
         let registry = registry.sub_registry_with_prefix("custody_index");
         registry.register("records", "Records indexed", metrics.docs.clone());
         registry.register("splits", "Splits built", metrics.splits.clone());
-        registry.register_with_unit("catch_up", "Indexing what was committed", Unit::Seconds, metrics.seconds.clone());
+        registry.register_with_unit(
+            "catch_up",
+            "Indexing what was committed",
+            Unit::Seconds,
+            metrics.seconds.clone(),
+        );
         registry.register("versions_behind", "Archive versions that are not indexed", metrics.behind.clone());
         metrics
     }
@@ -80,7 +85,8 @@ impl IndexMetrics {
     }
 
     fn update(&self) {
-        let behind = self.committed.load(Ordering::Acquire).saturating_sub(self.indexed.load(Ordering::Acquire));
+        let behind =
+            self.committed.load(Ordering::Acquire).saturating_sub(self.indexed.load(Ordering::Acquire));
         self.behind.set(i64::try_from(behind).unwrap_or(i64::MAX));
     }
 }
@@ -94,7 +100,12 @@ pub fn line() -> (Wake, Receiver<u64>) {
 }
 
 /// Follows the archive until stopped; then indexes what is left.
-pub fn follow(mut indexer: Indexer<Archive>, wake: &Receiver<u64>, stop: &Stop, metrics: &Arc<IndexMetrics>) -> Done {
+pub fn follow(
+    mut indexer: Indexer<Archive>,
+    wake: &Receiver<u64>,
+    stop: &Stop,
+    metrics: &Arc<IndexMetrics>,
+) -> Done {
     if let Some(why) = indexer.rebuilding() {
         tracing::warn!(why, "the index is built from the archive");
     }
@@ -103,7 +114,14 @@ pub fn follow(mut indexer: Indexer<Archive>, wake: &Receiver<u64>, stop: &Stop, 
         match indexer.catch_up() {
             Ok(done) => {
                 if done.splits > 0 || done.rebuilt.is_some() {
-                    tracing::info!(through = done.version, splits = done.splits, merged = done.merged, records = done.docs, ms = done.ms, "indexed");
+                    tracing::info!(
+                        through = done.version,
+                        splits = done.splits,
+                        merged = done.merged,
+                        records = done.docs,
+                        ms = done.ms,
+                        "indexed"
+                    );
                 }
                 metrics.caught_up(&done);
             }
@@ -127,7 +145,9 @@ pub fn follow(mut indexer: Indexer<Archive>, wake: &Receiver<u64>, stop: &Stop, 
                 metrics.committed(newest);
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(if last { Duration::ZERO } else { LOOK }),
+            Err(RecvTimeoutError::Disconnected) => {
+                std::thread::sleep(if last { Duration::ZERO } else { LOOK })
+            }
         }
     }
 }

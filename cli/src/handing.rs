@@ -48,8 +48,14 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         format: Format::JsonLines,
     };
     let bar = bar("producing");
-    let receipt =
-        custody_export::produce(&archive, hits, found.through_version, &request, &args.out, &mut advance(&bar))?;
+    let receipt = custody_export::produce(
+        &archive,
+        hits,
+        found.through_version,
+        &request,
+        &args.out,
+        &mut advance(&bar),
+    )?;
     bar.finish_and_clear();
     Ok(receipt)
 }
@@ -77,7 +83,12 @@ pub fn verify_production(dir: &Path, as_json: bool) -> Done {
         for problem in &report.problems {
             println!("{problem}");
         }
-        println!("{}: {} records re-hashed, {} problems", dir.display(), report.records, report.problems.len());
+        println!(
+            "{}: {} records re-hashed, {} problems",
+            dir.display(),
+            report.records,
+            report.problems.len()
+        );
     }
     if report.problems.is_empty() {
         return Ok(());
@@ -103,16 +114,25 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
         }
         println!(
             "archive: version {}, {} batches, {} files, {} records re-hashed ({} quarantined); {} offsets skipped, {} lost; {} problems",
-            report.version, report.batches, report.files, report.records, report.quarantined, report.skipped,
-            report.lost, report.problems.len()
+            report.version,
+            report.batches,
+            report.files,
+            report.records,
+            report.quarantined,
+            report.skipped,
+            report.lost,
+            report.problems.len()
         );
         match &index {
-            None => println!("index: there is none at {}; it is built by the next search", index_path.display()),
+            None => {
+                println!("index: there is none at {}; it is built by the next search", index_path.display())
+            }
             Some(index) => {
                 for difference in &index.differences {
                     println!("index: {difference}");
                 }
-                let through = index.through_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
+                let through =
+                    index.through_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
                 println!(
                     "index: {} splits with {} records rebuilt and compared, complete through version {through}; {differences} differences",
                     index.splits, index.docs

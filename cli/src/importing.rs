@@ -14,7 +14,10 @@ fn connect(loaded: &Loaded) -> Result<Producer, Failure> {
     open::require(loaded, &["kafka.brokers", "kafka.topics"])?;
     let kafka = &loaded.settings.kafka;
     let [topic] = kafka.topics.as_slice() else {
-        return Err(Failure::usage(format!("an import goes to one topic, not to {}: give one --topic", kafka.topics.len())));
+        return Err(Failure::usage(format!(
+            "an import goes to one topic, not to {}: give one --topic",
+            kafka.topics.len()
+        )));
     };
     Ok(Producer::connect(&kafka.brokers, topic, &kafka.properties)?)
 }
@@ -27,7 +30,10 @@ fn spinner() -> ProgressBar {
     bar
 }
 
-fn publish<'a>(producer: &'a Producer, bar: &'a ProgressBar) -> impl FnMut(Outgoing) -> Result<(), Failure> + 'a {
+fn publish<'a>(
+    producer: &'a Producer,
+    bar: &'a ProgressBar,
+) -> impl FnMut(Outgoing) -> Result<(), Failure> + 'a {
     move |outgoing| {
         producer.send(&outgoing.key, &outgoing.payload)?;
         bar.inc(1);
@@ -83,7 +89,12 @@ pub fn skype_db(loaded: &Loaded, file: &Path, tenant: &str) -> Done {
 }
 
 fn print_report(file: &Path, report: &ImportReport) {
-    println!("{}: {} events published, {} lines refused", file.display(), report.accepted, report.refused_count);
+    println!(
+        "{}: {} events published, {} lines refused",
+        file.display(),
+        report.accepted,
+        report.refused_count
+    );
     for (kind, count) in &report.by_type {
         println!("  {count:>9}  {kind}");
     }

@@ -23,8 +23,9 @@ fn start() -> Done {
     let matches = command().get_matches();
     let cli = Cli::from_arg_matches(&matches).map_err(Failure::usage)?;
     // Names and values that are not UTF-8 cannot be settings.
-    let env: BTreeMap<String, String> =
-        std::env::vars_os().filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?))).collect();
+    let env: BTreeMap<String, String> = std::env::vars_os()
+        .filter_map(|(name, value)| Some((name.into_string().ok()?, value.into_string().ok()?)))
+        .collect();
     let inputs = inputs(&cli, &matches, env);
     match &cli.command {
         Cmd::Demo(args) => return demo::demo(args),

@@ -38,7 +38,9 @@ impl Probe for State {
 fn http(loaded: &Loaded, state: State) -> Result<Option<Server>, Failure> {
     let Some(listen) = loaded.settings.http.listen else { return Ok(None) };
     let server = serve(listen, Arc::new(state)).map_err(|e| {
-        Failure::failed(format!("cannot listen on {listen}: {e}; set http.listen to another address or to off"))
+        Failure::failed(format!(
+            "cannot listen on {listen}: {e}; set http.listen to another address or to off"
+        ))
     })?;
     tracing::info!(address = %server.address, "serving /healthz, /readyz and /metrics");
     Ok(Some(server))
@@ -53,7 +55,9 @@ pub fn stop_on_signal() -> Result<Stop, Failure> {
     thread::spawn(move || {
         runtime.block_on(async {
             use tokio::signal::unix::{SignalKind, signal};
-            let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt())) else {
+            let (Ok(mut term), Ok(mut int)) =
+                (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+            else {
                 return;
             };
             tokio::select! { _ = term.recv() => {}, _ = int.recv() => {} }
@@ -117,9 +121,13 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     let metrics = Arc::new(Metrics::new(&mut registry));
     let index_metrics = Arc::new(IndexMetrics::new(&mut registry));
     let writer = open::writer(loaded)?;
-    let indexer = Indexer::open(&open::index_path(loaded)?, writer.reader(), custody_index::Settings::default())?;
-    let state =
-        State { registry: Mutex::new(registry), ingest: Some(metrics.clone()), index: Some(index_metrics.clone()) };
+    let indexer =
+        Indexer::open(&open::index_path(loaded)?, writer.reader(), custody_index::Settings::default())?;
+    let state = State {
+        registry: Mutex::new(registry),
+        ingest: Some(metrics.clone()),
+        index: Some(index_metrics.clone()),
+    };
     let _server = http(loaded, state)?;
     let (wake, woken) = line();
     let wake = Mutex::new(wake);
@@ -142,7 +150,8 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
         };
         let ended = worker.run();
         index_stop.stop();
-        let followed = follower.join().unwrap_or_else(|_| Err(Failure::failed("the index thread ended unexpectedly")));
+        let followed =
+            follower.join().unwrap_or_else(|_| Err(Failure::failed("the index thread ended unexpectedly")));
         ended?;
         followed
     })

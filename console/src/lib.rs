@@ -2,11 +2,11 @@
 //!
 //! The only crate that knows the HTTP framework.
 
+use std::future::IntoFuture;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::thread;
-use std::future::IntoFuture;
 
 use axum::Router;
 use axum::extract::State;

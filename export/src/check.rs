@@ -1,5 +1,6 @@
 //! Checking a production without the archive.
 
+use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
@@ -9,8 +10,8 @@ use std::path::Path;
 use custody_schemas::Hash;
 use sha2::{Digest, Sha256};
 
-use crate::check_lines::RecordLines;
-use crate::check_receipt::ReceiptLines;
+use crate::check_lines::{Found, RecordLines};
+use crate::check_receipt::{Listed, ReceiptLines};
 use crate::error::Error;
 use crate::folder::names;
 use crate::receipt::{FileEntry, Receipt};
@@ -19,7 +20,7 @@ use crate::settings::{LINE_BYTES_MAX, PROBLEMS_MAX, READ_BYTES};
 use crate::{HOW_TO, RECEIPT, RECORDS};
 
 /// Something that is not as the receipt says.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Problem {
     /// The file's name in the folder.
     pub file: String,
@@ -39,7 +40,7 @@ impl fmt::Display for Problem {
 }
 
 /// What [`verify`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct Report {
     /// The receipt, if it could be read.
     pub receipt: Option<Receipt>,
@@ -85,8 +86,9 @@ impl Problems {
 
 /// Checks a production by itself: each file that the receipt lists is there with
 /// its size and SHA-256 and no other is; the leaf hash of each line, made anew
-/// from its bytes, is the line's and the receipt's; positions ascend; counts and
-/// digest agree; the receipt is in the form in which it was written.
+/// from its bytes, is the line's and the receipt's; what people read is what the
+/// bytes say (when this version of Custody wrote it); positions ascend; counts
+/// and digest agree; the receipt is in the form in which it was written.
 ///
 /// Whoever can rewrite the whole folder can rewrite the receipt with it: compare
 /// the receipt's `digest` with what was told another way, or with the archive.
@@ -194,8 +196,7 @@ fn file(dir: &Path, entry: &FileEntry, problems: &mut Problems) -> Result<(), Er
 
 /// Checks the lines, against the receipt if there is one; how many there are.
 fn records(lines: Lines, listed: Option<&mut ReceiptLines>, problems: &mut Problems) -> Result<u64, Error> {
-    let batches = listed.as_ref().map(|listed| listed.receipt.batches.clone());
-    let mut lines = RecordLines::new(lines, batches);
+    let mut lines = RecordLines::new(lines, listed.as_ref().map(|listed| &listed.receipt));
     match listed {
         None => while lines.next(problems)?.is_some() {},
         Some(listed) => {
@@ -210,29 +211,42 @@ fn records(lines: Lines, listed: Option<&mut ReceiptLines>, problems: &mut Probl
 fn compare(lines: &mut RecordLines, listed: &mut ReceiptLines, problems: &mut Problems) -> Result<(), Error> {
     let (mut line, mut entry) = (lines.next(problems)?, listed.next(problems)?);
     loop {
-        match (&line, &entry) {
+        let order = match (&line, &entry) {
             (None, None) => return Ok(()),
-            (Some(found), Some(listed_as)) if found.position == listed_as.position => {
-                if found.leaf != listed_as.entry.leaf_hash {
-                    problems.line(RECORDS, found.number, format!("{} has another leaf hash in the receipt", found.position));
-                }
-                if found.batch != listed_as.entry.batch {
-                    problems.line(RECORDS, found.number, format!("{} is of another batch in the receipt", found.position));
-                }
-                line = lines.next(problems)?;
-                entry = listed.next(problems)?;
-            }
-            (found, Some(listed_as)) if found.as_ref().is_none_or(|found| listed_as.position < found.position) => {
-                let what = format!("{} is missing; it is in {RECEIPT} line {}", listed_as.position, listed_as.number);
-                problems.file(RECORDS, what);
-                entry = listed.next(problems)?;
-            }
-            (Some(found), _) => {
-                problems.line(RECORDS, found.number, format!("{} is not in the receipt", found.position));
-                line = lines.next(problems)?;
-            }
-            (None, Some(_)) => entry = listed.next(problems)?,
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (Some(line), Some(entry)) => line.position.cmp(&entry.position),
+        };
+        let found = if order.is_le() { line.take() } else { None };
+        let named = if order.is_ge() { entry.take() } else { None };
+        pair(found, named, problems);
+        if order.is_le() {
+            line = lines.next(problems)?;
         }
+        if order.is_ge() {
+            entry = listed.next(problems)?;
+        }
+    }
+}
+
+/// A line and the entry of the same position, or what one of them lacks.
+fn pair(found: Option<Found>, named: Option<Listed>, problems: &mut Problems) {
+    match (found, named) {
+        (Some(Found { number, position, leaf, batch }), Some(Listed { entry, .. })) => {
+            if leaf != entry.leaf_hash {
+                problems.line(RECORDS, number, format!("{position} has another leaf hash in the receipt"));
+            }
+            if batch != entry.batch {
+                problems.line(RECORDS, number, format!("{position} is of another batch in the receipt"));
+            }
+        }
+        (Some(Found { number, position, .. }), None) => {
+            problems.line(RECORDS, number, format!("{position} is not in the receipt"));
+        }
+        (None, Some(Listed { number, position, .. })) => {
+            problems.file(RECORDS, format!("{position} is missing; it is in {RECEIPT} line {number}"));
+        }
+        (None, None) => {}
     }
 }
 
@@ -249,7 +263,8 @@ fn totals(lines: &RecordLines, receipt: &Receipt, problems: &mut Problems) {
         }
     }
     if lines.root() != receipt.digest {
-        problems.file(RECEIPT, format!("digest is {}; that of the records is {}", receipt.digest, lines.root()));
+        problems
+            .file(RECEIPT, format!("digest is {}; that of the records is {}", receipt.digest, lines.root()));
     }
     for batch in receipt.batches.keys().filter(|batch| !lines.batches_seen().contains(*batch)) {
         problems.file(RECEIPT, format!("no record is of batch {batch}"));
@@ -271,7 +286,8 @@ impl Lines {
     pub(crate) fn next(&mut self, problems: &mut Problems) -> Result<Option<&[u8]>, Error> {
         self.bytes.clear();
         let mut limited = (&mut self.reader).take(LINE_BYTES_MAX + 1);
-        let read = limited.read_until(b'\n', &mut self.bytes).map_err(|e| Error::io("read", &self.path, e))?;
+        let read =
+            limited.read_until(b'\n', &mut self.bytes).map_err(|e| Error::io("read", &self.path, e))?;
         if read == 0 {
             return Ok(None);
         }

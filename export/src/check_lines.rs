@@ -8,7 +8,7 @@ use custody_schemas::{Hash, Position};
 use crate::check::{Lines, Problems};
 use crate::error::Error;
 use crate::line::Evidence;
-use crate::receipt::{BatchEntry, count_type};
+use crate::receipt::{BatchEntry, Receipt, count_type};
 
 /// A line whose bytes were read.
 pub(crate) struct Found {
@@ -19,26 +19,40 @@ pub(crate) struct Found {
     pub(crate) batch: String,
 }
 
+/// Whether the members for people are made anew and compared.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Decoding {
+    /// The same Custody wrote the lines: they must be equal to the byte.
+    Compared,
+    /// Another one did, and may have decoded more or less.
+    Trusted,
+}
+
 /// Reads `records.jsonl`.
 pub(crate) struct RecordLines {
     lines: Lines,
     /// As the receipt says; `None` when it cannot be read.
     batches: Option<BTreeMap<String, BatchEntry>>,
+    decoding: Decoding,
     batches_seen: BTreeSet<String>,
     last: Option<Position>,
     tree: Tree,
     types: BTreeMap<String, u64>,
+    rendered: Vec<u8>,
 }
 
 impl RecordLines {
-    pub(crate) fn new(lines: Lines, batches: Option<BTreeMap<String, BatchEntry>>) -> Self {
+    pub(crate) fn new(lines: Lines, receipt: Option<&Receipt>) -> Self {
+        let same = receipt.is_none_or(|receipt| receipt.custody_version == env!("CARGO_PKG_VERSION"));
         RecordLines {
             lines,
-            batches,
+            batches: receipt.map(|receipt| receipt.batches.clone()),
+            decoding: if same { Decoding::Compared } else { Decoding::Trusted },
             batches_seen: BTreeSet::new(),
             last: None,
             tree: Tree::default(),
             types: BTreeMap::new(),
+            rendered: Vec::new(),
         }
     }
 
@@ -62,21 +76,34 @@ impl RecordLines {
     pub(crate) fn next(&mut self, problems: &mut Problems) -> Result<Option<Found>, Error> {
         loop {
             let Some(line) = self.lines.next(problems)? else { return Ok(None) };
-            let read = evidence(line);
+            let read = Evidence::parse(line);
+            let mut rendered = std::mem::take(&mut self.rendered);
+            rendered.clear();
+            if let (Ok(evidence), Decoding::Compared) = (&read, self.decoding) {
+                evidence.render(&mut rendered).map_err(|e| Error::json("a record", e))?;
+            }
+            let differs = !rendered.is_empty() && rendered != line;
+            self.rendered = rendered;
             let (name, number) = (self.lines.name, self.lines.number);
+            if differs {
+                problems.line(name, number, "a member is not what key, headers and payload say");
+            }
             match read {
-                Ok((evidence, position, leaf)) => {
-                    return Ok(Some(self.check(evidence, position, leaf, problems)));
-                }
+                Ok(evidence) => return Ok(Some(self.check(evidence, problems))),
                 Err(what) => problems.line(name, number, what),
             }
         }
     }
 
-    fn check(&mut self, evidence: Evidence, position: Position, leaf: Hash, problems: &mut Problems) -> Found {
+    fn check(&mut self, evidence: Evidence, problems: &mut Problems) -> Found {
         let (name, number) = (self.lines.name, self.lines.number);
+        let leaf = evidence.leaf();
+        let position = evidence.position;
         if leaf != evidence.leaf_hash {
-            let what = format!("{position} is not what was archived: its leaf hash is {leaf}, not {}", evidence.leaf_hash);
+            let what = format!(
+                "{position} is not what was archived: its leaf hash is {leaf}, not {}",
+                evidence.leaf_hash
+            );
             problems.line(name, number, what);
         }
         if let Some(last) = self.last.as_ref().filter(|last| **last >= position) {
@@ -86,9 +113,15 @@ impl RecordLines {
         if let Some(batches) = &self.batches {
             let own = BatchEntry { root: evidence.batch_root, archived_time: evidence.archived_time };
             match batches.get(&evidence.batch) {
-                None => problems.line(name, number, format!("batch {} is not in the receipt", evidence.batch)),
+                None => {
+                    problems.line(name, number, format!("batch {} is not in the receipt", evidence.batch))
+                }
                 Some(listed) if *listed != own => {
-                    problems.line(name, number, format!("batch {} is another in the receipt", evidence.batch));
+                    problems.line(
+                        name,
+                        number,
+                        format!("batch {} is another in the receipt", evidence.batch),
+                    );
                 }
                 Some(_) => {}
             }
@@ -101,12 +134,4 @@ impl RecordLines {
         self.last = Some(position.clone());
         Found { number, position, leaf, batch: evidence.batch }
     }
-}
-
-fn evidence(line: &[u8]) -> Result<(Evidence, Position, Hash), String> {
-    let json = line.strip_suffix(b"\n").ok_or("it has no line end: the file was cut")?;
-    let mut evidence: Evidence = serde_json::from_slice(json).map_err(|e| format!("it is not a record: {e}"))?;
-    let position = evidence.position()?;
-    let leaf = evidence.leaf(&position)?;
-    Ok((evidence, position, leaf))
 }

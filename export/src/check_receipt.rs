@@ -26,6 +26,7 @@ pub(crate) struct ReceiptLines {
     lines: Lines,
     /// The last line before the records.
     head_end: u64,
+    last: Option<Position>,
     /// The line before said that another follows.
     more: bool,
     ended: bool,
@@ -55,7 +56,7 @@ impl ReceiptLines {
             problems.file(lines.name, OTHER_FORM);
         }
         let head_end = lines.number;
-        Ok(Some(ReceiptLines { receipt, lines, head_end, more: false, ended: false }))
+        Ok(Some(ReceiptLines { receipt, lines, head_end, last: None, more: false, ended: false }))
     }
 
     /// The next record; lines that cannot be read are problems.
@@ -84,7 +85,13 @@ impl ReceiptLines {
             }
             self.more = more;
             match read {
-                Ok((position, entry)) => return Ok(Some(Listed { number, position, entry })),
+                Ok((position, entry)) => {
+                    let before = self.last.replace(position.clone()).filter(|last| *last >= position);
+                    if let Some(last) = before {
+                        problems.line(name, number, format!("{position} does not come after {last}"));
+                    }
+                    return Ok(Some(Listed { number, position, entry }));
+                }
                 Err(what) => problems.line(name, number, what),
             }
         }
@@ -133,8 +140,10 @@ fn unreadable(head: &[u8], error: &serde_json::Error) -> String {
 }
 
 fn listed(json: &[u8]) -> Result<(Position, Entry), String> {
-    let entry: Entry = serde_json::from_slice(json).map_err(|e| format!("it is not the entry of a record: {e}"))?;
-    let position: Position = entry.position.parse().map_err(|e: custody_schemas::position::NotAPosition| e.to_string())?;
+    let entry: Entry =
+        serde_json::from_slice(json).map_err(|e| format!("it is not the entry of a record: {e}"))?;
+    let position: Position =
+        entry.position.parse().map_err(|e: custody_schemas::position::NotAPosition| e.to_string())?;
     let rendered = serde_json::to_vec(&entry).map_err(|e| e.to_string())?;
     if rendered != json || position.to_string() != entry.position {
         return Err(OTHER_FORM.to_owned());

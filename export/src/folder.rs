@@ -54,7 +54,8 @@ fn refusal(names: &[String]) -> Option<String> {
         return Some("it already holds a production".to_owned());
     }
     let ours = |name: &str| {
-        [RECORDS, HOW_TO].contains(&name) || [RECORDS, HOW_TO, RECEIPT, ENTRIES].iter().any(|ours| part(ours) == name)
+        [RECORDS, HOW_TO].contains(&name)
+            || [RECORDS, HOW_TO, RECEIPT, ENTRIES].iter().any(|ours| part(ours) == name)
     };
     let stranger = names.iter().find(|name| !ours(name) || !has(&part(RECEIPT)));
     stranger.map(|stranger| format!("it is not empty, it holds {stranger:?}"))
@@ -64,7 +65,8 @@ impl Folder {
     /// Makes the folder, or takes over an empty one or that of a killed run.
     pub(crate) fn begin(path: &Path) -> Result<Self, Error> {
         make(path)?;
-        let refuse = |why| Error::invalid(format!("cannot write a production into {}: {why}", path.display()));
+        let refuse =
+            |why| Error::invalid(format!("cannot write a production into {}: {why}", path.display()));
         let check = || match refusal(&names(path)?) {
             Some(why) => Err(refuse(format!("{why}; name a new folder"))),
             None => Ok(()),

@@ -1,54 +1,100 @@
 //! One record as one line of JSON: written for people and programs, read back
 //! as evidence.
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use custody_archive::{Party, Record};
+use custody_archive::Record;
+use custody_schemas::decode::{Decoded, decode};
+use custody_schemas::event::{Call, Data, File, Party, Reaction};
 use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::position::NotAPosition;
 use custody_schemas::text::plain;
-use custody_schemas::{Hash, Position};
+use custody_schemas::{Hash, Incoming, Position};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
+
+/// The type of a record that cannot be decoded.
+const QUARANTINED: &str = "quarantined";
+
+/// What was consumed and where it came from: all that a line is made of.
+///
+/// The archive's decoded columns are not used. They serve search, and no leaf
+/// hash covers them; what people read in a production is decoded anew from the
+/// bytes whose hash was just checked.
+pub(crate) struct Verbatim<'a> {
+    pub(crate) position: &'a Position,
+    pub(crate) leaf: Hash,
+    pub(crate) batch: &'a str,
+    pub(crate) batch_root: Hash,
+    pub(crate) archived_time: Option<String>,
+    pub(crate) broker_time_ms: Option<i64>,
+    pub(crate) key: Option<&'a [u8]>,
+    pub(crate) headers: &'a [(String, Option<Vec<u8>>)],
+    pub(crate) payload: Option<&'a [u8]>,
+}
+
+impl<'a> From<&'a Record> for Verbatim<'a> {
+    fn from(record: &'a Record) -> Self {
+        Verbatim {
+            position: &record.position,
+            leaf: record.leaf,
+            batch: &record.batch,
+            batch_root: record.batch_root,
+            archived_time: rfc3339_ms(record.archived_ms),
+            broker_time_ms: record.broker_time_ms,
+            key: record.key.as_deref(),
+            headers: &record.headers,
+            payload: record.payload.as_deref(),
+        }
+    }
+}
 
 /// A line of `records.jsonl`, its members in this order; all are always there,
 /// except those that end in `_base64`.
 ///
 /// Where it came from: `position`, `leaf_hash`, `batch`, `batch_root`,
 /// `archived_time`, `broker_time` (for people) and `broker_time_ms` (exact).
-/// What was decoded: `type` to `quarantined`. What was consumed, verbatim:
-/// `key`, `headers`, `payload`; each a text when its bytes are UTF-8, else
-/// `null` and the bytes in base64 in the member of the same name with `_base64`;
-/// `null` without such a member when Kafka had none. The leaf hash can be made
-/// anew from `position`, `broker_time_ms`, `key`, `headers` and `payload`.
+/// What was decoded: `type` to `quarantined`; `from`, `to`, `via`,
+/// `participant`, `reaction`, `call` and `file` have the form of the event
+/// contract. What was consumed, verbatim: `key`, `headers`, `payload`; each a
+/// text when its bytes are UTF-8, else `null` and the bytes in base64 in the
+/// member of the same name with `_base64`; `null` without such a member when
+/// Kafka had none. The leaf hash can be made anew from `position`,
+/// `broker_time_ms`, `key`, `headers` and `payload`.
 #[derive(Serialize)]
-pub(crate) struct Line<'a> {
+struct Line<'a> {
     position: String,
     leaf_hash: Hash,
     batch: &'a str,
     batch_root: Hash,
-    archived_time: Option<String>,
+    archived_time: Option<&'a str>,
     broker_time: Option<String>,
     broker_time_ms: Option<i64>,
     #[serde(rename = "type")]
     kind: &'a str,
     time: Option<String>,
-    id: &'a str,
-    source: &'a str,
+    id: Option<&'a str>,
+    source: Option<&'a str>,
     sequence: Option<i64>,
     tenant: Option<&'a str>,
     conversation: Option<&'a str>,
     conversation_kind: Option<&'a str>,
     title: Option<&'a str>,
-    from: Option<Somebody<'a>>,
-    to: Vec<Somebody<'a>>,
-    others: Vec<Other<'a>>,
+    from: Option<&'a Party<'a>>,
+    to: &'a [Party<'a>],
+    via: Option<&'a Party<'a>>,
+    participant: Option<&'a Party<'a>>,
+    action: Option<&'a str>,
     client: Option<&'a str>,
     message_id: Option<&'a str>,
+    in_reply_to: Option<&'a str>,
     content_type: Option<&'a str>,
-    text: Option<std::borrow::Cow<'a, str>>,
-    detail: Option<&'a str>,
-    call: Option<CallLine<'a>>,
-    file: Option<FileLine<'a>>,
+    text: Option<Cow<'a, str>>,
+    reaction: Option<&'a Reaction<'a>>,
+    call: Option<&'a Call<'a>>,
+    file: Option<&'a File<'a>>,
     warnings: Vec<&'a str>,
     quarantined: Option<&'a str>,
     key: Option<&'a str>,
@@ -58,43 +104,6 @@ pub(crate) struct Line<'a> {
     payload: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
-}
-
-#[derive(Serialize)]
-struct Somebody<'a> {
-    network: Option<&'a str>,
-    address: Option<&'a str>,
-    name: Option<&'a str>,
-    role: Option<&'a str>,
-    scope: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct Other<'a> {
-    relation: &'a str,
-    #[serde(flatten)]
-    party: Somebody<'a>,
-}
-
-#[derive(Serialize)]
-struct CallLine<'a> {
-    id: Option<&'a str>,
-    media: Option<&'a str>,
-    invite_time: Option<String>,
-    answer_time: Option<String>,
-    end_time: Option<String>,
-    duration_ms: Option<i64>,
-    response_code: Option<i64>,
-    reason: Option<&'a str>,
-}
-
-#[derive(Serialize)]
-struct FileLine<'a> {
-    id: Option<&'a str>,
-    name: Option<&'a str>,
-    media_type: Option<&'a str>,
-    size: Option<i64>,
-    sha256: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -124,101 +133,104 @@ fn rfc3339_us(us: i64) -> Option<String> {
     Timestamp::from_microsecond(us).ok().map(|time| format!("{time:.6}"))
 }
 
-fn somebody(party: &Party) -> Somebody<'_> {
-    Somebody {
-        network: party.network.as_deref(),
-        address: party.address.as_deref(),
-        name: party.name.as_deref(),
-        role: party.role.as_deref(),
-        scope: party.scope.as_deref(),
-    }
-}
-
 fn header((name, value): &(String, Option<Vec<u8>>)) -> Header<'_> {
     let (value, value_base64) = readable(value.as_deref());
     Header { name, value, value_base64 }
 }
 
-impl<'a> Line<'a> {
-    /// `kind` is the record's short type.
-    pub(crate) fn new(record: &'a Record, kind: &'a str) -> Self {
-        let (key, key_base64) = readable(record.key.as_deref());
-        let (payload, payload_base64) = readable(record.payload.as_deref());
-        let others = record.parties.iter().filter(|party| !matches!(&*party.relation, "from" | "to"));
-        Line {
-            position: record.position.to_string(),
-            leaf_hash: record.leaf,
-            batch: &record.batch,
-            batch_root: record.batch_root,
-            archived_time: rfc3339_ms(record.archived_ms),
-            broker_time: record.broker_time_ms.and_then(rfc3339_ms),
-            broker_time_ms: record.broker_time_ms,
-            kind,
-            time: record.time_us.and_then(rfc3339_us),
-            id: &record.id,
-            source: &record.source,
-            sequence: record.sequence,
-            tenant: record.tenant.as_deref(),
-            conversation: record.conversation.as_deref(),
-            conversation_kind: record.conversation_kind.as_deref(),
-            title: record.title.as_deref(),
-            from: record.sender().map(somebody),
-            to: record.related("to").map(somebody).collect(),
-            others: others.map(|party| Other { relation: &party.relation, party: somebody(party) }).collect(),
-            client: record.client.as_deref(),
-            message_id: record.message_id.as_deref(),
-            content_type: record.content_type.as_deref(),
-            text: record.body.as_deref().map(|body| plain(record.content_type.as_deref(), body)),
-            detail: record.detail.as_deref(),
-            call: call(record),
-            file: file(record),
-            warnings: record.warnings.iter().flat_map(|words| words.split(',')).collect(),
-            quarantined: record.quarantined.as_deref(),
-            key,
-            key_base64,
-            headers: record.headers.iter().map(header).collect(),
-            payload,
-            payload_base64,
-        }
+/// Appends the line of a record, its line end included, to `out`; gives the
+/// record's short type.
+pub(crate) fn render(verbatim: &Verbatim<'_>, out: &mut Vec<u8>) -> Result<String, serde_json::Error> {
+    let headers: Vec<_> =
+        verbatim.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
+    let incoming = Incoming {
+        key: verbatim.key,
+        headers: &headers,
+        payload: verbatim.payload,
+        broker_time_ms: verbatim.broker_time_ms,
+    };
+    let decoded = decode(&incoming);
+    let kind = decoded.as_ref().map_or(Cow::Borrowed(QUARANTINED), Decoded::short_type);
+    let nothing = Data::default();
+    let data = decoded.as_ref().ok().and_then(|decoded| decoded.event.data.as_deref()).unwrap_or(&nothing);
+    let line = Line {
+        quarantined: decoded.as_ref().err().map(|reason| reason.0.as_str()),
+        ..line(verbatim, decoded.as_ref().ok(), data, &kind)
+    };
+    serde_json::to_writer(&mut *out, &line)?;
+    out.push(b'\n');
+    Ok(kind.into_owned())
+}
+
+fn line<'a>(
+    verbatim: &'a Verbatim<'_>,
+    decoded: Option<&'a Decoded<'_>>,
+    data: &'a Data<'_>,
+    kind: &'a str,
+) -> Line<'a> {
+    let (key, key_base64) = readable(verbatim.key);
+    let (payload, payload_base64) = readable(verbatim.payload);
+    let event = decoded.map(|decoded| &decoded.event);
+    let (conversation, message) = (data.conversation.as_ref(), data.message.as_ref());
+    let content_type = message.and_then(|message| message.content_type.as_deref());
+    let body = message.and_then(|message| message.text.as_deref());
+    let body = body.or_else(|| data.contact.as_ref().and_then(|contact| contact.text.as_deref()));
+    let title = data.title.as_deref();
+    Line {
+        position: verbatim.position.to_string(),
+        leaf_hash: verbatim.leaf,
+        batch: verbatim.batch,
+        batch_root: verbatim.batch_root,
+        archived_time: verbatim.archived_time.as_deref(),
+        broker_time: verbatim.broker_time_ms.and_then(rfc3339_ms),
+        broker_time_ms: verbatim.broker_time_ms,
+        kind,
+        time: decoded.and_then(|decoded| decoded.time_us).and_then(rfc3339_us),
+        id: event.map(|event| &*event.id),
+        source: event.map(|event| &*event.source),
+        sequence: event.and_then(|event| event.sequence),
+        tenant: event.and_then(|event| event.tenant.as_deref()),
+        conversation: conversation.and_then(|conversation| conversation.id.as_deref()),
+        conversation_kind: conversation.and_then(|conversation| conversation.kind.as_deref()),
+        title: title.or_else(|| conversation.and_then(|conversation| conversation.title.as_deref())),
+        from: data.from.as_ref(),
+        to: data.to.as_deref().unwrap_or_default(),
+        via: data.via.as_ref(),
+        participant: data.participant.as_ref(),
+        action: data.action.as_deref(),
+        client: data.client.as_deref(),
+        message_id: message.and_then(|message| message.id.as_deref()),
+        in_reply_to: message.and_then(|message| message.in_reply_to.as_deref()),
+        content_type,
+        text: body.map(|body| plain(content_type, body)),
+        reaction: data.reaction.as_ref(),
+        call: data.call.as_ref(),
+        file: data.file.as_ref(),
+        warnings: decoded
+            .iter()
+            .flat_map(|decoded| &decoded.warnings)
+            .map(|warning| warning.word())
+            .collect(),
+        quarantined: None,
+        key,
+        key_base64,
+        headers: verbatim.headers.iter().map(header).collect(),
+        payload,
+        payload_base64,
     }
 }
 
-fn call(record: &Record) -> Option<CallLine<'_>> {
-    record.call.as_ref().map(|call| CallLine {
-        id: call.id.as_deref(),
-        media: call.media.as_deref(),
-        invite_time: call.invite_time_us.and_then(rfc3339_us),
-        answer_time: call.answer_time_us.and_then(rfc3339_us),
-        end_time: call.end_time_us.and_then(rfc3339_us),
-        duration_ms: call.duration_ms,
-        response_code: call.response_code,
-        reason: call.reason.as_deref(),
-    })
-}
-
-fn file(record: &Record) -> Option<FileLine<'_>> {
-    record.shared_file.as_ref().map(|file| FileLine {
-        id: file.id.as_deref(),
-        name: file.name.as_deref(),
-        media_type: file.media_type.as_deref(),
-        size: file.size,
-        sha256: file.sha256.as_deref(),
-    })
-}
-
-/// What a line proves. Members for people are passed over: the SHA-256 of the
-/// whole file covers them.
+/// The members of a line that everything else in it can be made from.
 #[derive(Debug, Deserialize)]
-pub(crate) struct Evidence {
+struct Read {
     position: String,
-    pub(crate) leaf_hash: Hash,
-    pub(crate) batch: String,
-    pub(crate) batch_root: Hash,
-    pub(crate) archived_time: Option<String>,
-    broker_time: Option<String>,
+    leaf_hash: Hash,
+    batch: String,
+    batch_root: Hash,
+    archived_time: Option<String>,
     broker_time_ms: Option<i64>,
     #[serde(rename = "type")]
-    pub(crate) kind: String,
+    kind: String,
     key: Option<String>,
     key_base64: Option<String>,
     headers: Vec<HeaderRead>,
@@ -234,6 +246,21 @@ struct HeaderRead {
     value_base64: Option<String>,
 }
 
+/// A line that was read, with its bytes as consumed.
+pub(crate) struct Evidence {
+    pub(crate) position: Position,
+    /// As the line says.
+    pub(crate) leaf_hash: Hash,
+    pub(crate) batch: String,
+    pub(crate) batch_root: Hash,
+    pub(crate) archived_time: Option<String>,
+    pub(crate) kind: String,
+    broker_time_ms: Option<i64>,
+    key: Option<Vec<u8>>,
+    headers: Vec<(String, Option<Vec<u8>>)>,
+    payload: Option<Vec<u8>>,
+}
+
 fn bytes(name: &str, text: Option<String>, base64: Option<String>) -> Result<Option<Vec<u8>>, String> {
     match (text, base64) {
         (Some(_), Some(_)) => Err(format!("it has both {name} and {name}_base64")),
@@ -246,34 +273,60 @@ fn bytes(name: &str, text: Option<String>, base64: Option<String>) -> Result<Opt
 }
 
 impl Evidence {
-    pub(crate) fn position(&self) -> Result<Position, String> {
-        let position: Position = self.position.parse().map_err(|e: custody_schemas::position::NotAPosition| e.to_string())?;
-        match position.to_string() == self.position {
-            true => Ok(position),
-            false => Err(format!("position {} is not written as {position}", self.position)),
+    /// Reads a line, or says what is wrong with it.
+    pub(crate) fn parse(line: &[u8]) -> Result<Self, String> {
+        let json = line.strip_suffix(b"\n").ok_or("it has no line end: the file was cut")?;
+        let read: Read = serde_json::from_slice(json).map_err(|e| format!("it is not a record: {e}"))?;
+        let position: Position = read.position.parse().map_err(|e: NotAPosition| e.to_string())?;
+        if position.to_string() != read.position {
+            return Err(format!("position {} is not written as {position}", read.position));
         }
+        let mut headers = Vec::with_capacity(read.headers.len());
+        for header in read.headers {
+            headers.push((header.name, bytes("value", header.value, header.value_base64)?));
+        }
+        Ok(Evidence {
+            position,
+            leaf_hash: read.leaf_hash,
+            batch: read.batch,
+            batch_root: read.batch_root,
+            archived_time: read.archived_time,
+            kind: read.kind,
+            broker_time_ms: read.broker_time_ms,
+            key: bytes("key", read.key, read.key_base64)?,
+            headers,
+            payload: bytes("payload", read.payload, read.payload_base64)?,
+        })
     }
 
     /// The leaf hash, made anew from the bytes in the line.
-    pub(crate) fn leaf(&mut self, position: &Position) -> Result<Hash, String> {
-        if self.broker_time != self.broker_time_ms.and_then(rfc3339_ms) {
-            return Err("broker_time is not broker_time_ms".to_owned());
-        }
-        let key = bytes("key", self.key.take(), self.key_base64.take())?;
-        let payload = bytes("payload", self.payload.take(), self.payload_base64.take())?;
-        let mut headers = Vec::with_capacity(self.headers.len());
-        for header in self.headers.drain(..) {
-            headers.push((header.name, bytes("value", header.value, header.value_base64)?));
-        }
+    pub(crate) fn leaf(&self) -> Hash {
+        let partition = &self.position.partition;
         let leaf = Leaf {
-            topic: &position.partition.topic,
-            generation: position.partition.generation,
-            partition: position.partition.partition,
-            offset: position.offset,
+            topic: &partition.topic,
+            generation: partition.generation,
+            partition: partition.partition,
+            offset: self.position.offset,
             broker_time_ms: self.broker_time_ms,
-            key: key.as_deref(),
-            payload: payload.as_deref(),
+            key: self.key.as_deref(),
+            payload: self.payload.as_deref(),
         };
-        Ok(leaf_hash(leaf, headers.iter().map(|(name, value)| (name.as_str(), value.as_deref()))))
+        leaf_hash(leaf, self.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())))
+    }
+
+    /// The whole line, made anew from its bytes as consumed.
+    pub(crate) fn render(&self, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+        let verbatim = Verbatim {
+            position: &self.position,
+            leaf: self.leaf_hash,
+            batch: &self.batch,
+            batch_root: self.batch_root,
+            archived_time: self.archived_time.clone(),
+            broker_time_ms: self.broker_time_ms,
+            key: self.key.as_deref(),
+            headers: &self.headers,
+            payload: self.payload.as_deref(),
+        };
+        render(&verbatim, out).map(drop)
     }
 }

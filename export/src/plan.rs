@@ -108,7 +108,11 @@ mod tests {
     fn check(hits: &[(&Arc<FileRef>, u64)], expected: &str) {
         let hits = hits.iter().map(|(file, row)| Hit { file: (*file).clone(), row: *row }).collect();
         let found = match runs(hits) {
-            Ok(runs) => runs.iter().map(|run| format!("{}{:?}", run.file.path, run.rows)).collect::<Vec<_>>().join(" "),
+            Ok(runs) => runs
+                .iter()
+                .map(|run| format!("{}{:?}", run.file.path, run.rows))
+                .collect::<Vec<_>>()
+                .join(" "),
             Err(error) => error.to_string(),
         };
         assert_eq!(found, expected);

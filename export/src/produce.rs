@@ -11,9 +11,11 @@ use custody_schemas::hash::Tree;
 
 use crate::error::Error;
 use crate::folder::{ENTRIES, Folder, Part};
-use crate::line::{Line, rfc3339_ms};
+use crate::line::{render, rfc3339_ms};
 use crate::plan::{self, Hit};
-use crate::receipt::{BatchEntry, Entry, EntryLines, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, count_type};
+use crate::receipt::{
+    BatchEntry, Entry, EntryLines, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, count_type,
+};
 use crate::request::{Request, production_id};
 use crate::settings::{LINE_BYTES_MAX, ROWS_PER_FETCH};
 use crate::{HOW_TO, RECORDS};
@@ -94,15 +96,16 @@ impl Writing {
         if let Some(last) = self.last.as_ref().filter(|last| *last >= position) {
             return Err(Error::corrupt(format!("{}: record {position} stands after {last}", record.file)));
         }
-        let kind = record.short_type();
         self.line.clear();
-        serde_json::to_writer(&mut self.line, &Line::new(record, &kind)).map_err(|e| Error::json("a record", e))?;
-        self.line.push(b'\n');
+        let kind = render(&record.into(), &mut self.line).map_err(|e| Error::json("a record", e))?;
         if self.line.len() as u64 > LINE_BYTES_MAX {
-            return Err(Error::invalid(format!("record {position} is larger than a line may be ({LINE_BYTES_MAX} bytes)")));
+            return Err(Error::invalid(format!(
+                "record {position} is larger than a line may be ({LINE_BYTES_MAX} bytes)"
+            )));
         }
         self.records.put(&self.line)?;
-        let entry = Entry { position: position.to_string(), leaf_hash: record.leaf, batch: record.batch.clone() };
+        let entry =
+            Entry { position: position.to_string(), leaf_hash: record.leaf, batch: record.batch.clone() };
         self.entry_lines.push(&entry, &mut self.entries).map_err(|e| self.entries.failed(e))?;
         self.count(record, &kind)?;
         self.last = Some(position.clone());

@@ -197,7 +197,8 @@ mod tests {
         text.extend_from_slice(RECORDS_BEGIN.as_bytes());
         let mut lines = EntryLines::default();
         for (offset, byte) in [(3, 4), (5, 6)] {
-            let entry = Entry { position: format!("t:1:0:{offset}"), leaf_hash: Hash([byte; 32]), batch: "b".into() };
+            let entry =
+                Entry { position: format!("t:1:0:{offset}"), leaf_hash: Hash([byte; 32]), batch: "b".into() };
             lines.push(&entry, &mut text).unwrap();
         }
         lines.end(&mut text).unwrap();

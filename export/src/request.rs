@@ -103,7 +103,7 @@ mod tests {
         others.into_iter().for_each(|other| assert_ne!(other.unwrap(), id));
     }
 
-    const GOLDEN_ID: &str = "?";
+    const GOLDEN_ID: &str = "275dfddd81063bd798ed28a56fe260af";
 
     #[test]
     fn what_no_receipt_should_hold_is_refused() {

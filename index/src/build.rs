@@ -77,7 +77,7 @@ impl<S: Source> Indexer<S> {
         let started = Instant::now();
         let mut done = CaughtUp::default();
         let mut losses = 0;
-        while let Err(Lost) = self.advance(&mut done)? {
+        while let Err(Lost) = self.advance_or_lose(&mut done)? {
             losses += 1;
             if losses == LOSSES_MAX {
                 return Err(Error::new(Kind::Retry, "other indexers keep writing this index"));
@@ -90,9 +90,16 @@ impl<S: Source> Indexer<S> {
         Ok(done)
     }
 
+    /// What another indexer merged away is not damaged: it is another index now.
+    fn advance_or_lose(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
+        match self.advance(done) {
+            Err(e) if e.kind == Kind::Corrupt && self.is_behind()? => Ok(Err(Lost)),
+            advanced => advanced,
+        }
+    }
+
     fn advance(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
-        self.keep_up_with_others()?;
-        let commits = self.source.commits_after(self.base.through_version)?;
+        let commits = self.new_commits()?;
         if commits.is_empty() && self.rebuilding.is_some() && self.base.splits.is_empty() {
             // Nothing to index, but what is damaged must not stay the newest.
             let next = self.following();
@@ -149,7 +156,14 @@ impl<S: Source> Indexer<S> {
             disk::remove(&path)?;
         }
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-        tracing::info!(split = meta.id, docs = meta.docs, files = meta.files, bytes = meta.bytes, ms, "split built");
+        tracing::info!(
+            split = meta.id,
+            docs = meta.docs,
+            files = meta.files,
+            bytes = meta.bytes,
+            ms,
+            "split built"
+        );
         Ok(meta)
     }
 
@@ -168,17 +182,28 @@ impl<S: Source> Indexer<S> {
         Ok(true)
     }
 
-    /// Reads again when another indexer was here, or the archive is not the one
-    /// that was indexed.
-    fn keep_up_with_others(&mut self) -> Result<(), Error> {
-        if self.folder.numbers()?.last().is_some_and(|newest| *newest > self.base.number) {
+    /// The commits that are not indexed yet, of the archive as another indexer
+    /// may have left them.
+    fn new_commits(&mut self) -> Result<Vec<Added>, Error> {
+        if self.is_behind()? {
             self.reread()?;
         }
+        let commits = self.source.commits_after(self.base.through_version)?;
+        let Some(through) = self.base.through_version.filter(|_| commits.is_empty()) else {
+            return Ok(commits);
+        };
+        // Nothing new, or not the archive that was indexed.
         let newest = self.source.newest()?;
-        if let Some(through) = self.base.through_version.filter(|through| *through > newest) {
-            self.start_over(format!("the index is complete through version {through}, the archive is at {newest}"))?;
+        if through > newest {
+            self.start_over(format!(
+                "the index is complete through version {through}, the archive is at {newest}"
+            ))?;
         }
-        Ok(())
+        self.source.commits_after(self.base.through_version)
+    }
+
+    fn is_behind(&self) -> Result<bool, Error> {
+        Ok(self.folder.numbers()?.last().is_some_and(|newest| *newest > self.base.number))
     }
 
     fn reread(&mut self) -> Result<(), Error> {
@@ -186,7 +211,12 @@ impl<S: Source> Indexer<S> {
             Ok(Some(manifest)) => {
                 let damage = damage(&self.folder, &manifest)?;
                 self.base = manifest;
-                damage.map_or(Ok(()), |damage| self.start_over(damage))
+                match damage {
+                    None => Ok(()),
+                    // It was taken away while it was looked at.
+                    Some(_) if self.is_behind()? => self.reread(),
+                    Some(damage) => self.start_over(damage),
+                }
             }
             Ok(None) => self.start_over(format!("there is no index in {}", self.folder.root().display())),
             Err(e) if e.kind == Kind::Corrupt => self.start_over(e.to_string()),
@@ -218,14 +248,18 @@ fn from_nothing(number: u64) -> Manifest {
 /// What is wrong with an index, as far as it shows without reading all of it.
 pub(crate) fn damage(folder: &Folder, manifest: &Manifest) -> Result<Option<String>, Error> {
     if manifest.split_version != SPLIT_VERSION {
-        return Ok(Some(format!("its splits are of version {}, not {SPLIT_VERSION}", manifest.split_version)));
+        return Ok(Some(format!(
+            "its splits are of version {}, not {SPLIT_VERSION}",
+            manifest.split_version
+        )));
     }
     for meta in &manifest.splits {
         let path = folder.split(meta);
         match std::fs::metadata(&path) {
             Ok(found) if found.len() == meta.bytes => {}
             Ok(found) => {
-                let damage = format!("{} has {} bytes instead of {}", path.display(), found.len(), meta.bytes);
+                let damage =
+                    format!("{} has {} bytes instead of {}", path.display(), found.len(), meta.bytes);
                 return Ok(Some(damage));
             }
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
@@ -252,7 +286,8 @@ fn groups(commits: &[Added], settings: &Settings) -> Vec<Group> {
     let (mut docs, mut bytes) = (0, 0);
     for commit in commits {
         for file in &commit.files {
-            let full = docs + file.manifest.rows > settings.split_docs_max || bytes + file.bytes > settings.split_bytes_max;
+            let full = docs + file.manifest.rows > settings.split_docs_max
+                || bytes + file.bytes > settings.split_bytes_max;
             if full && !group.files.is_empty() {
                 groups.push(std::mem::take(&mut group));
                 (docs, bytes) = (0, 0);

@@ -38,7 +38,9 @@ impl World {
 
     fn split_files(&self) -> usize {
         let entries = std::fs::read_dir(self.dir.path()).unwrap();
-        entries.filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "split")).count()
+        entries
+            .filter(|entry| entry.as_ref().unwrap().path().extension().is_some_and(|e| e == "split"))
+            .count()
     }
 
     fn differences(&self) -> Vec<String> {
@@ -113,7 +115,8 @@ fn small_splits_are_merged_and_old_ones_removed() {
 
 #[test]
 fn what_is_damaged_is_built_anew_and_said() {
-    let damages: [(&str, fn(&World)); 5] = [
+    type Damage = (&'static str, fn(&World));
+    let damages: [Damage; 5] = [
         ("is missing", |world| std::fs::remove_file(world.split_path(0)).unwrap()),
         ("bytes instead of", |world| std::fs::write(world.split_path(0), "short").unwrap()),
         ("cannot be read", |world| {
@@ -209,7 +212,9 @@ fn every_difference_is_named() {
     rewrite(&world, &|manifest| drop(manifest.splits.remove(0)));
     assert_eq!(world.differences(), ["v0-0.parquet: version 0 added it, no split has it"]);
     rewrite(&world, &|manifest| manifest.splits.push(manifest.splits[0].clone()));
-    assert!(world.differences().contains(&format!("split {second}: v1-0.parquet: split {second} has it too")));
+    assert!(
+        world.differences().contains(&format!("split {second}: v1-0.parquet: split {second} has it too"))
+    );
     rewrite(&world, &|manifest| {
         manifest.splits.truncate(1);
         manifest.splits[0].time_ms_max = Some(7);
@@ -217,5 +222,7 @@ fn every_difference_is_named() {
     });
     let said = world.differences();
     assert_eq!(said[0], format!("split {second}: the manifest describes another one"));
-    assert!(said.contains(&format!("split {second}: v1-0.parquet: no commit that the index covers added it")));
+    assert!(
+        said.contains(&format!("split {second}: v1-0.parquet: no commit that the index covers added it"))
+    );
 }

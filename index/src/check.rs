@@ -14,7 +14,7 @@ use crate::source::Source;
 use crate::split::{Covered, build, map, read_footer};
 
 /// What [`verify_index`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
 pub struct IndexReport {
     /// The archive version through which the index says that it is complete.
     pub through_version: Option<u64>,
@@ -38,7 +38,7 @@ impl IndexReport {
 }
 
 /// One thing that is not as it should be.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
 pub struct Difference {
     /// The split, if it is about one.
     pub split: Option<String>,
@@ -83,14 +83,20 @@ pub fn verify_index<S: Source>(dir: &Path, source: &S) -> Result<IndexReport, Er
     };
     report.through_version = manifest.through_version;
     if manifest.through_version.is_some_and(|through| through > report.archive_version) {
-        report.differences.push(index_differs("it is complete through a version that the archive has not".into()));
+        report
+            .differences
+            .push(index_differs("it is complete through a version that the archive has not".into()));
     }
     let mut covered = Vec::new();
     for meta in &manifest.splits {
         let (files, reason) = check_split(&folder, meta, source)?;
         report.splits += 1;
         report.docs += meta.docs;
-        report.differences.extend(reason.map(|reason| Difference { split: Some(meta.id.clone()), file: None, reason }));
+        report.differences.extend(reason.map(|reason| Difference {
+            split: Some(meta.id.clone()),
+            file: None,
+            reason,
+        }));
         covered.extend(files.into_iter().map(|file| (meta.id.clone(), file)));
     }
     let commits = source.commits_after(None)?;

@@ -4,11 +4,13 @@ use std::ops::Bound;
 
 use tantivy::Term;
 use tantivy::query::{
-    AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, PhraseQuery, Query as Compiled, RangeQuery, TermQuery,
+    AllQuery, BooleanQuery, ConstScoreQuery, EmptyQuery, Occur, PhraseQuery, Query as Compiled, RangeQuery,
+    TermQuery,
 };
 use tantivy::schema::{Field, IndexRecordOption};
 
 use crate::error::Error;
+use crate::guard::Guarded;
 use crate::query::{Flag, Pattern, Query, TimeRange, TypePattern};
 use crate::schema::{Fields, QUARANTINED, kind_exact, kind_prefix, raw_term};
 
@@ -113,7 +115,8 @@ impl Compiler<'_> {
             musts.push(self.filter(Box::new(AllQuery)));
         }
         let musts = musts.into_iter().map(|query| (Occur::Must, query));
-        let nots = nots.into_iter().map(|query| (Occur::MustNot, query));
+        let nots =
+            nots.into_iter().map(|query| (Occur::MustNot, Box::new(Guarded(query)) as Box<dyn Compiled>));
         Box::new(BooleanQuery::new(musts.chain(nots).collect()))
     }
 }

@@ -30,6 +30,7 @@ mod check;
 mod compile;
 mod disk;
 mod error;
+mod guard;
 mod manifest;
 mod merge;
 mod prune;

@@ -210,7 +210,8 @@ mod tests {
         let mut manifest = parse(Path::new("m"), 42, GOLDEN_V1.trim().as_bytes()).unwrap();
         manifest.number = number;
         let meta = manifest.splits.remove(0);
-        manifest.splits = splits.iter().map(|id| SplitMeta { id: (*id).to_owned(), ..meta.clone() }).collect();
+        manifest.splits =
+            splits.iter().map(|id| SplitMeta { id: (*id).to_owned(), ..meta.clone() }).collect();
         manifest
     }
 

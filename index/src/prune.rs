@@ -10,7 +10,9 @@ pub(crate) fn may_match(query: &Query, split: &SplitMeta) -> bool {
         Query::And(parts) => parts.iter().all(|part| may_match(part, split)),
         Query::Or(parts) => parts.iter().any(|part| may_match(part, split)),
         Query::Date(range) => overlaps(range, split),
-        Query::Tenant(tenant) => split.tenants.as_ref().is_none_or(|tenants| tenants.contains(&raw_term(tenant))),
+        Query::Tenant(tenant) => {
+            split.tenants.as_ref().is_none_or(|tenants| tenants.contains(&raw_term(tenant)))
+        }
         // The other terms are only known to the split itself, and what a `Not`
         // leaves is not known from what it takes.
         _ => true,

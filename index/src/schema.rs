@@ -142,7 +142,8 @@ impl Fields {
 
 /// The tokenizers that the schema names.
 pub(crate) fn tokenizers() -> TokenizerManager {
-    let manager = TokenizerManager::new();
+    // Tantivy looks up its own default even for numbers.
+    let manager = TokenizerManager::default();
     manager.register(TOKENIZER, TextAnalyzer::from(CustodyTokenizer::default()));
     manager.register(RAW, TextAnalyzer::from(RawTokenizer::default()));
     manager

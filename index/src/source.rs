@@ -17,11 +17,7 @@ pub trait Source {
     fn commits_after(&self, version: Option<u64>) -> Result<Vec<Added>, Error>;
 
     /// Hands every row of a file to `each`, in the file's order.
-    fn rows(
-        &self,
-        file: &FileRef,
-        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error>;
+    fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error>;
 
     /// The records at `rows`, which ascend, in that order; each proved unaltered.
     fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Self::Record>, Error>;
@@ -103,11 +99,7 @@ impl Source for Archive {
         Ok(commits.into_iter().map(|commit| Added { version: commit.version, files: commit.files }).collect())
     }
 
-    fn rows(
-        &self,
-        file: &FileRef,
-        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
         for rows in self.read(file, Columns::Index)? {
             let rows = rows?;
             for at in 0..rows.len() {

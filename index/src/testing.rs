@@ -18,7 +18,12 @@ type Named = (Relation, Option<String>, Option<String>, Option<String>);
 
 fn party(named: &Named) -> Party<'_> {
     let (relation, network, address, name) = named;
-    Party { relation: *relation, network: network.as_deref(), address: address.as_deref(), name: name.as_deref() }
+    Party {
+        relation: *relation,
+        network: network.as_deref(),
+        address: address.as_deref(),
+        name: name.as_deref(),
+    }
 }
 
 /// A row that owns what it says.
@@ -139,7 +144,8 @@ impl Memory {
     /// Every event with its version, file and row, in order of the archive.
     pub(crate) fn all(&self) -> Vec<(u64, Stored)> {
         let state = self.0.lock().unwrap();
-        let files = state.commits.iter().flat_map(|commit| commit.files.iter().map(|file| (commit.version, file)));
+        let files =
+            state.commits.iter().flat_map(|commit| commit.files.iter().map(|file| (commit.version, file)));
         files
             .flat_map(|(version, file)| {
                 let stored = |(row, event): (usize, &Event)| {
@@ -168,7 +174,8 @@ impl State {
             let from = self.next.entry(number).or_default();
             let span = Span::new(*from, *from + rows.len() as i64).unwrap();
             *from = span.to;
-            let partition = Partition { topic: "federation.events".to_owned(), generation: 1, partition: number };
+            let partition =
+                Partition { topic: "federation.events".to_owned(), generation: 1, partition: number };
             let (rows_len, quarantined) = (rows.len() as u64, 0);
             described.push(Part { partition, span, rows: rows_len, quarantined, skipped: 0, gaps: vec![] });
             events.extend(rows);
@@ -202,11 +209,7 @@ impl Source for Memory {
         Ok(state.commits.iter().filter(|commit| Some(commit.version) > version).cloned().collect())
     }
 
-    fn rows(
-        &self,
-        file: &FileRef,
-        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
-    ) -> Result<(), Error> {
+    fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
         let events = self.0.lock().unwrap().rows.get(&file.path).cloned();
         let events = events.ok_or_else(|| Error::corrupt(format!("{} is missing", file.path)))?;
         events.iter().try_for_each(|event| each(&event.row()))
@@ -216,7 +219,8 @@ impl Source for Memory {
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1]), "rows must ascend: {rows:?}");
         let state = self.0.lock().unwrap();
         let events = &state.rows[&file.path];
-        let stored = |row: &u64| Stored { path: file.path.clone(), row: *row, event: events[*row as usize].clone() };
+        let stored =
+            |row: &u64| Stored { path: file.path.clone(), row: *row, event: events[*row as usize].clone() };
         Ok(rows.iter().map(stored).collect())
     }
 

@@ -77,20 +77,48 @@ impl Metrics {
 
     fn register(&self, to: &mut Registry) {
         to.register("records", "Records archived", self.records.clone());
-        to.register_with_unit("consumed", "Bytes of keys, headers and payloads archived", Unit::Bytes, self.bytes.clone());
+        to.register_with_unit(
+            "consumed",
+            "Bytes of keys, headers and payloads archived",
+            Unit::Bytes,
+            self.bytes.clone(),
+        );
         to.register("batches", "Batches committed", self.batches.clone());
-        to.register("quarantined_records", "Records archived that could not be decoded", self.quarantined.clone());
-        to.register("skipped_offsets", "Offsets that held no record: transaction markers, compaction", self.skipped.clone());
+        to.register(
+            "quarantined_records",
+            "Records archived that could not be decoded",
+            self.quarantined.clone(),
+        );
+        to.register(
+            "skipped_offsets",
+            "Offsets that held no record: transaction markers, compaction",
+            self.skipped.clone(),
+        );
         to.register("gap_offsets", "ALARM: offsets lost before they could be archived", self.lost.clone());
         to.register("fenced", "Times another worker had archived our partitions", self.fenced.clone());
         to.register("store_retries", "Times the store failed and was tried again", self.retries.clone());
-        to.register_with_unit("files", "Bytes of Parquet files committed", Unit::Bytes, self.file_bytes.clone());
+        to.register_with_unit(
+            "files",
+            "Bytes of Parquet files committed",
+            Unit::Bytes,
+            self.file_bytes.clone(),
+        );
         to.register_with_unit("batch", "Consumed bytes of a batch", Unit::Bytes, self.batch_bytes.clone());
         to.register_with_unit("put", "Storing a file durably", Unit::Seconds, self.put_seconds.clone());
-        to.register_with_unit("read_back", "Reading a file back and re-hashing it", Unit::Seconds, self.read_back_seconds.clone());
+        to.register_with_unit(
+            "read_back",
+            "Reading a file back and re-hashing it",
+            Unit::Seconds,
+            self.read_back_seconds.clone(),
+        );
         to.register_with_unit("commit", "The Delta commit", Unit::Seconds, self.commit_seconds.clone());
         to.register("lag_records", "Records in Kafka that are not archived", self.lag_records.clone());
-        to.register_with_unit("lag", "Age of the newest archived record while there is lag", Unit::Seconds, self.lag_seconds.clone());
+        to.register_with_unit(
+            "lag",
+            "Age of the newest archived record while there is lag",
+            Unit::Seconds,
+            self.lag_seconds.clone(),
+        );
         to.register("archive_version", "The archive's version", self.version.clone());
     }
 

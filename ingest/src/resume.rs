@@ -29,7 +29,8 @@ pub fn plan(next: Option<i64>, low: i64, end: i64) -> Resume {
         return Resume::Reset { next: at, end };
     }
     if low > at {
-        let reason = if next.is_some() { GapReason::DeletedByRetention } else { GapReason::BeforeFirstCapture };
+        let reason =
+            if next.is_some() { GapReason::DeletedByRetention } else { GapReason::BeforeFirstCapture };
         return Resume::AfterGap(Span { from: at, to: low }, reason);
     }
     Resume::At(at)

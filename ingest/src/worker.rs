@@ -361,8 +361,11 @@ impl Loop<'_> {
     }
 
     fn resume_all(&mut self) -> Result<(), Error> {
-        let all: Vec<_> =
-            self.owned.iter().map(|owned| (owned.partition.topic.clone(), owned.partition.partition)).collect();
+        let all: Vec<_> = self
+            .owned
+            .iter()
+            .map(|owned| (owned.partition.topic.clone(), owned.partition.partition))
+            .collect();
         self.resume(&all)
     }
 

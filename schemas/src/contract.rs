@@ -41,7 +41,9 @@ pub fn json_schema(kind: Kind) -> Value {
     let event: Value = generator.subschema_for::<Event<'static>>().to_value();
     let mut definitions: Map<String, Value> = generator.take_definitions(true);
     let (required, optional) = own(kind);
-    if let Some(Value::Object(members)) = definitions.get_mut("Data").and_then(|data| data.get_mut("properties")) {
+    if let Some(Value::Object(members)) =
+        definitions.get_mut("Data").and_then(|data| data.get_mut("properties"))
+    {
         members.retain(|name, _| {
             let name = name.as_str();
             COMMON.contains(&name) || required.contains(&name) || optional.contains(&name)
@@ -101,9 +103,8 @@ pub fn async_api() -> Value {
 
 /// Every generated file: its path below `schemas/` and its text.
 pub fn files() -> Vec<(String, String)> {
-    let schemas = Kind::ALL
-        .iter()
-        .map(|kind| (format!("json/{}.json", kind.short()), pretty(&json_schema(*kind))));
+    let schemas =
+        Kind::ALL.iter().map(|kind| (format!("json/{}.json", kind.short()), pretty(&json_schema(*kind))));
     schemas.chain([("asyncapi.json".to_owned(), pretty(&async_api()))]).collect()
 }
 

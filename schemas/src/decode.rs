@@ -139,12 +139,16 @@ fn is_foreign(kind: &str) -> bool {
 }
 
 /// Attributes in `ce_` headers, the data as payload.
-fn binary<'a>(incoming: &Incoming<'a>, json: &'a str, warnings: &mut Vec<Warning>) -> Result<Event<'a>, Quarantine> {
+fn binary<'a>(
+    incoming: &Incoming<'a>,
+    json: &'a str,
+    warnings: &mut Vec<Warning>,
+) -> Result<Event<'a>, Quarantine> {
     let mut event = Event::default();
     for (name, value) in incoming.headers {
         let Some(value) = value else { continue };
-        let text = std::str::from_utf8(value)
-            .map_err(|_| Quarantine::new(format!("header {name} is not UTF-8")))?;
+        let text =
+            std::str::from_utf8(value).map_err(|_| Quarantine::new(format!("header {name} is not UTF-8")))?;
         match name.to_ascii_lowercase().as_str() {
             "ce_specversion" => event.specversion = text.into(),
             "ce_id" => event.id = text.into(),

@@ -55,7 +55,10 @@ fn bad_payloads_are_quarantined_with_the_reason() {
         (b"null", "not an event"),
         (deep.as_bytes(), "no id"),
         (deep_data.as_bytes(), "recursion"),
-        (b"{\"id\":\"a\",\"id\":\"b\",\"source\":\"s\",\"type\":\"federation.gateway.started.v1\"}", "duplicate field"),
+        (
+            b"{\"id\":\"a\",\"id\":\"b\",\"source\":\"s\",\"type\":\"federation.gateway.started.v1\"}",
+            "duplicate field",
+        ),
     ];
     for (payload, reason) in cases {
         let error = decode(&message(payload)).unwrap_err();

@@ -83,7 +83,12 @@ pub struct Event<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub tenant: Option<Text<'a>>,
     /// Counts up by one per source; a hole is a loss before Kafka.
-    #[serde(default, skip_serializing_if = "Option::is_none", deserialize_with = "sequence", serialize_with = "sequence_text")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "sequence",
+        serialize_with = "sequence_text"
+    )]
     #[schemars(with = "Option<String>")]
     pub sequence: Option<i64>,
     /// `application/json`.

@@ -246,14 +246,10 @@ mod tests {
             assert!(seen.insert(leaf_hash(base, headers)));
         }
         // A golden value: this format is read for ever.
-        assert_eq!(
-            leaf_hash(base, [("h", Some(&b"v"[..]))]).to_string(),
-            GOLDEN_LEAF
-        );
+        assert_eq!(leaf_hash(base, [("h", Some(&b"v"[..]))]).to_string(), GOLDEN_LEAF);
     }
 
-    const GOLDEN_LEAF: &str =
-        "4b81b0cd95d12e55a5c16e09225c7a9c135cacf4d92157ef54f701ad2a9b7303";
+    const GOLDEN_LEAF: &str = "4b81b0cd95d12e55a5c16e09225c7a9c135cacf4d92157ef54f701ad2a9b7303";
 
     #[test]
     fn hex_round_trip() {

@@ -98,7 +98,11 @@ impl Manifest {
         if let Some(part) = self.parts.iter().find(|part| !part.adds_up()) {
             return Some(format!(
                 "{} {}: {} rows, {} skipped and {} lost do not add up",
-                part.partition, part.span, part.rows, part.skipped, part.lost()
+                part.partition,
+                part.span,
+                part.rows,
+                part.skipped,
+                part.lost()
             ));
         }
         let rows: u64 = self.parts.iter().map(|part| part.rows).sum();

@@ -78,10 +78,7 @@ impl FromStr for Position {
         if topic.is_empty() || offset < 0 || partition < 0 || generation < 1 {
             return Err(fail());
         }
-        Ok(Position {
-            partition: Partition { topic, generation, partition },
-            offset,
-        })
+        Ok(Position { partition: Partition { topic, generation, partition }, offset })
     }
 }
 

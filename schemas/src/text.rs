@@ -5,8 +5,8 @@ use std::borrow::Cow;
 /// The readable text of a body of this content type. HTML loses its tags and
 /// has its entities decoded; anything else is taken as it is.
 pub fn plain<'a>(content_type: Option<&str>, body: &'a str) -> Cow<'a, str> {
-    let html = content_type
-        .is_some_and(|t| t.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html")));
+    let html =
+        content_type.is_some_and(|t| t.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html")));
     if html && body.contains(['<', '&']) { Cow::Owned(html_text(body)) } else { Cow::Borrowed(body) }
 }
 
@@ -33,7 +33,8 @@ fn tag<'a>(from: &'a str, out: &mut String) -> &'a str {
     let name = from[1..end].trim_start_matches('/');
     let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
     const BLOCKS: [&str; 9] = ["br", "p", "div", "li", "tr", "td", "blockquote", "h1", "pre"];
-    if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) && !out.is_empty() && !out.ends_with('\n') {
+    if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) && !out.is_empty() && !out.ends_with('\n')
+    {
         out.push('\n');
     }
     &from[end + 1..]

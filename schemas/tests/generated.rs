@@ -15,6 +15,9 @@ fn checked_in_schemas_are_current() {
             fs::write(&path, &text).unwrap();
         }
         let on_disk = fs::read_to_string(&path).unwrap_or_default();
-        assert!(on_disk == text, "{name} is not what the types generate; run UPDATE_SCHEMAS=1 cargo test -p custody-schemas");
+        assert!(
+            on_disk == text,
+            "{name} is not what the types generate; run UPDATE_SCHEMAS=1 cargo test -p custody-schemas"
+        );
     }
 }

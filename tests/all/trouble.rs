@@ -59,9 +59,14 @@ fn garbage_is_archived_verbatim_and_searchable_as_such() {
     let path = dir.path().join("index");
     Indexer::open(&path, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
     let searcher = Searcher::open(&path, archive, Settings::default()).unwrap();
-    for (query, expected) in
-        [("is:quarantined", 6), ("type:*", 11), ("type:im.message.sung", 1), ("date:2404", 1), ("date:0001", 1), ("word", 1)]
-    {
+    for (query, expected) in [
+        ("is:quarantined", 6),
+        ("type:*", 11),
+        ("type:im.message.sung", 1),
+        ("date:2404", 1),
+        ("date:0001", 1),
+        ("word", 1),
+    ] {
         let count = searcher.count(&parse(query, &TimeZone::UTC).unwrap()).unwrap();
         assert_eq!(count.total, expected, "{query}");
     }

@@ -42,7 +42,13 @@ pub fn kafka(brokers: &str, topics: &[&str]) -> KafkaSettings {
         topics: topics.iter().map(|topic| (*topic).to_owned()).collect(),
         group: "custody-test".to_owned(),
         queue_bytes_max: 8 << 20,
-        properties: [("socket.timeout.ms", "5000")].map(|(k, v)| (k.to_owned(), v.to_owned())).into(),
+        properties: [
+            ("socket.timeout.ms", "5000"),
+            ("session.timeout.ms", "3000"),
+            ("heartbeat.interval.ms", "500"),
+        ]
+        .map(|(k, v)| (k.to_owned(), v.to_owned()))
+        .into(),
     }
 }
 

@@ -48,7 +48,9 @@ impl<'s> Matches<'s> {
         let weight = splits.first().map(|first| {
             query.weight(match scoring {
                 Scoring::Unused => EnableScoring::disabled_from_schema(schema),
-                Scoring::Relevance => EnableScoring::enabled_from_statistics_provider(&statistics, &first.searcher),
+                Scoring::Relevance => {
+                    EnableScoring::enabled_from_statistics_provider(&statistics, &first.searcher)
+                }
             })
         });
         Ok(Matches { splits, weight: weight.transpose().map_err(failed)?, version, scoring })
@@ -81,7 +83,12 @@ impl<'s> Matches<'s> {
         Ok(())
     }
 
-    fn each_match(&self, weight: &dyn Weight, split: &OpenSplit, each: &mut dyn FnMut(u32, f32)) -> Result<(), Error> {
+    fn each_match(
+        &self,
+        weight: &dyn Weight,
+        split: &OpenSplit,
+        each: &mut dyn FnMut(u32, f32),
+    ) -> Result<(), Error> {
         let end = split.end_at(self.version);
         if end == 0 {
             return Ok(());

@@ -28,8 +28,8 @@ use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::text::{Snippet, snippet};
 use cache::Cache;
 use collect::{Group, Matches};
-use order::{Ranks, SortKey, Top};
 pub use order::{Cursor, Order};
+use order::{Ranks, SortKey, Top};
 
 /// One search.
 #[derive(Debug, Clone, PartialEq)]
@@ -176,7 +176,8 @@ impl<S: Source> Searcher<S> {
             let message = format!("a page has at most {} hits", self.settings.page_hits_max);
             return Err(Error::invalid(message));
         }
-        let page = request.after.as_ref().map(|cursor| cursor.read(&request.query, request.order)).transpose()?;
+        let page =
+            request.after.as_ref().map(|cursor| cursor.read(&request.query, request.order)).transpose()?;
         let at_version = page.as_ref().map(|page| page.through_version).or(request.at_version);
         let at_manifest = page.as_ref().and_then(|page| page.manifest_number);
         let scope = self.scope(&request.query, at_version, at_manifest)?;
@@ -194,7 +195,14 @@ impl<S: Source> Searcher<S> {
 
         let (groups, more) = top.finish();
         let next = groups.last().filter(|_| more).map(|(key, _)| {
-            Cursor::new(&request.query, request.order, scope.through_version, scope.manifest_number, key, &ranks)
+            Cursor::new(
+                &request.query,
+                request.order,
+                scope.through_version,
+                scope.manifest_number,
+                key,
+                &ranks,
+            )
         });
         Ok(Answer {
             through_version: scope.through_version,
@@ -211,10 +219,13 @@ impl<S: Source> Searcher<S> {
     pub fn count(&self, query: &Query) -> Result<Count, Error> {
         let scope = self.scope(query, None, None)?;
         let mut count = Count { through_version: scope.through_version, total: 0, copies: 0 };
-        self.matches(query, &scope, Scoring::Unused)?.each_group(self.settings.matches_held_max, &mut |group| {
-            count.total += 1;
-            count.copies += group.copies;
-        })?;
+        self.matches(query, &scope, Scoring::Unused)?.each_group(
+            self.settings.matches_held_max,
+            &mut |group| {
+                count.total += 1;
+                count.copies += group.copies;
+            },
+        )?;
         Ok(count)
     }
 
@@ -224,11 +235,17 @@ impl<S: Source> Searcher<S> {
         let scope = self.scope(query, at_version, None)?;
         let mut groups = Vec::new();
         self.matches(query, &scope, Scoring::Unused)?
-            .each_group(self.settings.matches_held_max, &mut |group| groups.push((group.split, group.doc, group.copies)))?;
+            .each_group(self.settings.matches_held_max, &mut |group| {
+                groups.push((group.split, group.doc, group.copies))
+            })?;
         groups.sort_unstable();
 
-        let mut found =
-            Found { through_version: scope.through_version, copies: 0, files: Vec::new(), rows: Vec::with_capacity(groups.len()) };
+        let mut found = Found {
+            through_version: scope.through_version,
+            copies: 0,
+            files: Vec::new(),
+            rows: Vec::with_capacity(groups.len()),
+        };
         let mut last = None;
         for (at, doc, copies) in groups {
             let split = &scope.splits[at as usize];
@@ -237,7 +254,12 @@ impl<S: Source> Searcher<S> {
                 found.files.push(split.footer.files[file].file.clone());
             }
             found.copies += copies;
-            found.rows.push(FoundRow { file: found.files.len() - 1, row, time_ms: split.time_ms(doc), copies });
+            found.rows.push(FoundRow {
+                file: found.files.len() - 1,
+                row,
+                time_ms: split.time_ms(doc),
+                copies,
+            });
         }
         Ok(found)
     }
@@ -259,7 +281,11 @@ impl<S: Source> Searcher<S> {
             Err(e) if e.kind == Kind::Corrupt => {
                 self.refresh()?;
                 let newer = self.manifest();
-                if newer.number == manifest.number { Err(e) } else { self.scope_in(&newer, query, at_version) }
+                if newer.number == manifest.number {
+                    Err(e)
+                } else {
+                    self.scope_in(&newer, query, at_version)
+                }
             }
             scope => scope,
         }
@@ -269,10 +295,12 @@ impl<S: Source> Searcher<S> {
         let through = through(manifest)?;
         let through_version = at_version.unwrap_or(through);
         if through_version > through {
-            let message = format!("the index is complete through version {through}, not {through_version} yet");
+            let message =
+                format!("the index is complete through version {through}, not {through_version} yet");
             return Err(Error::new(Kind::Retry, message));
         }
-        let wanted: Vec<&SplitMeta> = manifest.splits.iter().filter(|split| may_match(query, split)).collect();
+        let wanted: Vec<&SplitMeta> =
+            manifest.splits.iter().filter(|split| may_match(query, split)).collect();
         Ok(Scope {
             through_version,
             manifest_number: manifest.number,
@@ -297,7 +325,12 @@ impl<S: Source> Searcher<S> {
         Matches::new(&*compiled, &self.fields.schema, &scope.splits, scope.through_version, scoring)
     }
 
-    fn hits(&self, query: &Query, scope: &Scope, groups: &[(SortKey, Group)]) -> Result<Vec<Hit<S::Record>>, Error> {
+    fn hits(
+        &self,
+        query: &Query,
+        scope: &Scope,
+        groups: &[(SortKey, Group)],
+    ) -> Result<Vec<Hit<S::Record>>, Error> {
         let mut wanted: BTreeMap<(u32, usize), BTreeSet<u64>> = BTreeMap::new();
         let place = |group: &Group| {
             let (file, row) = scope.splits[group.split as usize].locate(group.doc);
@@ -313,7 +346,8 @@ impl<S: Source> Searcher<S> {
             let covered = &scope.splits[split as usize].footer.files[file];
             let fetched = self.source.fetch(&covered.file, &rows)?;
             if fetched.len() != rows.len() {
-                let message = format!("{}: {} of {} rows are there", covered.file.path, fetched.len(), rows.len());
+                let message =
+                    format!("{}: {} of {} rows are there", covered.file.path, fetched.len(), rows.len());
                 return Err(Error::corrupt(message));
             }
             let places = rows.into_iter().map(|row| ((split, file), row));
@@ -332,7 +366,8 @@ impl<S: Source> Searcher<S> {
 fn newest(folder: &Folder) -> Result<Manifest, Error> {
     let shown = folder.root().display();
     let manifest = folder.newest()?;
-    let manifest = manifest.ok_or_else(|| Error::new(Kind::Retry, format!("there is no index in {shown} yet")))?;
+    let manifest =
+        manifest.ok_or_else(|| Error::new(Kind::Retry, format!("there is no index in {shown} yet")))?;
     if manifest.split_version != SPLIT_VERSION {
         let message = format!("the index in {shown} is of an earlier version and not rebuilt yet");
         return Err(Error::new(Kind::Retry, message));
@@ -341,5 +376,7 @@ fn newest(folder: &Folder) -> Result<Manifest, Error> {
 }
 
 fn through(manifest: &Manifest) -> Result<u64, Error> {
-    manifest.through_version.ok_or_else(|| Error::new(Kind::Retry, "the index does not cover any version yet"))
+    manifest
+        .through_version
+        .ok_or_else(|| Error::new(Kind::Retry, "the index does not cover any version yet"))
 }

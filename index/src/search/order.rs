@@ -85,10 +85,8 @@ impl Ranks {
             }
             Order::Position => [NONE, NONE],
         };
-        let place = split.place(group.doc).map_or(Place { partition: 0, from: 0, nth: group.doc }, |place| Place {
-            partition: self.rank(place.partition),
-            from: place.from,
-            nth: place.nth,
+        let place = split.place(group.doc).map_or(Place { partition: 0, from: 0, nth: group.doc }, |place| {
+            Place { partition: self.rank(place.partition), from: place.from, nth: place.nth }
         });
         SortKey { by, place }
     }

@@ -31,7 +31,9 @@ fn settings() -> Settings {
 fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
     let dir = tempfile::tempdir().unwrap();
     let source = Memory::default();
-    commits.into_iter().for_each(|parts| drop(source.commit(parts)));
+    for parts in commits {
+        source.commit(parts);
+    }
     let mut indexer = Indexer::open(dir.path(), source.clone(), settings()).unwrap();
     indexer.catch_up().unwrap();
     let searcher = Searcher::open(dir.path(), source.clone(), settings()).unwrap();
@@ -95,10 +97,22 @@ fn orders_and_relevance() {
         vec![(0, vec![said(2, "no such animal"), Event { time_ms: None, ..said(9, "fox without time") }])],
         vec![(0, (20..30).map(|n| said(n, "filler")).collect())],
     ]);
-    assert_eq!(world.bodies("fox", Order::Newest), ["fox fox fox", "a fox among many other words here", "fox without time"]);
-    assert_eq!(world.bodies("fox", Order::Oldest), ["a fox among many other words here", "fox fox fox", "fox without time"]);
-    assert_eq!(world.bodies("fox", Order::Position), ["fox fox fox", "a fox among many other words here", "fox without time"]);
-    assert_eq!(world.bodies("fox", Order::Relevance), ["fox fox fox", "fox without time", "a fox among many other words here"]);
+    assert_eq!(
+        world.bodies("fox", Order::Newest),
+        ["fox fox fox", "a fox among many other words here", "fox without time"]
+    );
+    assert_eq!(
+        world.bodies("fox", Order::Oldest),
+        ["a fox among many other words here", "fox fox fox", "fox without time"]
+    );
+    assert_eq!(
+        world.bodies("fox", Order::Position),
+        ["fox fox fox", "a fox among many other words here", "fox without time"]
+    );
+    assert_eq!(
+        world.bodies("fox", Order::Relevance),
+        ["fox fox fox", "fox without time", "a fox among many other words here"]
+    );
     // A filter that all of them pass makes no difference.
     let scores = |text: &str| {
         let answer = world.searcher.search(&request(&query(text), Order::Relevance, 9)).unwrap();
@@ -119,7 +133,10 @@ fn answers_say_what_they_cover() {
     world.indexer.catch_up().unwrap();
     assert_eq!(world.searcher.count(&query("one")).unwrap().total, 1, "as it was opened");
     assert_eq!(world.searcher.refresh().unwrap(), 1);
-    assert_eq!(world.searcher.count(&query("one")).unwrap(), Count { through_version: 1, total: 2, copies: 3 });
+    assert_eq!(
+        world.searcher.count(&query("one")).unwrap(),
+        Count { through_version: 1, total: 2, copies: 3 }
+    );
 
     let at = |at_version| {
         let request = Request { at_version: Some(at_version), ..request(&query("one"), Order::Newest, 0) };
@@ -133,7 +150,8 @@ fn answers_say_what_they_cover() {
 
 #[test]
 fn splits_without_a_match_are_not_opened() {
-    let far = |n| Event { time_ms: Some(1_000_000_000), tenant: Some("Other.example".to_owned()), ..said(n, "x") };
+    let far =
+        |n| Event { time_ms: Some(1_000_000_000), tenant: Some("Other.example".to_owned()), ..said(n, "x") };
     let world = world(vec![
         vec![(0, (0..7).map(|n| said(n, "x")).collect())],
         vec![(0, (10..17).map(far).collect())],
@@ -145,7 +163,11 @@ fn splits_without_a_match_are_not_opened() {
         ("x date:1970-01-01 tenant:OTHER.example", 2, 0),
     ] {
         let answer = world.searcher.search(&request(&query(text), Order::Newest, 1)).unwrap();
-        assert_eq!((answer.splits_pruned, answer.splits_opened, answer.total), (pruned, 2 - pruned, total), "{text}");
+        assert_eq!(
+            (answer.splits_pruned, answer.splits_opened, answer.total),
+            (pruned, 2 - pruned, total),
+            "{text}"
+        );
         assert_eq!(answer.through_version, 1);
     }
 }
@@ -209,8 +231,14 @@ fn there_is_no_index_yet() {
 }
 
 const WORDS: &[&str] = &["fox", "Fox", "the", "dog", "ΣΑΣ", "会議", "o'neil", "x-y"];
-const ADDRESSES: &[&str] =
-    &["sip:Alice@Contoso.example", "bob@fabrikam.example;x=1", "live:carol", "alice", "@dan:matrix.example", ""];
+const ADDRESSES: &[&str] = &[
+    "sip:Alice@Contoso.example",
+    "bob@fabrikam.example;x=1",
+    "live:carol",
+    "alice",
+    "@dan:matrix.example",
+    "",
+];
 const NAMES: &[&str] = &["Bob Smith", "Alice", "Smith Bob", "Dan O'Neil", "fox"];
 const KINDS: &[&str] = &[
     "federation.im.message.sent.v1",
@@ -246,26 +274,36 @@ fn long(text: Option<String>, long: bool) -> Option<String> {
 fn event() -> impl Strategy<Value = Event> {
     let relation = select(&[Relation::From, Relation::To, Relation::Other][..]);
     let party = (relation, maybe(NETWORKS), maybe(ADDRESSES), maybe(NAMES));
-    let times = prop_oneof![Just(None), (-3_i64..6).prop_map(Some), Just(Some(i64::MAX)), Just(Some(i64::MIN))];
+    let times =
+        prop_oneof![Just(None), (-3_i64..6).prop_map(Some), Just(Some(i64::MAX)), Just(Some(i64::MIN))];
     (
-        (prop::bool::weighted(0.1), own(KINDS), times, maybe(TENANTS), maybe(CONVERSATIONS), prop::bool::weighted(0.05)),
+        (
+            prop::bool::weighted(0.1),
+            own(KINDS),
+            times,
+            maybe(TENANTS),
+            maybe(CONVERSATIONS),
+            prop::bool::weighted(0.05),
+        ),
         (text(), prop::bool::ANY, text(), text()),
         0..25_u64,
         prop::collection::vec(party, 0..4),
     )
-        .prop_map(|((quarantined, kind, time_ms, tenant, conversation, stretch), texts, identity, parties)| Event {
-            quarantined,
-            kind,
-            time_ms,
-            tenant: long(tenant, stretch),
-            conversation: long(conversation, stretch),
-            body: texts.0.map(|body| if texts.1 { format!("<p>{body}</p>&amp;fox") } else { body }),
-            content_type: texts.1.then(|| "text/html".to_owned()),
-            detail: texts.2,
-            title: texts.3,
-            identity,
-            parties,
-        })
+        .prop_map(
+            |((quarantined, kind, time_ms, tenant, conversation, stretch), texts, identity, parties)| Event {
+                quarantined,
+                kind,
+                time_ms,
+                tenant: long(tenant, stretch),
+                conversation: long(conversation, stretch),
+                body: texts.0.map(|body| if texts.1 { format!("<p>{body}</p>&amp;fox") } else { body }),
+                content_type: texts.1.then(|| "text/html".to_owned()),
+                detail: texts.2,
+                title: texts.3,
+                identity,
+                parties,
+            },
+        )
 }
 
 fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
@@ -284,12 +322,25 @@ fn leaf() -> impl Strategy<Value = Query> {
         pattern.clone().prop_map(|p| Query::From(Pattern::new(&p))),
         pattern.clone().prop_map(|p| Query::To(Pattern::new(&p))),
         pattern.prop_map(|p| Query::Participant(Pattern::new(&p))),
-        (maybe(CONVERSATIONS), any::<bool>()).prop_map(|(c, stretch)| Query::Conversation(long(c, stretch).unwrap_or_default())),
-        select(&["im", "im.message.sent", "im.message.sent.v2", "im.", "=im", "im.other", "com.example..dots", ""][..])
-            .prop_map(|name| Query::Type(TypePattern::Exact(name.to_owned()))),
+        (maybe(CONVERSATIONS), any::<bool>())
+            .prop_map(|(c, stretch)| Query::Conversation(long(c, stretch).unwrap_or_default())),
+        select(
+            &[
+                "im",
+                "im.message.sent",
+                "im.message.sent.v2",
+                "im.",
+                "=im",
+                "im.other",
+                "com.example..dots",
+                ""
+            ][..]
+        )
+        .prop_map(|name| Query::Type(TypePattern::Exact(name.to_owned()))),
         select(&["im.", "im.message.", "call.", "com.example.", "com.example..", "=im."][..])
             .prop_map(|start| Query::Type(TypePattern::Prefix(start.to_owned()))),
-        select(&["contoso.example", "fabrikam.example", "none.example"][..]).prop_map(|t| Query::Tenant(t.to_owned())),
+        select(&["contoso.example", "fabrikam.example", "none.example"][..])
+            .prop_map(|t| Query::Tenant(t.to_owned())),
         select(&["skype", "lync", "xmpp", "none"][..]).prop_map(|n| Query::Network(n.to_owned())),
         select(&[Flag::Ok, Flag::Quarantined][..]).prop_map(Query::Flag),
         (bound(), bound()).prop_map(|(from_ms, to_ms)| Query::Date(TimeRange { from_ms, to_ms })),
@@ -318,25 +369,33 @@ fn check(world: &World, query: &Query) -> Result<(), TestCaseError> {
 
     for at_version in [newest / 2, count.through_version] {
         let found = world.searcher.positions(query, Some(at_version)).unwrap();
-        let rows: Vec<_> =
-            found.rows.iter().map(|row| (found.files[row.file].path.clone(), row.row, row.time_ms, row.copies)).collect();
+        let rows: Vec<_> = found
+            .rows
+            .iter()
+            .map(|row| (found.files[row.file].path.clone(), row.row, row.time_ms, row.copies))
+            .collect();
         let expected = world.expected(query, at_version);
-        let wanted: Vec<_> =
-            expected.iter().map(|(stored, copies)| (stored.path.clone(), stored.row, stored.event.time_ms, *copies)).collect();
+        let wanted: Vec<_> = expected
+            .iter()
+            .map(|(stored, copies)| (stored.path.clone(), stored.row, stored.event.time_ms, *copies))
+            .collect();
         prop_assert_eq!(rows, wanted, "at version {}", at_version);
     }
 
     // Partition, then archive: what `sort_by_key` finds equal stays in order.
     let partition = |stored: &Stored| {
         let parts = world.searcher.source.commits_after(None).unwrap();
-        let file = parts.iter().flat_map(|commit| &commit.files).find(|file| file.path == stored.path).unwrap();
+        let file =
+            parts.iter().flat_map(|commit| &commit.files).find(|file| file.path == stored.path).unwrap();
         i32::from(stored.row >= file.manifest.parts[0].rows)
     };
-    let mut expected: Vec<_> = expected.into_iter().map(|(stored, copies)| (partition(&stored), stored, copies)).collect();
+    let mut expected: Vec<_> =
+        expected.into_iter().map(|(stored, copies)| (partition(&stored), stored, copies)).collect();
     expected.sort_by_key(|(partition, _, _)| *partition);
     for order in [Order::Position, Order::Newest, Order::Oldest, Order::Relevance] {
         let mut expected = expected.clone();
-        let time = |stored: &Stored| (stored.event.time_ms.is_none(), stored.event.time_ms.map_or(0, |time| time));
+        let time =
+            |stored: &Stored| (stored.event.time_ms.is_none(), stored.event.time_ms.map_or(0, |time| time));
         match order {
             Order::Newest => expected.sort_by_key(|(_, stored, _)| (time(stored).0, !time(stored).1)),
             Order::Oldest => expected.sort_by_key(|(_, stored, _)| time(stored)),
@@ -355,8 +414,13 @@ fn check(world: &World, query: &Query) -> Result<(), TestCaseError> {
     Ok(())
 }
 
+/// Few by default: each builds an index on disk.
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(32)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 64, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
     fn finds_exactly_what_the_reference_finds(commits in commits(), queries in queries()) {

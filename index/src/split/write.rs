@@ -70,14 +70,16 @@ impl Growing {
             docstore_compress_dedicated_thread: false,
             ..IndexSettings::default()
         };
-        let index = Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
+        let index =
+            Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
         let writer = index.single_segment_index_writer(ram.clone(), MEMORY_BYTES).map_err(failed)?;
         Ok(Growing { fields, ram, writer, docs: 0, time_ms: None, tenants: Some(BTreeSet::new()) })
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), Error> {
         self.writer.add_document(self.fields.document(row)).map_err(failed)?;
-        self.docs = self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
+        self.docs =
+            self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
         if let Some(time_ms) = row.time_ms {
             let (min, max) = self.time_ms.unwrap_or((time_ms, time_ms));
             self.time_ms = Some((min.min(time_ms), max.max(time_ms)));
@@ -95,8 +97,15 @@ impl Growing {
         let index = self.writer.finalize().map_err(failed)?;
         let (mut bytes, parts) = concatenated(&index, &self.ram, self.docs)?;
         let (time_ms_min, time_ms_max) = self.time_ms.unzip();
-        let footer =
-            Footer { version: SPLIT_VERSION, docs: self.docs, time_ms_min, time_ms_max, tenants: self.tenants, parts, files };
+        let footer = Footer {
+            version: SPLIT_VERSION,
+            docs: self.docs,
+            time_ms_min,
+            time_ms_max,
+            tenants: self.tenants,
+            parts,
+            files,
+        };
         append_footer(&footer, &mut bytes)?;
         let meta = SplitMeta {
             id: Hash::of(&bytes).to_string(),
@@ -118,7 +127,10 @@ fn concatenated(index: &Index, ram: &RamDirectory, docs: u32) -> Result<(Vec<u8>
         return Err(Error::corrupt(format!("tantivy made {} segments of one split", metas.segments.len())));
     };
     if segment.max_doc() != docs {
-        return Err(Error::corrupt(format!("tantivy made {} documents of {docs} records", segment.max_doc())));
+        return Err(Error::corrupt(format!(
+            "tantivy made {} documents of {docs} records",
+            segment.max_doc()
+        )));
     }
     let id = segment.id().uuid_string();
     let read = |path: &Path| ram.atomic_read(path).map_err(|e| failed(e.into()));
@@ -126,7 +138,8 @@ fn concatenated(index: &Index, ram: &RamDirectory, docs: u32) -> Result<(Vec<u8>
     for path in metas.list_segment_files() {
         if ram.exists(&path).map_err(|e| failed(e.into()))? {
             let name = path.to_str().and_then(|name| name.strip_prefix(&*id)?.strip_prefix('.'));
-            let name = name.ok_or_else(|| Error::corrupt(format!("tantivy named a file {}", path.display())))?;
+            let name =
+                name.ok_or_else(|| Error::corrupt(format!("tantivy named a file {}", path.display())))?;
             files.push((name.to_owned(), read(&path)?));
         }
     }

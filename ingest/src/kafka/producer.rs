@@ -2,12 +2,12 @@
 //! acknowledged by all replicas or the call says that it was not.
 
 use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{DeliveryResult, Header, Message as _, OwnedHeaders};
+use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 
@@ -103,7 +103,10 @@ impl Producer {
                     std::thread::sleep(Duration::from_millis(5));
                 }
                 Err((error, _)) => {
-                    return Err(Error::new(Kind::Unavailable, format!("cannot publish to {:?}: {error}", self.topic)));
+                    return Err(Error::new(
+                        Kind::Unavailable,
+                        format!("cannot publish to {:?}: {error}", self.topic),
+                    ));
                 }
             }
         }
@@ -134,7 +137,10 @@ impl Producer {
         self.fail_early()?;
         flushed.map_err(|e| {
             let detail = self.client_error().map(|text| format!("; {text}")).unwrap_or_default();
-            Error::new(Kind::Unavailable, format!("Kafka did not acknowledge everything in 2 minutes: {e}{detail}"))
+            Error::new(
+                Kind::Unavailable,
+                format!("Kafka did not acknowledge everything in 2 minutes: {e}{detail}"),
+            )
         })
     }
 }

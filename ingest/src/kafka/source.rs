@@ -80,9 +80,9 @@ impl ClientContext for Context {
 impl ConsumerContext for Context {
     fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
         let moved = match rebalance {
-            Rebalance::Assign(list) => {
-                Moved::Assigned(list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect())
-            }
+            Rebalance::Assign(list) => Moved::Assigned(
+                list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect(),
+            ),
             Rebalance::Revoke(_) => Moved::Revoked,
             Rebalance::Error(error) => {
                 self.with(|shared| shared.error = Some(error.to_string()));
@@ -135,7 +135,10 @@ impl Consumed<'_> {
         }
     }
     pub(crate) fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
-        self.message.headers().map(|headers| headers.iter().map(|h| (h.key, h.value)).collect()).unwrap_or_default()
+        self.message
+            .headers()
+            .map(|headers| headers.iter().map(|h| (h.key, h.value)).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -147,12 +150,15 @@ pub(crate) struct Source {
 
 pub(super) fn unreachable(brokers: &str, error: &KafkaError, reason: Option<String>) -> String {
     let reason = reason.map(|reason| format!("; last error: {reason}")).unwrap_or_default();
-    format!("no Kafka broker answers at {brokers}: {error}{reason}; check kafka.brokers, the network and the credentials")
+    format!(
+        "no Kafka broker answers at {brokers}: {error}{reason}; check kafka.brokers, the network and the credentials"
+    )
 }
 
 pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> Result<Vec<i32>, Error> {
     let found = metadata.topics().iter().find(|found| found.name() == topic);
-    let partitions: Vec<i32> = found.map(|t| t.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
+    let partitions: Vec<i32> =
+        found.map(|t| t.partitions().iter().map(|p| p.id()).collect()).unwrap_or_default();
     if partitions.is_empty() {
         let message = format!("topic {topic:?} does not exist at {brokers}; create it or check the name");
         return Err(Error::new(Kind::Invalid, message));
@@ -174,7 +180,9 @@ impl Source {
         config.set("enable.partition.eof", "false");
         config.set("statistics.interval.ms", "1000");
         config.set("queued.max.messages.kbytes", (settings.queue_bytes_max / 1_024).max(1).to_string());
-        for (name, value) in [("fetch.message.max.bytes", "1048576"), ("partition.assignment.strategy", "range")] {
+        for (name, value) in
+            [("fetch.message.max.bytes", "1048576"), ("partition.assignment.strategy", "range")]
+        {
             if !settings.properties.contains_key(name) {
                 config.set(name, value);
             }
@@ -207,7 +215,8 @@ impl Source {
     /// Waits for something to happen.
     pub(crate) fn poll(&self, wait: Duration) -> Result<Polled<'_>, Error> {
         let polled = self.consumer.poll(wait);
-        let (moved, fatal) = self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.fatal.take()));
+        let (moved, fatal) =
+            self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.fatal.take()));
         if let Some(reason) = fatal {
             return Err(Error::new(Kind::Invalid, format!("Kafka at {} refuses us: {reason}", self.brokers)));
         }
@@ -227,7 +236,9 @@ impl Source {
 
     fn error(&self, error: KafkaError) -> Result<Polled<'_>, Error> {
         match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => Ok(Polled::OutOfRange),
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                Ok(Polled::OutOfRange)
+            }
             Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownTopic
@@ -247,7 +258,10 @@ impl Source {
     /// The first offset in the log and the one after its last.
     pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
         self.consumer.fetch_watermarks(topic, partition, ANSWER).map_err(|e| {
-            Error::new(Kind::Unavailable, format!("cannot ask Kafka for the offsets of {topic} {partition}: {e}"))
+            Error::new(
+                Kind::Unavailable,
+                format!("cannot ask Kafka for the offsets of {topic} {partition}: {e}"),
+            )
         })
     }
 
@@ -255,14 +269,17 @@ impl Source {
     pub(crate) fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
         let list = offset_list(offsets)?;
         let assigned = self.consumer.assign(&list);
-        assigned.map_err(|e| Error::new(Kind::Unavailable, format!("cannot read from the archive's offsets: {e}")))
+        assigned.map_err(|e| {
+            Error::new(Kind::Unavailable, format!("cannot read from the archive's offsets: {e}"))
+        })
     }
 
     /// Stops fetching without leaving the group, or goes on.
     pub(crate) fn pause(&self, pause: bool) {
-        let changed = self.consumer.assignment().and_then(|list| {
-            if pause { self.consumer.pause(&list) } else { self.consumer.resume(&list) }
-        });
+        let changed = self
+            .consumer
+            .assignment()
+            .and_then(|list| if pause { self.consumer.pause(&list) } else { self.consumer.resume(&list) });
         if let Err(error) = changed {
             tracing::warn!(%error, pause, "kafka pause or resume");
         }

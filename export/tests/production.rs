@@ -1,0 +1,566 @@
+//! Productions at the crate's own boundary: made from a real archive, checked
+//! without it, damaged in every way.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use custody_archive::{
+    Archive, BatchBuilder, Encoded, FileRef, Location, S3Settings, Writer, WriterSettings,
+};
+use custody_export::{Format, HOW_TO, Hit, Kind, RECEIPT, RECORDS, Receipt, Request, produce, verify};
+use custody_schemas::{Incoming, Partition};
+
+const EVENT: &str = r#"{"specversion":"1.0","id":"ID","source":"//gw","type":"federation.im.message.sent.v1","time":"2013-05-29T09:15:02.123Z","tenant":"contoso.example","sequence":"1","data":{"conversation":{"id":"c-88","kind":"direct"},"from":{"network":"skype","address":"live:bob","name":"Bob"},"to":[{"network":"lync","address":"sip:alice@contoso.example"}],"message":{"id":"m","content_type":"text/html","text":"<b>hello</b> ID \u0001\u2028\"\\ é"}}}"#;
+const CALL: &str = r#"{"specversion":"1.0","id":"call","source":"//gw","type":"federation.call.ended.v1","time":"2013-05-29T10:00:00Z","data":{"call":{"id":"k","media":["audio","video"],"answer_time":"2013-05-29T09:59:00Z","end_time":"2013-05-29T10:00:00Z","response_code":200,"reason":"completed","referred_by":"sip:carol@contoso.example"}}}"#;
+const FILE: &str = r#"{"specversion":"1.0","id":"file","source":"//gw","type":"federation.file.shared.v1","data":{"file":{"id":"f","name":"plan.pdf","size":7}}}"#;
+const UNKNOWN: &str = r#"{"specversion":"2.0","id":"x","source":"//gw","type":"com.example.other","data":7}"#;
+
+/// What a message of the tiny archive holds besides its number.
+fn payload(n: i64) -> Option<Vec<u8>> {
+    match n % 8 {
+        0..3 => Some(EVENT.replace("ID", &n.to_string()).into_bytes()),
+        3 => Some(CALL.into()),
+        4 => Some(FILE.into()),
+        5 => Some(UNKNOWN.into()),
+        6 => Some(b"\xff\x00 not text".to_vec()),
+        _ => None,
+    }
+}
+
+struct World {
+    dir: tempfile::TempDir,
+    archive: Archive,
+    files: Vec<Arc<FileRef>>,
+}
+
+/// Three batches of two partitions, eight messages a partition in each.
+fn world() -> World {
+    let dir = tempfile::tempdir().unwrap();
+    let location = Location::Folder(dir.path().join("archive"));
+    let mut writer = Writer::open(&location, &S3Settings::default(), &WriterSettings::default()).unwrap();
+    let files = (0..3).map(|n| Arc::new(writer.archive(&batch(n)).unwrap().file)).collect();
+    World { archive: writer.reader(), dir, files }
+}
+
+fn batch(n: i64) -> Encoded {
+    let mut builder = BatchBuilder::new(format!("b{n}"));
+    for number in 0..2 {
+        let partition = Partition { topic: "t".into(), generation: 1, partition: number };
+        for offset in n * 8..n * 8 + 8 {
+            let payload = payload(offset);
+            let headers = [
+                ("content-type", Some(&b"application/json"[..])),
+                ("bin", Some(&b"\xfe"[..])),
+                ("none", None),
+            ];
+            let incoming = Incoming {
+                key: [None, Some(&b"c-88"[..]), Some(b""), Some(b"\xf0\x00")]
+                    [usize::try_from(offset % 4).unwrap()],
+                headers: &headers[..usize::try_from(offset % 4).unwrap()],
+                payload: payload.as_deref(),
+                broker_time_ms: (offset % 3 > 0).then_some(1_400_000_000_000 + offset),
+            };
+            builder.push(&partition, offset, offset, &incoming).unwrap();
+        }
+    }
+    Encoded::new(builder.seal("default", 1_400_000_000_123 + n).unwrap()).unwrap()
+}
+
+fn request() -> Request {
+    Request {
+        version: 1,
+        query: "hello".into(),
+        query_canonical: "text:hello".into(),
+        zone: "Europe/Berlin".into(),
+        who: "dana@contoso.example".into(),
+        why: "case 7".into(),
+        format: Format::JsonLines,
+    }
+}
+
+impl World {
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    /// Every row, in no good order, some twice.
+    fn all(&self) -> Vec<Hit> {
+        let rows =
+            self.files.iter().rev().flat_map(|file| (0..16).rev().map(|row| Hit { file: file.clone(), row }));
+        rows.clone().chain(rows.take(5)).collect()
+    }
+
+    fn first(&self, rows: u64) -> Vec<Hit> {
+        (0..rows).map(|row| Hit { file: self.files[0].clone(), row }).collect()
+    }
+
+    fn produce(&self, hits: Vec<Hit>, name: &str) -> Result<Receipt, custody_export::Error> {
+        produce(&self.archive, hits, 3, &request(), &self.path(name), &mut |_, _| {})
+    }
+}
+
+fn problems(dir: &Path) -> Vec<String> {
+    let report = verify(dir).unwrap();
+    assert_eq!(report.is_sound(), report.problems.is_empty());
+    report.problems.iter().map(ToString::to_string).collect()
+}
+
+fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
+    let mut all: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    all.sort();
+    all.into_iter()
+        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
+        .collect()
+}
+
+#[test]
+fn a_production_is_sound_ordered_and_repeatable() {
+    let world = world();
+    let mut told = Vec::new();
+    let out = world.path("a");
+    let receipt = produce(&world.archive, world.all(), 3, &request(), &out, &mut |done, total| {
+        told.push((done, total))
+    })
+    .unwrap();
+    assert_eq!(told.last(), Some(&(48, 48)));
+    assert_eq!(problems(&out), [""; 0]);
+    let report = verify(&out).unwrap();
+    assert_eq!((report.records, report.receipt.as_ref()), (48, Some(&receipt)));
+    let types: Vec<_> = receipt.types.iter().map(|(name, count)| format!("{name} {count}")).collect();
+    assert_eq!(
+        types,
+        ["call.ended 6", "com.example.other 6", "file.shared 6", "im.message.sent 18", "quarantined 12"]
+    );
+    let records = fs::read_to_string(out.join(RECORDS)).unwrap();
+    let positions: Vec<String> = records
+        .lines()
+        .map(|line| {
+            serde_json::from_str::<serde_json::Value>(line).unwrap()["position"].as_str().unwrap().to_owned()
+        })
+        .collect();
+    let expected: Vec<String> =
+        (0..2).flat_map(|part| (0..24).map(move |n| format!("t:1:{part}:{n}"))).collect();
+    assert_eq!(positions, expected);
+
+    world.produce(world.all().into_iter().rev().collect(), "b").unwrap();
+    assert_eq!(contents(&out), contents(&world.path("b")));
+}
+
+#[test]
+fn golden_lines_v1() {
+    let world = world();
+    world.produce(world.first(8), "a").unwrap();
+    let records = fs::read_to_string(world.path("a").join(RECORDS)).unwrap();
+    assert_eq!(records, include_str!("golden/records.v1.jsonl"));
+}
+
+#[test]
+fn nothing_found_is_a_production_too() {
+    let world = world();
+    let receipt = world.produce(Vec::new(), "a").unwrap();
+    assert_eq!(receipt.count, 0);
+    assert_eq!(problems(&world.path("a")), [""; 0]);
+}
+
+#[test]
+fn one_flipped_bit_is_named() {
+    let world = world();
+    let out = world.path("a");
+    world.produce(world.first(8), "a").unwrap();
+    for (name, good) in contents(&out) {
+        let path = out.join(&name);
+        for at in (0..good.len()).step_by(5) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            fs::write(&path, &bad).unwrap();
+            let found = problems(&out);
+            // What the receipt says wrongly of another file is named there.
+            let named = |problem: &String| {
+                problem.starts_with(&*name) || (name == RECEIPT && problem.contains("the receipt"))
+            };
+            assert!(found.iter().any(named), "{name} byte {at}: {found:#?}");
+        }
+        for length in [0, 1, good.len() / 2, good.len() - 1] {
+            fs::write(&path, &good[..length]).unwrap();
+            let found = problems(&out);
+            assert!(
+                found.iter().any(|problem| problem.starts_with(&*name)),
+                "{name} cut to {length}: {found:#?}"
+            );
+        }
+        fs::write(&path, &good).unwrap();
+    }
+    assert_eq!(problems(&out), [""; 0]);
+}
+
+/// Changes one file's lines.
+fn edit(dir: &Path, name: &str, change: impl FnOnce(&mut Vec<String>)) {
+    let path = dir.join(name);
+    let mut lines: Vec<String> = fs::read_to_string(&path).unwrap().lines().map(str::to_owned).collect();
+    change(&mut lines);
+    let text: String = lines.iter().map(|line| format!("{line}\n")).collect();
+    fs::write(path, text).unwrap();
+}
+
+fn replace(dir: &Path, name: &str, from: &str, to: &str) {
+    let path = dir.join(name);
+    let text = fs::read_to_string(&path).unwrap();
+    assert!(text.contains(from), "{name} has no {from}");
+    fs::write(path, text.replacen(from, to, 1)).unwrap();
+}
+
+#[test]
+fn damage_is_named() {
+    type Damage = fn(&Path);
+    let cases: &[(&str, Damage, &[&str])] = &[
+        (
+            "delete a line",
+            |d| edit(d, RECORDS, |lines| drop(lines.remove(2))),
+            &[
+                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 15",
+                "receipt.json: count is 8; there are 7 records",
+                "receipt.json: types says 3 of im.message.sent; there are 2",
+                "receipt.json: digest is",
+            ],
+        ),
+        (
+            "swap two lines",
+            |d| edit(d, RECORDS, |lines| lines.swap(3, 4)),
+            &["records.jsonl: its sha-256 is", "records.jsonl line 5: t:1:0:3 does not come after t:1:0:4"],
+        ),
+        (
+            "repeat a line",
+            |d| edit(d, RECORDS, |lines| lines.insert(1, lines[0].clone())),
+            &[
+                "records.jsonl line 2: t:1:0:0 repeats t:1:0:0",
+                "records.jsonl line 2: t:1:0:0 is not in the receipt",
+            ],
+        ),
+        (
+            "edit a payload",
+            |d| replace(d, RECORDS, r"hello</b> 0", r"hallo</b> 0"),
+            &[
+                "records.jsonl line 1: t:1:0:0 is not what was archived: its leaf hash is",
+                "records.jsonl line 1: t:1:0:0 has another leaf hash in the receipt",
+            ],
+        ),
+        (
+            "edit what people read",
+            |d| replace(d, RECORDS, r#""text":"hello"#, r#""text":"hallo"#),
+            &[
+                "records.jsonl: its sha-256 is",
+                "records.jsonl line 1: a member is not what key, headers and payload say",
+            ],
+        ),
+        (
+            "edit a broker time",
+            |d| replace(d, RECORDS, "16:53:20.001Z", "16:53:20.002Z"),
+            &["records.jsonl line 2: a member is not what"],
+        ),
+        (
+            "edit a key",
+            |d| replace(d, RECORDS, r#""key":"c-88""#, r#""key":"c-89""#),
+            &["records.jsonl line 2: t:1:0:1 is not what was archived"],
+        ),
+        (
+            "edit a header",
+            |d| replace(d, RECORDS, r#""value_base64":"/g==""#, r#""value_base64":"/w==""#),
+            &["records.jsonl line 3: t:1:0:2 is not what was archived"],
+        ),
+        (
+            "edit a position",
+            |d| replace(d, RECORDS, "t:1:0:7", "t:1:0:8"),
+            &[
+                "records.jsonl line 8: t:1:0:8 is not what was archived",
+                "records.jsonl line 8: t:1:0:8 is not in the receipt",
+                "records.jsonl: t:1:0:7 is missing",
+            ],
+        ),
+        (
+            "edit a line's batch",
+            |d| replace(d, RECORDS, r#""batch":"b0""#, r#""batch":"b9""#),
+            &["records.jsonl line 1: batch b9 is not in the receipt"],
+        ),
+        (
+            "edit a line's root",
+            |d| replace(d, RECORDS, r#""batch_root":""#, r#""batch_root":"00"#),
+            &["records.jsonl line 1: it is not a record"],
+        ),
+        (
+            "another position's form",
+            |d| replace(d, RECORDS, "t:1:0:7", "t:1:0:07"),
+            &["records.jsonl line 8: position t:1:0:07 is not written as t:1:0:7"],
+        ),
+        (
+            "both forms of a payload",
+            |d| replace(d, RECORDS, r#""payload":null,"#, r#""payload":"","#),
+            &["records.jsonl line 7: it has both payload and payload_base64"],
+        ),
+        (
+            "no line end",
+            |d| {
+                let text = fs::read(d.join(RECORDS)).unwrap();
+                fs::write(d.join(RECORDS), &text[..text.len() - 1]).unwrap();
+            },
+            &["records.jsonl line 8: it has no line end", "records.jsonl: it has"],
+        ),
+        (
+            "not JSON",
+            |d| edit(d, RECORDS, |lines| lines[1] = "{".into()),
+            &["records.jsonl line 2: it is not a record"],
+        ),
+        ("add a file", |d| fs::write(d.join("extra"), "x").unwrap(), &["extra: it is not in the receipt"]),
+        ("add a folder", |d| fs::create_dir(d.join("extra")).unwrap(), &["extra: it is not in the receipt"]),
+        (
+            "remove the records",
+            |d| fs::remove_file(d.join(RECORDS)).unwrap(),
+            &["records.jsonl: it is missing"],
+        ),
+        (
+            "remove the text",
+            |d| fs::remove_file(d.join(HOW_TO)).unwrap(),
+            &["HOW-TO-VERIFY.txt: it is missing"],
+        ),
+        (
+            "remove the receipt",
+            |d| fs::remove_file(d.join(RECEIPT)).unwrap(),
+            &["receipt.json: it is missing"],
+        ),
+        (
+            "a folder for the records",
+            |d| {
+                fs::remove_file(d.join(RECORDS)).unwrap();
+                fs::create_dir(d.join(RECORDS)).unwrap();
+            },
+            &["records.jsonl: it is not a regular file"],
+        ),
+        (
+            "edit the text",
+            |d| replace(d, HOW_TO, "SHA-256", "SHA-257"),
+            &["HOW-TO-VERIFY.txt: its sha-256 is"],
+        ),
+        (
+            "edit the count",
+            |d| replace(d, RECEIPT, r#""count":8"#, r#""count":9"#),
+            &["receipt.json: count is 9; there are 8 records"],
+        ),
+        (
+            "edit a type's count",
+            |d| replace(d, RECEIPT, r#""file.shared":1"#, r#""file.shared":2"#),
+            &["receipt.json: types says 2 of file.shared; there are 1"],
+        ),
+        ("edit why", |d| replace(d, RECEIPT, "case 7", "case 8"), &["receipt.json: production "]),
+        (
+            "edit the version",
+            |d| replace(d, RECEIPT, r#""through_version":3"#, r#""through_version":4"#),
+            &["receipt.json: production "],
+        ),
+        (
+            "edit a size",
+            |d| replace(d, RECEIPT, r#""bytes":"#, r#""bytes":1"#),
+            &["HOW-TO-VERIFY.txt: it has "],
+        ),
+        (
+            "forget a file",
+            |d| edit(d, RECEIPT, |lines| lines[9] = r#""files":[],"#.into()),
+            &[
+                "receipt.json: it does not list records.jsonl",
+                "receipt.json: it does not list HOW-TO-VERIFY.txt",
+                "records.jsonl: it is not in the receipt",
+            ],
+        ),
+        (
+            "list another file",
+            |d| replace(d, RECEIPT, HOW_TO, "../../etc/passwd"),
+            &["receipt.json: it lists \"../../etc/passwd\", which is no file of a production"],
+        ),
+        (
+            "forget a batch",
+            |d| edit(d, RECEIPT, |lines| lines[10] = r#""batches":{},"#.into()),
+            &["records.jsonl line 1: batch b0 is not in the receipt"],
+        ),
+        (
+            "invent a batch",
+            |d| {
+                replace(
+                    d,
+                    RECEIPT,
+                    r#""batches":{"#,
+                    &format!(r#""batches":{{"a":{{"root":"{}","archived_time":null}},"#, "0".repeat(64)),
+                )
+            },
+            &["receipt.json: no record is of batch a"],
+        ),
+        (
+            "edit an entry's hash",
+            |d| {
+                edit(d, RECEIPT, |lines| {
+                    lines[12] = lines[12].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
+                })
+            },
+            &["receipt.json line 13: it is not the entry of a record"],
+        ),
+        (
+            "edit an entry's batch",
+            |d| edit(d, RECEIPT, |lines| lines[12] = lines[12].replace("b0", "b1")),
+            &["records.jsonl line 1: t:1:0:0 is of another batch in the receipt"],
+        ),
+        (
+            "remove an entry",
+            |d| edit(d, RECEIPT, |lines| drop(lines.remove(13))),
+            &["records.jsonl line 2: t:1:0:1 is not in the receipt"],
+        ),
+        (
+            "swap entries",
+            |d| edit(d, RECEIPT, |lines| lines.swap(13, 14)),
+            &["receipt.json line 15: t:1:0:1 does not come after t:1:0:2"],
+        ),
+        (
+            "a comma too few",
+            |d| edit(d, RECEIPT, |lines| lines[12] = lines[12].trim_end_matches(',').to_owned()),
+            &["receipt.json line 14: it is not in the form"],
+        ),
+        (
+            "capital digits",
+            |d| edit(d, RECEIPT, |lines| lines[8] = lines[8].to_uppercase().replace("DIGEST", "digest")),
+            &["receipt.json: it is not in the form"],
+        ),
+        (
+            "a newer form",
+            |d| replace(d, RECEIPT, r#""format_version":1"#, r#""format_version":2"#),
+            &["receipt.json: its format version is 2"],
+        ),
+        (
+            "an unknown member",
+            |d| replace(d, RECEIPT, r#""count":"#, r#""note":"","count":"#),
+            &["receipt.json: it cannot be read: unknown field `note`"],
+        ),
+        (
+            "something after the end",
+            |d| edit(d, RECEIPT, |lines| lines.push("{}".into())),
+            &["receipt.json line 22: something follows the end"],
+        ),
+    ];
+    let world = world();
+    world.produce(world.first(8), "good").unwrap();
+    let good = contents(&world.path("good"));
+    for (n, (what, damage, expected)) in cases.iter().enumerate() {
+        let dir = world.path(&format!("bad{n}"));
+        fs::create_dir(&dir).unwrap();
+        good.iter().for_each(|(name, bytes)| fs::write(dir.join(name), bytes).unwrap());
+        damage(&dir);
+        let found = problems(&dir);
+        for expected in *expected {
+            assert!(
+                found.iter().any(|problem| problem.starts_with(expected)),
+                "{what}: no {expected:?} in {found:#?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn problems_beyond_the_limit_are_counted() {
+    let world = world();
+    world.produce(world.first(8), "a").unwrap();
+    edit(&world.path("a"), RECORDS, |lines| *lines = vec!["?".into(); 1_500]);
+    let report = verify(&world.path("a")).unwrap();
+    assert_eq!((report.problems.len(), report.more > 400), (1_000, true));
+}
+
+fn refused(result: Result<Receipt, custody_export::Error>, expected: &str) {
+    let error = result.unwrap_err();
+    assert_eq!(error.kind, Kind::Invalid, "{error}");
+    assert!(error.to_string().contains(expected), "{error}");
+}
+
+#[test]
+fn folders_in_use_are_left_alone() {
+    let world = world();
+    world.produce(Vec::new(), "done").unwrap();
+    refused(world.produce(Vec::new(), "done"), "already holds a production");
+    refused(world.produce(Vec::new(), "no/where"), "the folder above it does not exist");
+    fs::write(world.path("file"), "x").unwrap();
+    refused(world.produce(Vec::new(), "file"), "is a file; name a new folder");
+    for name in ["holiday.jpg", RECORDS, "records.jsonl.part"] {
+        // Even under our names: without the mark of a killed run it is not ours.
+        let dir = world.path(&format!("with {name}"));
+        fs::create_dir(&dir).unwrap();
+        fs::write(dir.join(name), "x").unwrap();
+        refused(world.produce(Vec::new(), &format!("with {name}")), &format!("it holds {name:?}"));
+        assert_eq!(contents(&dir), [(name.to_owned(), b"x".to_vec())]);
+    }
+    let error = verify(&world.path("nowhere")).unwrap_err();
+    assert_eq!((error.kind, error.to_string().contains("no such folder")), (Kind::Invalid, true));
+}
+
+#[test]
+fn two_runs_do_not_share_a_folder() {
+    let world = world();
+    let dir = world.path("a");
+    fs::create_dir(&dir).unwrap();
+    let other = fs::File::create(dir.join("receipt.json.part")).unwrap();
+    other.lock().unwrap();
+    refused(world.produce(Vec::new(), "a"), "another run is writing into it");
+    drop(other);
+    world.produce(Vec::new(), "a").unwrap();
+}
+
+/// A kill at each step of the end leaves names as here; the next run begins anew.
+#[test]
+fn a_killed_run_is_begun_anew() {
+    let world = world();
+    world.produce(world.all(), "good").unwrap();
+    let good = contents(&world.path("good"));
+    let states: &[&[&str]] = &[
+        &[],
+        &["receipt.json.part"],
+        &["receipt.json.part", "HOW-TO-VERIFY.txt.part", "records.jsonl.part", "entries.part"],
+        &["receipt.json.part", "HOW-TO-VERIFY.txt.part", "records.jsonl.part"],
+        &["receipt.json.part", "HOW-TO-VERIFY.txt", "records.jsonl.part"],
+        &["receipt.json.part", "HOW-TO-VERIFY.txt", "records.jsonl"],
+    ];
+    for (n, names) in states.iter().enumerate() {
+        let dir = world.path(&n.to_string());
+        fs::create_dir(&dir).unwrap();
+        names.iter().for_each(|name| fs::write(dir.join(name), vec![b'x'; 1 << 20]).unwrap());
+        assert_ne!(problems(&dir), [""; 0], "{names:?} is no production");
+        world.produce(world.all(), &n.to_string()).unwrap();
+        assert!(contents(&dir) == good, "{names:?}");
+    }
+}
+
+/// PROBE
+#[test]
+fn probe() {
+    let world = world();
+    world.produce(world.all(), "good").unwrap();
+    let want = contents(&world.path("good"));
+    let path = world.path("archive").join(&world.files[1].path);
+    let good = fs::read(&path).unwrap();
+    let (mut err, mut same, mut differ) = (0, 0, 0);
+    for at in (0..good.len()).step_by(13) {
+        let mut bad = good.clone();
+        bad[at] ^= 1 << (at % 8);
+        fs::write(&path, bad).unwrap();
+        let name = format!("p{at}");
+        let Ok(r) =
+            std::panic::catch_unwind(std::panic::AssertUnwindSafe(|| world.produce(world.all(), &name)))
+        else {
+            eprintln!("PANIC at {at}");
+            continue;
+        };
+        match r {
+            Err(e) => {
+                if err < 6 {
+                    eprintln!("{:?} {e}", e.kind);
+                }
+                err += 1;
+            }
+            Ok(_) if contents(&world.path(&name)) == want => same += 1,
+            Ok(_) => differ += 1,
+        }
+    }
+    panic!("{} bytes: {err} {same} {differ}", good.len());
+}

@@ -1,0 +1,199 @@
+//! The index over a real archive: built, searched, merged, verified.
+
+use std::path::Path;
+
+use custody_archive::{Archive, BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
+use custody_index::query::{Query, parse};
+use custody_index::{Indexer, Order, Request, Searcher, Settings, verify_index};
+use custody_schemas::{Incoming, Partition};
+use serde_json::json;
+
+const SETTINGS: Settings = Settings {
+    split_docs_max: 100,
+    split_bytes_max: 1 << 30,
+    small_docs: 40,
+    small_run_max: 4,
+    manifests_kept: 3,
+    splits_open_max: 4,
+    matches_held_max: 16,
+    page_hits_max: 100,
+    snippet_chars: 60,
+};
+
+struct World {
+    _root: tempfile::TempDir,
+    index: std::path::PathBuf,
+    writer: Writer,
+    archive: Archive,
+    next: [i64; 2],
+}
+
+fn message(number: i64, from: &str, text: &str) -> String {
+    json!({
+        "specversion": "1.0",
+        "id": format!("e-{number}"),
+        "source": "gateway-1",
+        "type": "federation.im.message.sent.v1",
+        "time": format!("2013-05-29T09:{:02}:{:02}.250Z", number / 60, number % 60),
+        "tenant": "contoso.example",
+        "data": {
+            "conversation": {"id": "c-88", "title": "Northwind tender"},
+            "from": {"network": "skype", "address": from, "name": "Bob Smith"},
+            "to": [{"network": "lync", "address": "sip:alice@contoso.example"}],
+            "message": {"content_type": "text/html", "text": text},
+        },
+    })
+    .to_string()
+}
+
+impl World {
+    fn new() -> World {
+        let root = tempfile::tempdir().unwrap();
+        let location = Location::Folder(root.path().join("archive"));
+        let writer = Writer::open(&location, &S3Settings::default(), &WriterSettings::default()).unwrap();
+        let (index, archive) = (root.path().join("index"), writer.reader());
+        World { _root: root, index, writer, archive, next: [0; 2] }
+    }
+
+    /// Archives one batch of payloads for partition 0 and for partition 1.
+    fn batch(&mut self, payloads: [&[String]; 2]) {
+        let id = format!("batch-{}-{}", self.next[0], self.next[1]);
+        let mut builder = BatchBuilder::new(id);
+        for (number, payloads) in (0..).zip(payloads) {
+            let partition =
+                Partition { topic: "federation.events".to_owned(), generation: 1, partition: number };
+            let next = &mut self.next[usize::try_from(number).unwrap()];
+            for payload in payloads {
+                let payload = Some(payload.as_bytes());
+                let incoming =
+                    Incoming { key: None, headers: &[], payload, broker_time_ms: Some(1_369_818_000_000) };
+                builder.push(&partition, *next, *next, &incoming).unwrap();
+                *next += 1;
+            }
+        }
+        let sealed = builder.seal("default", 1_369_818_000_000).unwrap();
+        self.writer.archive(&Encoded::new(sealed).unwrap()).unwrap();
+    }
+
+    fn indexer(&self) -> Indexer {
+        Indexer::open(&self.index, self.archive.clone(), SETTINGS).unwrap()
+    }
+
+    fn differences(&self) -> Vec<String> {
+        let report = verify_index(&self.index, &self.archive).unwrap();
+        assert_eq!(report.through_version, Some(report.archive_version));
+        report.differences.iter().map(ToString::to_string).collect()
+    }
+}
+
+fn query(text: &str) -> Query {
+    parse(text, &jiff::tz::TimeZone::UTC).unwrap()
+}
+
+fn searcher(world: &World) -> Searcher {
+    Searcher::open(&world.index, world.archive.clone(), SETTINGS).unwrap()
+}
+
+#[test]
+fn finds_what_was_archived() {
+    let mut world = World::new();
+    let fox = message(1, "live:bob", "<b>the quick</b> fox");
+    let dog = message(2, "sip:dan@fabrikam.example", "the lazy dog");
+    world.batch([&[fox.clone(), "not json".to_owned()], &[dog]]);
+    world.batch([&[fox], &[]]);
+    let done = world.indexer().catch_up().unwrap();
+    assert_eq!((done.docs, done.version), (4, Some(world.archive.refresh().unwrap())));
+
+    let searcher = searcher(&world);
+    for (text, events, records) in [
+        ("fox", 1, 2),
+        ("\"the quick fox\"", 1, 2),
+        ("\"fox northwind\"", 0, 0),
+        ("tender", 2, 3),
+        ("from:bob@x.example", 0, 0),
+        ("from:live:bob", 1, 2),
+        ("participant:\"Bob Smith\"", 2, 3),
+        ("to:@contoso.example -from:@fabrikam.example", 1, 2),
+        ("type:im.*", 2, 3),
+        ("network:LYNC tenant:contoso.example", 2, 3),
+        ("is:quarantined", 1, 1),
+        ("NOT fox", 2, 2),
+        ("date:2013-05-29", 2, 3),
+        ("conversation:C-88", 0, 0),
+        ("type:*", 3, 4),
+    ] {
+        let count = searcher.count(&query(text)).unwrap();
+        assert_eq!((count.total, count.copies), (events, records), "{text}");
+    }
+
+    let request =
+        Request { query: query("fox"), order: Order::Newest, limit: 10, after: None, at_version: None };
+    let answer = searcher.search(&request).unwrap();
+    let hit = &answer.hits[0];
+    assert_eq!(hit.record.position.to_string(), "federation.events:1:0:0");
+    assert_eq!((hit.record.id.as_str(), hit.copies), ("e-1", 2));
+    assert_eq!(hit.snippet.text, "the quick fox Northwind tender");
+    assert_eq!(world.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn positions_are_the_rows_of_the_archive() {
+    let mut world = World::new();
+    let mut indexer = world.indexer();
+    for batch in 0..30 {
+        let say = |n: i64| message(batch * 10 + n, "live:bob", &format!("word{n}"));
+        world.batch([&(0..6).map(say).collect::<Vec<_>>(), &(6..10).map(say).collect::<Vec<_>>()]);
+        indexer.catch_up().unwrap();
+    }
+    assert_eq!(world.differences(), Vec::<String>::new());
+    let searcher = searcher(&world);
+    let found = searcher.positions(&query("word3 OR word7"), None).unwrap();
+    assert_eq!((found.rows.len(), found.copies), (60, 60));
+    for row in &found.rows {
+        let record = &world.archive.fetch(&found.files[row.file], &[row.row]).unwrap()[0];
+        let body = record.body.as_deref().unwrap();
+        assert!(body == "word3" || body == "word7", "{body}");
+        assert_eq!(record.time_us.map(|us| us / 1_000), row.time_ms);
+    }
+    let mut request =
+        Request { query: query("type:*"), order: Order::Position, limit: 50, after: None, at_version: None };
+    let mut positions = Vec::new();
+    loop {
+        let answer = searcher.search(&request).unwrap();
+        assert_eq!(answer.total, 300);
+        positions.extend(answer.hits.into_iter().map(|hit| hit.record.position));
+        let Some(next) = answer.next else { break };
+        request.after = Some(next);
+    }
+    assert_eq!(positions.len(), 300);
+    assert!(positions.is_sorted());
+
+    // Deleted and built again it is the same, whatever the splits are now.
+    let old = searcher.positions(&query("word3"), None).unwrap();
+    std::fs::remove_dir_all(&world.index).unwrap();
+    assert!(world.indexer().catch_up().unwrap().rebuilt.is_some());
+    let searcher = self::searcher(&world);
+    assert_eq!(searcher.positions(&query("word3"), None).unwrap(), old);
+    assert_eq!(world.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn a_damaged_archive_is_never_answered_from() {
+    let mut world = World::new();
+    world.batch([&[message(1, "live:bob", "the quick fox")], &[]]);
+    world.indexer().catch_up().unwrap();
+    let searcher = searcher(&world);
+    let found = searcher.positions(&query("fox"), None).unwrap();
+    let path = world._root.path().join("archive").join(&found.files[0].path);
+    flip_every_tenth_byte(&path);
+    let request =
+        Request { query: query("fox"), order: Order::Newest, limit: 10, after: None, at_version: None };
+    assert!(searcher.search(&request).is_err());
+    assert_eq!(world.differences().len(), 1);
+}
+
+fn flip_every_tenth_byte(path: &Path) {
+    let mut bytes = std::fs::read(path).unwrap();
+    bytes.iter_mut().step_by(10).for_each(|byte| *byte ^= 1);
+    std::fs::write(path, bytes).unwrap();
+}
