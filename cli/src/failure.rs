@@ -40,25 +40,37 @@ impl fmt::Display for Failure {
 
 impl From<custody_archive::Error> for Failure {
     fn from(error: custody_archive::Error) -> Self {
-        Failure::failed(error)
+        match error.kind {
+            custody_archive::Kind::Invalid => Failure::usage(error),
+            _ => Failure::failed(error),
+        }
     }
 }
 
 impl From<custody_ingest::Error> for Failure {
     fn from(error: custody_ingest::Error) -> Self {
-        Failure::failed(error)
+        match error.kind {
+            custody_ingest::Kind::Invalid => Failure::usage(error),
+            _ => Failure::failed(error),
+        }
     }
 }
 
 impl From<custody_index::Error> for Failure {
     fn from(error: custody_index::Error) -> Self {
-        Failure::failed(error)
+        match error.kind {
+            custody_index::Kind::Invalid => Failure::usage(error),
+            _ => Failure::failed(error),
+        }
     }
 }
 
 impl From<custody_export::Error> for Failure {
     fn from(error: custody_export::Error) -> Self {
-        Failure::failed(error)
+        match error.kind {
+            custody_export::Kind::Invalid => Failure::usage(error),
+            _ => Failure::failed(error),
+        }
     }
 }
 

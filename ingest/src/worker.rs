@@ -419,7 +419,7 @@ impl Loop<'_> {
     /// Seals, commits and leaves.
     fn finish(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
-        tracing::info!("stopped: everything read is archived");
+        tracing::info!("stopped: sealed and committed");
         Ok(())
     }
 }

@@ -163,7 +163,7 @@ mod tests {
                 prop_assert_eq!(whole.contains(offset), first.contains(offset) || second.contains(offset));
                 prop_assert!(!(first.contains(offset) && second.contains(offset)));
             }
-            prop_assert_eq!(first.is_empty(), first.len() == 0);
+            prop_assert_eq!(first.is_empty(), first.from == first.to);
         }
     }
 }

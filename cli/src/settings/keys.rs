@@ -155,24 +155,6 @@ pub static KEYS: &[Key] = &[
         secret: false,
     },
     Key {
-        name: "index.memory",
-        env: "CUSTODY_INDEX_MEMORY",
-        flag: "--index-memory",
-        help: "Memory that the index writer may fill before it writes to disk.",
-        kind: Kind::Bytes(
-            Range {
-                min: 16 * MIB,
-                max: 4000 * MIB,
-                low: "the index writer needs 15 MB before it can hold a single term",
-                high: "the index writer counts its memory in 32 bits",
-            },
-            |s| &mut s.index.memory,
-        ),
-        default: "128MiB",
-        example: "",
-        secret: false,
-    },
-    Key {
         name: "batch.bytes_max",
         env: "CUSTODY_BATCH_BYTES_MAX",
         flag: "--batch-bytes-max",

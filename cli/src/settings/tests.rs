@@ -49,7 +49,7 @@ fn defaults_are_valid_and_stay() {
         r#"{"kafka.brokers": "\"\"", "kafka.topics": "[]", "kafka.group": "\"custody\"", "#.to_owned()
             + r#""kafka.queue_bytes_max": "\"32MiB\"", "kafka.properties": "{}", "archive.path": "\"\"", "#
             + r#""archive.retention_class": "\"default\"", "archive.checkpoint_every": "100", "#
-            + r#""index.path": "\"\"", "index.memory": "\"128MiB\"", "batch.bytes_max": "\"16MiB\"", "#
+            + r#""index.path": "\"\"", "batch.bytes_max": "\"16MiB\"", "#
             + r#""batch.age_max": "\"2s\"", "batch.rows_max": "200000", "retry.age_max": "\"1m\"", "#
             + r#""http.listen": "\"127.0.0.1:9464\"", "log.format": "\"text\"", "log.level": "\"info\"", "#
             + r#""s3.endpoint": "\"\"", "s3.region": "\"\"", "s3.allow_http": "false"}"#

@@ -59,8 +59,6 @@ pub struct Archive {
 pub struct Index {
     /// A local directory; read it through [`Settings::index_path`].
     pub path: PathBuf,
-    /// Bytes the index writer may hold.
-    pub memory: u64,
 }
 
 /// `[batch]`: whichever limit is reached first seals the batch.

@@ -1,0 +1,105 @@
+//! Hits of a search: a table for people, JSON for machines.
+
+use std::fmt::Write;
+
+use custody_archive::Record;
+use custody_index::text::Snippet;
+use custody_index::{Answer, Hit};
+use jiff::tz::TimeZone;
+use serde_json::{Value, json};
+
+use super::{clean, fit, one_line, recipients, sender, time, words};
+
+const TYPE_COLUMNS: usize = 22;
+const WHO_COLUMNS: usize = 40;
+
+/// A block of two or three lines a hit.
+pub fn table(hits: &[Hit<Record>], zone: &TimeZone, color: bool) -> String {
+    let mut out = String::new();
+    for hit in hits {
+        let record = &hit.record;
+        let (from, to) = (sender(record), recipients(record));
+        let who = match (from.is_empty(), to.is_empty()) {
+            (false, false) => format!("{from} → {to}"),
+            _ => format!("{from}{to}"),
+        };
+        let copies = if hit.copies > 1 { format!("  ×{}", hit.copies) } else { String::new() };
+        // Writing to a text cannot fail.
+        let _ = writeln!(
+            out,
+            "{}  {}  {}  {}{copies}",
+            time(record.time_us, zone, "%Y-%m-%d %H:%M:%S"),
+            fit(&one_line(&record.short_type()), TYPE_COLUMNS),
+            fit(&who, WHO_COLUMNS),
+            one_line(record.conversation.as_deref().unwrap_or(""))
+        );
+        let text = if hit.snippet.text.trim().is_empty() {
+            one_line(&words(record)).chars().take(160).collect()
+        } else {
+            marked(&hit.snippet, color)
+        };
+        let _ = writeln!(out, "    {text}\n    {}", record.position);
+    }
+    out
+}
+
+/// The snippet with its highlights in bold, or in brackets without colours.
+fn marked(snippet: &Snippet, color: bool) -> String {
+    let (open, close) = if color { ("\x1b[1m", "\x1b[0m") } else { ("[", "]") };
+    let mut out = String::new();
+    let mut at = 0;
+    for range in &snippet.highlights {
+        let (Some(before), Some(inside)) =
+            (snippet.text.get(at..range.start), snippet.text.get(range.clone()))
+        else {
+            continue;
+        };
+        out.push_str(&clean(before));
+        out.push_str(open);
+        out.push_str(&clean(inside));
+        out.push_str(close);
+        at = range.end;
+    }
+    out.push_str(&clean(snippet.text.get(at..).unwrap_or("")));
+    out.replace('\n', " ")
+}
+
+fn value(hit: &Hit<Record>) -> Value {
+    let record = &hit.record;
+    json!({
+        "position": record.position.to_string(),
+        "leaf_hash": record.leaf,
+        "batch": record.batch,
+        "batch_root": record.batch_root,
+        "version": hit.version,
+        "copies": hit.copies,
+        "type": record.short_type(),
+        "time": record.time_us.map(|us| time(Some(us), &TimeZone::UTC, "%Y-%m-%dT%H:%M:%S%.fZ")),
+        "id": record.id,
+        "source": record.source,
+        "tenant": record.tenant,
+        "conversation": record.conversation,
+        "parties": record.parties,
+        "text": words(record),
+        "warnings": record.warnings,
+        "quarantined": record.quarantined,
+        "snippet": { "text": hit.snippet.text, "highlights": hit.snippet.highlights.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>() },
+    })
+}
+
+/// The whole answer as one object.
+pub fn json(answer: &Answer<Record>) -> String {
+    let answer = json!({
+        "through_version": answer.through_version,
+        "total": answer.total,
+        "deliveries": answer.copies,
+        "next": answer.next.as_ref().map(ToString::to_string),
+        "hits": answer.hits.iter().map(value).collect::<Vec<_>>(),
+    });
+    format!("{answer:#}")
+}
+
+/// One object a hit.
+pub fn jsonl(answer: &Answer<Record>) -> String {
+    answer.hits.iter().map(|hit| format!("{}\n", value(hit))).collect()
+}
