@@ -8,6 +8,7 @@ use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use custody_schemas::Hash;
+use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use crate::check_lines::{Found, RecordLines};

@@ -1,6 +1,6 @@
-//! What an event costs in each stage, each on its own and one after the other, and what it
-//! costs end to end. A stage that uses more than one thread shows it: its CPU time is above
-//! its wall time.
+//! What an event costs in each stage, one stage at a time on one thread, and what it costs end
+//! to end. CPU time is the process's: on a busy machine it is the steadier number, and in a
+//! stage that a library gives threads of its own it is above the wall time.
 //!
 //! ```text
 //! cargo bench -p custody-tests --bench stages -- [--events N] [--json FILE]
@@ -76,12 +76,8 @@ fn main() -> Done {
     let messages = messages(args.events);
     let bytes = messages.iter().map(|message| message.payload.len() as u64).sum();
     let scale = Scale { events: args.events as u64, bytes };
-    println!(
-        "{} events of {:.0} bytes, best of {ROUNDS}, in {}",
-        scale.events,
-        scale.bytes_each(),
-        dir.path().display()
-    );
+    let (each, place) = (scale.bytes_each(), dir.path().display());
+    println!("{} events of {each:.0} bytes, best of {ROUNDS}, in {place}", scale.events);
 
     let stages = stages(&messages, dir.path())?;
     scale.table(&stages);
@@ -96,7 +92,7 @@ fn main() -> Done {
         let stages: Vec<_> = stages.iter().map(|stage| scale.json(stage)).collect();
         let report = json!({
             "events": scale.events,
-            "bytes_per_event": scale.bytes_each(),
+            "payload_bytes_each": scale.bytes_each(),
             "stages": stages,
             "stages_cpu_ns_per_event": sum_ns,
             "sizes": sizes,
@@ -128,11 +124,7 @@ impl Args {
                 "--events" => events = Some(value()?.parse()?),
                 "--json" => json = Some(value()?.into()),
                 "--pipeline" => pipeline = Some(value()?.into()),
-                _ => {
-                    return Err(
-                        format!("unknown argument {arg:?}; known are --events N and --json FILE").into()
-                    );
-                }
+                _ => return Err(format!("unknown argument {arg:?}; use --events N, --json FILE").into()),
             }
         }
         let events = events.unwrap_or(default);
@@ -413,13 +405,8 @@ fn sizes(scale: &Scale, dir: &Path) -> Done<Value> {
     let each = |bytes: u64| bytes as f64 / scale.events as f64;
     let (archive, index) = (each(bytes_in(&archive_dir(dir))?), each(bytes_in(&index_dir(dir))?));
     let sum = archive + index;
-    println!(
-        "bytes an event: archive {archive:.0}, index {index:.0}, sum {sum:.0}, payload {:.0}",
-        scale.bytes_each()
-    );
-    Ok(
-        json!({ "archive_bytes_per_event": archive, "index_bytes_per_event": index, "sum_bytes_per_event": sum }),
-    )
+    println!("bytes an event: archive {archive:.0}, index {index:.0}, sum {sum:.0}");
+    Ok(json!({ "archive_bytes_each": archive, "index_bytes_each": index, "sum_bytes_each": sum }))
 }
 
 fn search(dir: &Path) -> Done<Value> {
@@ -507,7 +494,7 @@ fn pipeline(events: u64, dir: &Path) -> Done {
         ("http.listen", "off"),
     ])?;
     let stop = Stop::default();
-    stop_at_last(&stop);
+    stop_when_late(&stop);
     let started = Instant::now();
     let counted = Arc::new(Counted::default());
     let on_commit = {
@@ -548,7 +535,7 @@ struct Counted {
 }
 
 /// Stops a pipeline that takes too long; the count then says what is missing.
-fn stop_at_last(stop: &Stop) {
+fn stop_when_late(stop: &Stop) {
     let stop = stop.clone();
     thread::spawn(move || {
         thread::sleep(PIPELINE_MAX);

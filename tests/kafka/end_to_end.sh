@@ -10,7 +10,6 @@ topic=federation.events
 
 work=$(mktemp -d)
 worker=''
-export CUSTODY_BROKER_PARENT_PID=$$
 cleanup() {
     [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
     "$here/broker.sh" stop "$work/kafka" >/dev/null 2>&1 || true
@@ -27,7 +26,7 @@ if [ ! -f "$data/events/duraspace-2012.jsonl.gz" ]; then
     exit 77
 fi
 status=0
-brokers=$("$here/broker.sh" start "$work/kafka") || status=$?
+brokers=$(CUSTODY_BROKER_PARENT_PID=$$ "$here/broker.sh" start "$work/kafka") || status=$?
 [ "$status" -ne 77 ] || exit 77
 [ "$status" -eq 0 ] || fail "the broker did not start"
 "$here/broker.sh" topic "$work/kafka" $topic 4 >/dev/null
