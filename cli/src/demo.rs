@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use custody_index::{Order, Request};
 use custody_ingest::kafka::{Embedded, Producer};
 use custody_ingest::{OnCommit, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
@@ -203,17 +204,25 @@ pub fn demo(args: &DemoArgs) -> Done {
     handing::verify_production(&out, false)?;
     println!("\n$ custody verify --archive {}", archive.display());
     handing::verify_archive(&loaded, false)?;
-    farewell(&archive, &out);
-    Ok(())
-}
-
-fn farewell(archive: &Path, out: &Path) {
+    let (position, conversation) = example(&loaded)?;
     let archive = archive.display();
     println!("\nDone. The archive is a Delta Lake table in {archive}. Go on with:");
     println!("  custody search 'invoice AND from:@contoso.example' --archive {archive}");
     println!("  custody search 'type:policy.changed' --archive {archive}");
-    println!("  custody conversation ID --archive {archive}     (an id from a search hit)");
-    println!("  custody show POSITION --archive {archive}       (a position from a search hit)");
+    println!("  custody conversation '{conversation}' --around {position} --archive {archive}");
+    println!("  custody show {position} --archive {archive}");
     println!("  custody verify {}", out.display());
     println!("(with cargo: cargo run --release -- search …)");
+    Ok(())
+}
+
+/// A record to go on with: the last that the first search finds.
+fn example(loaded: &Loaded) -> Result<(String, String), Failure> {
+    let query = asking::query(SEARCHES[0], &asking::zone("UTC")?)?;
+    let (_, searcher) = asking::searcher(loaded)?;
+    let request = Request { query, order: Order::Newest, limit: 1, after: None, at_version: None };
+    let hit = searcher.search(&request)?.hits.pop();
+    let record =
+        hit.map(|hit| hit.record).ok_or_else(|| Failure::failed("the first search found nothing"))?;
+    Ok((record.position.to_string(), record.conversation.unwrap_or_default()))
 }

@@ -107,7 +107,7 @@ pub fn follow(
     metrics: &Arc<IndexMetrics>,
 ) -> Done {
     if let Some(why) = indexer.rebuilding() {
-        tracing::warn!(why, "the index is built from the archive");
+        tracing::info!(why, "the index is built from the archive");
     }
     loop {
         let last = stop.is_stopped();

@@ -21,7 +21,7 @@ use crate::settings::{LINE_BYTES_MAX, PROBLEMS_MAX, READ_BYTES};
 use crate::{HOW_TO, RECEIPT, RECORDS};
 
 /// Something that is not as the receipt says.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Problem {
     /// The file's name in the folder.
     pub file: String,
@@ -41,7 +41,7 @@ impl fmt::Display for Problem {
 }
 
 /// What [`verify`] found.
-#[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
 pub struct Report {
     /// The receipt, if it could be read.
     pub receipt: Option<Receipt>,

@@ -227,7 +227,7 @@ impl<S: Source> Indexer<S> {
     /// What is there stays until the first manifest of the new index: its number
     /// is the next one, and from then on answers say how far it has come.
     fn start_over(&mut self, reason: String) -> Result<(), Error> {
-        tracing::warn!(reason, "the index is built from nothing");
+        tracing::debug!(reason, "the index is built from nothing");
         let number = self.folder.numbers()?.last().copied().unwrap_or(0);
         self.base = from_nothing(number);
         self.rebuilding = Some(reason);

@@ -5,6 +5,8 @@
 //! cargo bench -p custody-tests --bench commits -- [--full] [--json FILE]
 //! ```
 //!
+//! Cargo runs benches in `tests/`: a relative FILE is below it.
+//!
 //! `--full` goes on to 100,000 commits. The archive is made below TMPDIR: the disk that is
 //! measured is that one. Every hundredth commit writes a checkpoint of the whole table: that
 //! is in `max`, not in `p99`.

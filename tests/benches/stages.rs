@@ -6,6 +6,8 @@
 //! cargo bench -p custody-tests --bench stages -- [--events N] [--json FILE]
 //! ```
 //!
+//! Cargo runs benches in `tests/`: a relative FILE is below it.
+//!
 //! The end-to-end part needs a broker and a topic that nothing was published to yet:
 //!
 //! ```text

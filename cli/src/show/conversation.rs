@@ -1,7 +1,7 @@
 //! A conversation as people read it: in order of time, edits and deletions with
 //! their message, every version kept visible.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::fmt::Write;
 
 use custody_archive::Record;
@@ -11,57 +11,98 @@ use jiff::tz::TimeZone;
 use super::{clean, one_line, sender, time, words};
 
 /// Prints the records of one conversation, in whatever order they come. With
-/// `around`, that record is marked and `window` records before and after it are
-/// printed.
+/// `around`, the line of that record is marked and `window` lines before and
+/// after it are printed; an edit, a reaction and a second delivery are part of
+/// the line of their message.
 pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Position>, window: usize) -> String {
     let mut all: Vec<&Record> = records.iter().collect();
     // What has no time stands where it was archived: at the end.
     all.sort_by_key(|record| (record.time_us.is_none(), record.time_us, record.position.clone()));
     let (all, copies) = once(all);
-    let shown = match around.and_then(|position| all.iter().position(|record| record.position == *position)) {
-        Some(at) => &all[at.saturating_sub(window)..all.len().min(at + window + 1)],
-        None => &all[..],
+    let lines = lines(&all);
+    let holds = |line: &Line<'_>, position: &Position| {
+        let parts = std::iter::once(&line.record).chain(&line.changes);
+        let mut positions = parts.flat_map(|record| {
+            std::iter::once(&record.position).chain(copies.get(&record.position).into_iter().flatten())
+        });
+        positions.any(|held| held == position)
     };
-    let changes = changes(&all);
-    let inside: BTreeSet<_> =
-        shown.iter().filter(|r| is(r, Kind::MessageSent)).filter_map(|r| r.message_id.as_deref()).collect();
+    let marked = around.and_then(|position| lines.iter().position(|line| holds(line, position)));
+    let shown =
+        marked.map_or(0..lines.len(), |at| at.saturating_sub(window)..lines.len().min(at + window + 1));
     let mut out = String::new();
     let mut day = String::new();
-    for record in shown {
-        // A change stands with its message, unless that is not printed.
-        if is_change(record) && record.message_id.as_deref().is_some_and(|id| inside.contains(id)) {
-            continue;
-        }
+    for (at, Line { record, changes }) in lines.iter().enumerate().take(shown.end).skip(shown.start) {
         let today = time(record.time_us, zone, "%A, %-d %B %Y");
         if today != day {
             // Writing to a text cannot fail.
             let _ = writeln!(out, "{}── {today} ──", if day.is_empty() { "" } else { "\n" });
             day = today;
         }
-        let mark = if around == Some(&record.position) { "▶" } else { " " };
-        let again = copies.get(&record.position).map(|n| format!(" ×{n}")).unwrap_or_default();
-        let _ = writeln!(out, "{mark} {}  {}{again}", time(record.time_us, zone, "%H:%M:%S"), line(record));
-        let id = if is(record, Kind::MessageSent) { record.message_id.as_deref() } else { None };
-        for change in id.and_then(|id| changes.get(id)).into_iter().flatten() {
-            let _ = writeln!(out, "            {}", changed(change, zone));
+        let mark = if marked == Some(at) { "▶" } else { " " };
+        let clock = time(record.time_us, zone, "%H:%M:%S");
+        let _ = writeln!(out, "{mark} {clock}  {}{}", line(record), again(&copies, record));
+        for change in changes {
+            let _ = writeln!(out, "            {}{}", changed(change, zone), again(&copies, change));
         }
     }
-    if shown.len() < all.len() {
-        let _ = writeln!(out, "\n{} of {} records of the conversation", shown.len(), all.len());
+    if shown.len() < lines.len() {
+        let _ = writeln!(out, "\n{} of {} lines of the conversation", shown.len(), lines.len());
+    }
+    if let (Some(position), None) = (around, marked) {
+        let _ = writeln!(out, "\n{position} is not in this conversation");
     }
     out
 }
 
-/// Deliveries of one event once, and how many there were.
-fn once(all: Vec<&Record>) -> (Vec<&Record>, BTreeMap<Position, u64>) {
+/// What is printed as one: a record, and what was done to it later.
+struct Line<'a> {
+    record: &'a Record,
+    changes: Vec<&'a Record>,
+}
+
+/// A change stands with its message, unless that is not among the records.
+fn lines<'a>(all: &[&'a Record]) -> Vec<Line<'a>> {
+    let mut messages: BTreeMap<&str, usize> = BTreeMap::new();
+    let mut lines: Vec<Line<'a>> = Vec::with_capacity(all.len());
+    // Messages first: an edit may carry an earlier time than its message.
+    for &record in all.iter().filter(|record| !is_change(record)) {
+        if let Some(id) = record.message_id.as_deref().filter(|_| is(record, Kind::MessageSent)) {
+            messages.entry(id).or_insert(lines.len());
+        }
+        lines.push(Line { record, changes: Vec::new() });
+    }
+    let mut alone = Vec::new();
+    for &record in all.iter().filter(|record| is_change(record)) {
+        match record.message_id.as_deref().and_then(|id| messages.get(id)) {
+            Some(at) => lines[*at].changes.push(record),
+            None => alone.push(Line { record, changes: Vec::new() }),
+        }
+    }
+    lines.append(&mut alone);
+    lines.sort_by_key(|line| {
+        (line.record.time_us.is_none(), line.record.time_us, line.record.position.clone())
+    });
+    lines
+}
+
+/// The later deliveries of an event, by the position of its first.
+type Copies = BTreeMap<Position, Vec<Position>>;
+
+fn again(copies: &Copies, record: &Record) -> String {
+    copies.get(&record.position).map(|more| format!(" ×{}", more.len() + 1)).unwrap_or_default()
+}
+
+/// Deliveries of one event once, and where the others are.
+fn once(all: Vec<&Record>) -> (Vec<&Record>, Copies) {
     let mut first: BTreeMap<(&str, &str, Option<&[u8]>), Position> = BTreeMap::new();
-    let mut copies = BTreeMap::new();
+    let mut copies = Copies::new();
     let mut kept = Vec::with_capacity(all.len());
     for record in all {
         let key = (record.source.as_str(), record.id.as_str(), record.payload.as_deref());
         match first.get(&key) {
             Some(position) if record.quarantined.is_none() => {
-                *copies.entry(position.clone()).or_insert(1) += 1
+                copies.entry(position.clone()).or_default().push(record.position.clone());
             }
             _ => {
                 first.insert(key, record.position.clone());
@@ -80,16 +121,6 @@ fn is_change(record: &Record) -> bool {
     [Kind::MessageEdited, Kind::MessageDeleted, Kind::MessageReaction, Kind::MessageReceipt]
         .iter()
         .any(|kind| is(record, *kind))
-}
-
-fn changes<'a>(all: &[&'a Record]) -> BTreeMap<&'a str, Vec<&'a Record>> {
-    let mut changes: BTreeMap<&str, Vec<&Record>> = BTreeMap::new();
-    for record in all.iter().filter(|record| is_change(record)) {
-        if let Some(id) = record.message_id.as_deref() {
-            changes.entry(id).or_default().push(record);
-        }
-    }
-    changes
 }
 
 fn changed(record: &Record, zone: &TimeZone) -> String {
@@ -119,7 +150,15 @@ fn line(record: &Record) -> String {
     };
     let words = clean(&words(record)).replace('\n', "\n              ");
     let other = || record.related("participant").next().map_or_else(String::new, |p| one_line(p.label()));
-    let joined = if record.detail.as_deref().is_some_and(|d| d.contains("left")) { "left" } else { "joined" };
+    // `detail` is the action, then the name: a name may hold any word.
+    let joined = match record
+        .detail
+        .as_deref()
+        .and_then(|detail| detail.split(' ').find(|w| matches!(*w, "joined" | "left")))
+    {
+        Some("left") => "left",
+        _ => "joined",
+    };
     let to = || record.related("to").map(|party| one_line(party.label())).collect::<Vec<_>>().join(", ");
     let Some(kind) = Kind::from_full(&record.kind) else {
         return format!("[{}] {who} {words}", one_line(&record.short_type()));

@@ -3,6 +3,7 @@
 
 pub mod conversation;
 pub mod hits;
+mod json;
 pub mod record;
 #[cfg(test)]
 mod tests;
@@ -13,20 +14,25 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use unicode_width::UnicodeWidthChar;
 
-/// Text with control characters, and characters that reverse the direction of
-/// what follows, made visible. Line breaks stay.
+/// Text with control characters, and characters that are not seen but reverse,
+/// break or hide what stands around them, made visible. Line breaks stay.
 pub(crate) fn clean(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
-        let reverses =
-            matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
         match c {
             '\n' => out.push('\n'),
-            c if c.is_control() || reverses => out.extend(c.escape_unicode()),
+            c if c.is_control() || is_unseen(c) => out.extend(c.escape_unicode()),
             c => out.push(c),
         }
     }
     out
+}
+
+/// Unicode's format characters, but for the joiners that emoji and scripts need.
+fn is_unseen(c: char) -> bool {
+    matches!(c,
+        '\u{61c}' | '\u{200b}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}'
+        | '\u{feff}' | '\u{fff9}'..='\u{fffb}' | '\u{e0000}'..='\u{e007f}')
 }
 
 /// The same on one line.
@@ -34,26 +40,37 @@ pub(crate) fn one_line(text: &str) -> String {
     clean(text).replace('\n', " ")
 }
 
-/// Columns that a text takes in a terminal.
-pub(crate) fn width(text: &str) -> usize {
-    text.chars().map(|c| c.width().unwrap_or(0)).sum()
-}
+/// Characters that one column may take: a letter and its marks. Without a limit
+/// a name of a million marks would be one column wide.
+const CHARS_PER_COLUMN_MAX: usize = 4;
 
 /// Cut or filled up to a number of columns.
 pub(crate) fn fit(text: &str, columns: usize) -> String {
-    if width(text) <= columns {
-        return format!("{text}{}", " ".repeat(columns - width(text)));
-    }
-    let mut out = String::new();
-    for c in text.chars() {
-        if width(&out) + c.width().unwrap_or(0) + 1 > columns {
-            break;
+    let mut chars = text.chars();
+    let (mut out, mut width) = (String::new(), 0);
+    // Where the text is cut if it does not fit: an ellipsis takes a column.
+    let (mut cut, mut cut_width) = (0, 0);
+    for c in chars.by_ref().take(columns * CHARS_PER_COLUMN_MAX) {
+        let next = width + c.width().unwrap_or(0);
+        if next > columns {
+            out.truncate(cut);
+            return fill(out + "…", cut_width + 1, columns);
         }
         out.push(c);
+        width = next;
+        if width < columns {
+            (cut, cut_width) = (out.len(), width);
+        }
     }
-    out.push('…');
-    let filled = columns.saturating_sub(width(&out));
-    out + &" ".repeat(filled)
+    if chars.next().is_some() {
+        out.truncate(cut);
+        return fill(out + "…", cut_width + 1, columns);
+    }
+    fill(out, width, columns)
+}
+
+fn fill(text: String, width: usize, columns: usize) -> String {
+    text + &" ".repeat(columns.saturating_sub(width))
 }
 
 /// A time in a zone, by a `strftime` form; what cannot be shown says so.

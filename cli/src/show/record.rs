@@ -4,9 +4,8 @@ use std::fmt::Write;
 
 use custody_archive::Record;
 use jiff::tz::TimeZone;
-use serde_json::Value;
 
-use super::{clean, one_line, time, words};
+use super::{clean, json, one_line, time, words};
 
 /// Bytes of a payload that is no text which are printed.
 const DUMP_BYTES: usize = 512;
@@ -68,11 +67,9 @@ pub fn record(record: &Record, zone: &TimeZone, color: bool) -> String {
 
 fn payload(payload: Option<&[u8]>) -> String {
     let Some(bytes) = payload else { return "no payload: a tombstone\n".to_owned() };
-    if let Ok(value) = serde_json::from_slice::<Value>(bytes) {
-        return format!("{}\n", clean(&format!("{value:#}")));
-    }
     if let Ok(text) = std::str::from_utf8(bytes) {
-        return format!("{}\n", clean(text));
+        let pretty = json::pretty(text);
+        return format!("{}\n", clean(pretty.as_deref().unwrap_or(text)));
     }
     let mut out = format!("{} bytes, not text:\n", bytes.len());
     for (line, chunk) in bytes.chunks(16).take(DUMP_BYTES / 16).enumerate() {

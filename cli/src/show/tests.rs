@@ -6,6 +6,8 @@ fn hostile_text_is_made_visible() {
         ("plain ü 😀", "plain ü 😀"),
         ("\x1b[31mred", "\\u{1b}[31mred"),
         ("a\u{202e}b", "a\\u{202e}b"),
+        ("a\u{61c}\u{2028}\u{feff}b", "a\\u{61c}\\u{2028}\\u{feff}b"),
+        ("👩\u{200d}💻", "👩\u{200d}💻"),
         ("a\nb\tc\0", "a\nb\\u{9}c\\u{0}"),
     ] {
         assert_eq!(clean(text), expected);
@@ -14,9 +16,13 @@ fn hostile_text_is_made_visible() {
 
 #[test]
 fn texts_fit_their_columns() {
-    for (text, columns, expected) in
-        [("abc", 5, "abc  "), ("abcdef", 4, "abc…"), ("日本語", 4, "日… "), ("", 2, "  ")]
-    {
+    for (text, columns, expected) in [
+        ("abc", 5, "abc  "),
+        ("abcdef", 4, "abc…"),
+        ("日本語", 4, "日… "),
+        ("", 2, "  "),
+        ("日本", 4, "日本"),
+    ] {
         assert_eq!(fit(text, columns), expected);
     }
 }
@@ -30,5 +36,124 @@ fn times_in_a_zone() {
         (Some(i64::MAX), "9223372036854775807 µs"),
     ] {
         assert_eq!(time(us, &zone, "%Y-%m-%d %H:%M:%S"), expected);
+    }
+}
+
+#[test]
+fn a_name_of_marks_alone_is_cut() {
+    let name = "\u{301}".repeat(1_000_000);
+    assert!(fit(&name, 40).chars().count() <= 40 * 5 + 1);
+}
+
+#[test]
+fn json_is_shown_as_it_was_sent() {
+    for (text, expected) in [
+        (
+            r#"{"b":1.10,"a":[1,{}, [ ]],"b":12345678901234567890123}"#,
+            "{\n  \"b\": 1.10,\n  \"a\": [\n    1,\n    {},\n    []\n  ],\n  \"b\": 12345678901234567890123\n}",
+        ),
+        (r#" {"a" : "x\"}{,: y" } "#, "{\n  \"a\": \"x\\\"}{,: y\"\n}"),
+        ("7", "7"),
+        (r#""é\\""#, r#""é\\""#),
+    ] {
+        assert_eq!(json::pretty(text).as_deref(), Some(expected), "{text}");
+    }
+    assert_eq!(json::pretty("{"), None);
+    // Deep nesting costs no more than its length.
+    let deep = "[".repeat(100_000) + &"]".repeat(100_000);
+    assert!(json::pretty(&deep).is_none_or(|text| text.len() < 20_000_000));
+}
+
+fn message(offset: i64, kind: &str, seconds: i64, id: &str, text: &str) -> Record {
+    Record {
+        position: format!("t:1:0:{offset}").parse().unwrap(),
+        batch: "b".into(),
+        batch_root: custody_schemas::Hash([0; 32]),
+        file: "f".into(),
+        leaf: custody_schemas::Hash([0; 32]),
+        broker_time_ms: None,
+        archived_ms: 0,
+        quarantined: None,
+        warnings: None,
+        id: format!("{offset}"),
+        source: "//gw".into(),
+        sequence: None,
+        kind: format!("federation.{kind}.v1"),
+        time_us: Some((1_369_818_900 + seconds) * 1_000_000),
+        tenant: None,
+        conversation: None,
+        conversation_kind: None,
+        title: None,
+        parties: [("from", "Bob"), ("participant", "left wing")]
+            .map(|(relation, name)| custody_archive::Party {
+                relation: relation.into(),
+                network: None,
+                address: None,
+                name: Some(name.into()),
+                role: None,
+                scope: (relation == "from").then(|| "federated".into()),
+            })
+            .into(),
+        client: None,
+        message_id: (!id.is_empty()).then(|| id.into()),
+        content_type: None,
+        body: kind.starts_with("im.message").then(|| text.into()),
+        detail: Some(text.into()),
+        call: None,
+        shared_file: None,
+        key: None,
+        headers: Vec::new(),
+        payload: Some(format!("{kind}{id}{text}").into_bytes()),
+    }
+}
+
+fn records() -> Vec<Record> {
+    let mut again = message(5, "im.message.sent", 1, "m1", "hello\nworld\x1b[2J");
+    again.id = "1".into();
+    vec![
+        message(4, "conversation.participant", 9, "", "joined left wing"),
+        message(3, "im.message.deleted", 3, "m1", ""),
+        message(2, "im.message.edited", 2, "m1", "hello all"),
+        again,
+        message(1, "im.message.sent", 1, "m1", "hello\nworld\x1b[2J"),
+        message(6, "im.message.edited", 4, "elsewhere", "new"),
+        message(7, "com.example.odd", 86_400, "", "odd"),
+    ]
+}
+
+const WHOLE: &str = "\
+── Wednesday, 29 May 2013 ──
+  09:15:01  Bob (federated): hello
+              world\\u{1b}[2J ×2
+            edited 09:15:02 by Bob: hello all
+            deleted 09:15:03 by Bob
+  09:15:04  [im.message.edited] Bob (federated) new
+  09:15:09  * left wing joined
+
+── Thursday, 30 May 2013 ──
+  09:15:00  [federation.com.example.odd.v1] Bob (federated) odd
+";
+
+#[test]
+fn a_conversation_is_read_in_order() {
+    let shown = conversation::conversation(&records(), &TimeZone::UTC, None, 20);
+    assert_eq!(shown, WHOLE.replace("federation.com.example.odd.v1", "com.example.odd"));
+}
+
+/// Whatever part of a line is asked for, the line is marked.
+#[test]
+fn the_line_of_a_record_is_marked() {
+    for (position, expected) in [
+        ("t:1:0:1", "▶ 09:15:01"),
+        ("t:1:0:5", "▶ 09:15:01"),
+        ("t:1:0:3", "▶ 09:15:01"),
+        ("t:1:0:4", "▶ 09:15:09"),
+        ("t:1:0:6", "▶ 09:15:04"),
+        ("t:1:0:9", "t:1:0:9 is not in this conversation"),
+    ] {
+        let shown =
+            conversation::conversation(&records(), &TimeZone::UTC, Some(&position.parse().unwrap()), 0);
+        assert!(shown.contains(expected), "{position}: {shown}");
+        assert_eq!(shown.contains("1 of 4 lines"), expected.starts_with('▶'), "{shown}");
     }
 }
