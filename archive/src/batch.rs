@@ -72,8 +72,10 @@ impl BatchBuilder {
             );
             return Err(Error::new(Kind::Invalid, message));
         }
+        // A time that no column can hold, some 292,000 years away, is none.
+        let broker_time_ms = incoming.broker_time_ms.filter(|ms| ms.checked_mul(1_000).is_some());
         part.skipped += (offset - next).unsigned_abs();
-        part.rows.append(offset, incoming);
+        part.rows.append(offset, &Incoming { broker_time_ms, ..*incoming });
         part.span.to = offset + 1;
         let headers: usize =
             incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();

@@ -18,6 +18,7 @@ mod detail;
 mod durable;
 mod encode;
 mod error;
+mod guard;
 mod log;
 mod read;
 mod record;

@@ -22,6 +22,7 @@ use parquet::file::reader::ChunkReader;
 use crate::columns::STATUS_QUARANTINED;
 use crate::encode::FOOTER_KEY;
 use crate::error::{Error, Kind};
+use crate::guard::guarded;
 use crate::log::{self, Commit, FileRef};
 use crate::record::Record;
 use crate::store::{Location, S3Settings, Store};
@@ -121,15 +122,14 @@ impl Archive {
     }
 
     /// Single records of a file by row number, ascending. Each is re-hashed: one
-    /// that is not what was archived is an error, never an answer.
+    /// that is not what was archived is an error, never an answer. What a record
+    /// says is decoded anew from the bytes that the hash covers; the columns
+    /// beside them, which no hash of its own covers, are not read.
     pub fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
         let selection = select(rows);
         let mut records = Vec::with_capacity(rows.len());
-        for rows in self.open_rows(file, Columns::All, Some(selection))? {
-            let rows = rows?;
-            for row in 0..rows.len() {
-                records.push(Record::read(&rows, row, file)?);
-            }
+        for rows in self.open_rows(file, Columns::Leaves, Some(selection))? {
+            Record::read_all(&rows?, file, &mut records)?;
         }
         if records.len() != rows.len() {
             return Err(Error::corrupt(format!(
@@ -221,6 +221,19 @@ fn open<T: ChunkReader + 'static>(
     columns: Columns,
     selection: Option<RowSelection>,
 ) -> Result<ParquetRecordBatchReader, Error> {
+    guarded(|| open_unguarded(path, input, columns, selection)).unwrap_or_else(|| Err(given_up(path)))
+}
+
+fn given_up(path: &str) -> Error {
+    Error::corrupt(format!("{path} cannot be decoded: it is damaged"))
+}
+
+fn open_unguarded<T: ChunkReader + 'static>(
+    path: &str,
+    input: T,
+    columns: Columns,
+    selection: Option<RowSelection>,
+) -> Result<ParquetRecordBatchReader, Error> {
     let policy = if selection.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
     let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(policy);
     let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(input, options)
@@ -279,11 +292,19 @@ impl Iterator for RowReader {
     type Item = Result<Rows, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let next = self.reader.next()?;
-        Some(match next {
+        let Some(next) = guarded(|| self.reader.next()) else {
+            return Some(Err(given_up(&self.path)));
+        };
+        Some(match next? {
             Ok(batch) => Ok(Rows { path: self.path.clone(), batch }),
             Err(e) => Err(Error::with(Kind::Corrupt, format!("{} cannot be decoded", self.path), e)),
         })
+    }
+}
+
+impl Rows {
+    pub(crate) fn new(path: String, batch: RecordBatch) -> Self {
+        Rows { path, batch }
     }
 }
 

@@ -1,6 +1,6 @@
 //! One record, whole: as people, productions and auditors see it.
 
-use custody_schemas::{Hash, Partition, Position};
+use custody_schemas::{Hash, Incoming, Partition, Position};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -145,22 +145,50 @@ pub struct Record {
 }
 
 impl Record {
-    pub(crate) fn read(rows: &Rows, row: usize, file: &FileRef) -> Result<Self, Error> {
+    /// Checks the rows' leaf hashes and decodes the rows from their bytes.
+    pub(crate) fn read_all(rows: &Rows, file: &FileRef, out: &mut Vec<Record>) -> Result<(), Error> {
         let verbatim = rows.verbatim()?;
-        let position = Position {
-            partition: Partition {
-                topic: verbatim.topic.value(row).to_owned(),
-                generation: verbatim.generation.value(row),
-                partition: verbatim.partition.value(row),
-            },
-            offset: verbatim.offset.value(row),
-        };
-        let leaf = verbatim.leaf(row);
-        if rows.stored_leaves()?.value(row) != leaf.0 {
-            let message =
-                format!("{}: record {position} is not what was archived: its leaf hash differs", file.path);
-            return Err(Error::corrupt(message));
+        let stored = rows.stored_leaves()?;
+        let mut positions = Vec::with_capacity(rows.len());
+        let place = Partition { topic: String::new(), generation: 0, partition: 0 };
+        let mut decoder = crate::rows::Rows::new(place, String::new());
+        for row in 0..rows.len() {
+            let position = Position {
+                partition: Partition {
+                    topic: verbatim.topic.value(row).to_owned(),
+                    generation: verbatim.generation.value(row),
+                    partition: verbatim.partition.value(row),
+                },
+                offset: verbatim.offset.value(row),
+            };
+            let leaf = verbatim.leaf(row);
+            if stored.value(row) != leaf.0 {
+                let message = format!(
+                    "{}: record {position} is not what was archived: its leaf hash differs",
+                    file.path
+                );
+                return Err(Error::corrupt(message));
+            }
+            let headers: Vec<_> = verbatim.headers(row).collect();
+            let incoming = Incoming {
+                key: verbatim.key(row),
+                headers: &headers,
+                payload: verbatim.payload(row),
+                broker_time_ms: verbatim.broker_time_ms(row),
+            };
+            decoder.append(position.offset, &incoming);
+            positions.push((position, leaf));
         }
+        let archived_us = file.manifest.archived_ms.saturating_mul(1_000);
+        let decoded = Rows::new(file.path.clone(), decoder.finish(archived_us)?);
+        for (row, (position, leaf)) in positions.into_iter().enumerate() {
+            out.push(Record::read(&decoded, row, position, leaf, file)?);
+        }
+        Ok(())
+    }
+
+    fn read(rows: &Rows, row: usize, position: Position, leaf: Hash, file: &FileRef) -> Result<Self, Error> {
+        let verbatim = rows.verbatim()?;
         let text = |name: &str| Ok::<_, Error>(rows.text(name, row)?.map(str::to_owned));
         Ok(Record {
             position,

@@ -3,10 +3,9 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::io::Write;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use custody_archive::{Archive, FileRef, Record};
+use custody_archive::{Archive, Record};
 use custody_schemas::Position;
 use custody_schemas::hash::Tree;
 
@@ -46,7 +45,7 @@ pub fn produce(
     let mut writing = Writing::new(&folder)?;
     for run in &runs {
         for rows in run.rows.chunks(ROWS_PER_FETCH) {
-            fetch(archive, &run.file, rows)?.iter().try_for_each(|record| writing.push(record))?;
+            archive.fetch(&run.file, rows)?.iter().try_for_each(|record| writing.push(record))?;
             progress(writing.tree.len(), total);
         }
     }
@@ -60,23 +59,6 @@ pub fn produce(
         "production written"
     );
     Ok(receipt)
-}
-
-/// Reads records. The Parquet reader panics on some damaged pages, where this
-/// must say which file is damaged.
-fn fetch(archive: &Archive, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
-    let fetched = catch_unwind(AssertUnwindSafe(|| archive.fetch(file, rows)));
-    let records =
-        fetched.map_err(|_| Error::corrupt(format!("{}: its pages cannot be decoded", file.path)))??;
-    if records.len() != rows.len() {
-        return Err(Error::corrupt(format!(
-            "{}: {} of {} rows are there",
-            file.path,
-            records.len(),
-            rows.len()
-        )));
-    }
-    Ok(records)
 }
 
 /// The files of a production, and what is counted on the way.

@@ -112,6 +112,18 @@ position=$("$custody" search '"it was an accident"' --archive "$archive" --forma
 "$custody" show "$position" --archive "$archive" >show.txt
 grep -q 'accident' show.txt || fail "show: $(cat show.txt)"
 
+say "health and metrics"
+address=$(grep -o 'address=127.0.0.1:[0-9]*' "$work/worker.log" | tail -n 1 | cut -d= -f2)
+ask() { python3 -c 'import sys, urllib.request; print(urllib.request.urlopen(sys.argv[1], timeout=5).read().decode())' "http://$address/$1"; }
+equal "/healthz" ok "$(ask healthz | head -n 1)"
+equal "/readyz" ready "$(ask readyz | head -n 1)"
+ask metrics >metrics.txt
+for metric in custody_ingest_lag_records custody_ingest_lag_seconds custody_ingest_batch_bytes_count \
+    custody_ingest_commit_seconds_count custody_ingest_quarantined_records_total custody_ingest_gap_offsets_total \
+    custody_index_versions_behind custody_index_catch_up_seconds_count; do
+    grep -q "^$metric" metrics.txt || fail "no $metric in /metrics: $(cat metrics.txt)"
+done
+
 say "SIGTERM seals, commits and leaves cleanly"
 kill -TERM "$worker"
 wait "$worker" || fail "the worker did not end cleanly"
