@@ -13,6 +13,7 @@ worker=''
 cleanup() {
     [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
     "$here/broker.sh" stop "$work/kafka" >/dev/null 2>&1 || true
+    umount "$work/small" 2>/dev/null || true
     rm -rf "$work"
 }
 trap cleanup EXIT
@@ -145,6 +146,48 @@ rm -rf "$archive/_index"
 "$custody" search 'network:irc' --archive "$archive" --count >count.txt 2>rebuilt.txt
 equal "records after the rebuild" "$irc" "$(cat count.txt)"
 grep -q 'building the index' rebuilt.txt || fail "the rebuild was silent"
+
+say "a message of 10 MB, a login that the broker does not know, a full disk"
+python3 - >big.jsonl <<'PY'
+import json
+print(json.dumps({"specversion": "1.0", "id": "big", "source": "//test", "type": "federation.im.message.sent.v1",
+    "time": "2013-05-29T09:15:02Z", "tenant": "big.example", "sequence": "1",
+    "data": {"conversation": {"id": "big"}, "message": {"id": "big", "text": "elephant " + "word " * 2000000}}}))
+PY
+"$here/broker.sh" topic "$work/kafka" large 1 max.message.bytes=20000000 >/dev/null
+"$custody" import events big.jsonl --brokers "$brokers" --topic large >/dev/null
+if timeout 60 "$custody" run --brokers "$brokers" --topic large --archive "$work/none" --http-listen off \
+    --kafka-property security.protocol=SASL_PLAINTEXT --kafka-property sasl.mechanisms=PLAIN \
+    --kafka-property sasl.username=nobody --kafka-property sasl.password=s3cr3t >out.txt 2>&1; then
+    fail "a login at a broker without logins was accepted"
+fi
+grep -q 'no Kafka broker answers\|refuses us' out.txt || fail "unclear: $(cat out.txt)"
+if grep -q s3cr3t out.txt; then fail "the password was printed"; fi
+mkdir small
+if mount -t tmpfs -o size=256k tmpfs small 2>/dev/null; then
+    if timeout 60 "$custody" ingest --brokers "$brokers" --topic $topic --archive small/archive --group full \
+        --http-listen off --retry-age-max 1s >out.txt 2>&1; then
+        fail "a full disk was not noticed"
+    fi
+    grep -q 'No space left' out.txt || fail "unclear: $(tail -n 5 out.txt)"
+    mount -o remount,size=64m small
+    "$custody" verify --archive small/archive || fail "the archive was damaged by the full disk"
+    "$custody" run --brokers "$brokers" --topic large --topic $topic --archive small/archive --group full \
+        --http-listen off >>"$work/worker.log" 2>&1 &
+    second=$!
+    for _ in $(seq 120); do
+        got=$("$custody" search 'type:*' --archive small/archive --count 2>/dev/null || echo 0)
+        [ "$got" -le "$end_offsets" ] || break
+        sleep 0.5
+    done
+    kill -TERM $second && wait $second || fail "the worker did not end cleanly"
+    equal "records after the disk got room" "$((end_offsets + 1))" "$("$custody" search 'type:*' --archive small/archive --count)"
+    equal "the 10 MB message" 1 "$("$custody" search 'elephant tenant:big.example' --archive small/archive --count)"
+    "$custody" verify --archive small/archive || fail "the archive does not verify"
+    umount small
+else
+    say "SKIPPED: no file system can be mounted here to be filled"
+fi
 
 say "other engines read the archive"
 python=$("$root/tests/readers/setup.sh") || status=$?
