@@ -32,7 +32,7 @@ pub use batch::{BatchBuilder, Sealed};
 pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
 pub use error::{Error, Kind};
 pub use log::{Commit, FileRef};
-pub use read::{Archive, Columns, IndexRow, PartyRef, Relation, RowReader, Rows};
+pub use read::{Archive, Columns, IndexRow, IndexRows, PartyRef, Relation, RowReader, Rows};
 pub use record::{Party, Record};
 pub use store::{Location, S3Settings};
 pub use verify::{Problem, Report, verify};

@@ -42,11 +42,8 @@ pub enum Columns {
     All,
 }
 
-const INDEX_COLUMNS: [&str; 13] = [
+const INDEX_COLUMNS: [&str; 10] = [
     "status",
-    "reason",
-    "id",
-    "source",
     "type",
     "event_time",
     "tenant",
@@ -349,12 +346,6 @@ pub struct PartyRef<'a> {
 pub struct IndexRow<'a> {
     /// It could not be decoded.
     pub quarantined: bool,
-    /// Why not.
-    pub reason: Option<&'a str>,
-    /// The event's id; empty when quarantined.
-    pub id: &'a str,
-    /// The event's source; empty when quarantined.
-    pub source: &'a str,
     /// The type's full name; empty when quarantined.
     pub kind: &'a str,
     /// When it happened, microseconds since 1970 UTC.
@@ -427,46 +418,24 @@ impl Rows {
     }
 
     /// Everybody whom a row names.
-    pub fn parties(&self, row: usize) -> Result<Vec<PartyRef<'_>>, Error> {
-        let list = self.column::<ListArray>("parties")?;
-        let (from, to) = (list.value_offsets()[row], list.value_offsets()[row + 1]);
-        let members = list.values().as_struct();
-        let text = |index: usize, at: usize| text_at(members.column(index).as_string::<i32>(), at);
-        // Offsets of a list column are never negative.
-        let range = usize::try_from(from).unwrap_or(0)..usize::try_from(to).unwrap_or(0);
-        Ok(range
-            .map(|at| {
-                let word = text(0, at).unwrap_or("");
-                PartyRef {
-                    relation: relation_of(word),
-                    relation_word: word,
-                    network: text(1, at),
-                    address: text(2, at),
-                    name: text(3, at),
-                    role: text(4, at),
-                    scope: text(5, at),
-                }
-            })
-            .collect())
+    pub(crate) fn parties(&self, row: usize) -> Result<Vec<PartyRef<'_>>, Error> {
+        Ok(Parties::of(self)?.at(row).collect())
     }
 
-    /// What the index needs of a row; read with [`Columns::Index`].
-    pub fn index_row(&self, row: usize) -> Result<IndexRow<'_>, Error> {
-        Ok(IndexRow {
-            quarantined: self.text("status", row)? == Some(STATUS_QUARANTINED),
-            reason: self.text("reason", row)?,
-            id: self.text("id", row)?.unwrap_or(""),
-            source: self.text("source", row)?.unwrap_or(""),
-            kind: self.text("type", row)?.unwrap_or(""),
-            time_us: self.time("event_time", row)?,
-            tenant: self.text("tenant", row)?,
-            conversation: self.text("conversation_id", row)?,
-            title: self.text("title", row)?,
-            body: self.text("body", row)?,
-            content_type: self.text("content_type", row)?,
-            detail: self.text("detail", row)?,
-            identity: u64::from_be_bytes(self.number("identity", row)?.unwrap_or(0).to_be_bytes()),
-            parties: self.parties(row)?,
+    /// What the index needs of these rows; read with [`Columns::Index`].
+    pub fn index_rows(&self) -> Result<IndexRows<'_>, Error> {
+        Ok(IndexRows {
+            status: self.column("status")?,
+            kind: self.column("type")?,
+            time: self.column("event_time")?,
+            tenant: self.column("tenant")?,
+            conversation: self.column("conversation_id")?,
+            title: self.column("title")?,
+            body: self.column("body")?,
+            content_type: self.column("content_type")?,
+            detail: self.column("detail")?,
+            identity: self.column("identity")?,
+            parties: Parties::of(self)?,
         })
     }
 
@@ -485,6 +454,76 @@ impl Rows {
             header_names: members.column(0).as_string::<i32>(),
             header_values: members.column(1).as_binary::<i32>(),
             payload: self.column("payload")?,
+        })
+    }
+}
+
+/// The columns that the index is made from, found once for many rows.
+pub struct IndexRows<'a> {
+    status: &'a StringArray,
+    kind: &'a StringArray,
+    time: &'a TimestampMicrosecondArray,
+    tenant: &'a StringArray,
+    conversation: &'a StringArray,
+    title: &'a StringArray,
+    body: &'a StringArray,
+    content_type: &'a StringArray,
+    detail: &'a StringArray,
+    identity: &'a Int64Array,
+    parties: Parties<'a>,
+}
+
+impl<'a> IndexRows<'a> {
+    /// One row.
+    pub fn row(&self, row: usize) -> IndexRow<'a> {
+        IndexRow {
+            quarantined: text_at(self.status, row) == Some(STATUS_QUARANTINED),
+            kind: text_at(self.kind, row).unwrap_or(""),
+            time_us: self.time.is_valid(row).then(|| self.time.value(row)),
+            tenant: text_at(self.tenant, row),
+            conversation: text_at(self.conversation, row),
+            title: text_at(self.title, row),
+            body: text_at(self.body, row),
+            content_type: text_at(self.content_type, row),
+            detail: text_at(self.detail, row),
+            identity: u64::from_be_bytes(self.identity.value(row).to_be_bytes()),
+            parties: self.parties.at(row).collect(),
+        }
+    }
+}
+
+/// The parties column.
+struct Parties<'a> {
+    list: &'a ListArray,
+    members: [&'a StringArray; 6],
+}
+
+impl<'a> Parties<'a> {
+    fn of(rows: &'a Rows) -> Result<Self, Error> {
+        let list = rows.column::<ListArray>("parties")?;
+        let members = list.values().as_struct();
+        Ok(Parties {
+            list,
+            members: [0, 1, 2, 3, 4, 5].map(|index| members.column(index).as_string::<i32>()),
+        })
+    }
+
+    fn at(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> + use<'a> {
+        let ends = self.list.value_offsets();
+        // Offsets of a list column are never negative.
+        let range = usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0);
+        let [relation, network, address, name, role, scope] = self.members;
+        range.map(move |at| {
+            let word = text_at(relation, at).unwrap_or("");
+            PartyRef {
+                relation: relation_of(word),
+                relation_word: word,
+                network: text_at(network, at),
+                address: text_at(address, at),
+                name: text_at(name, at),
+                role: text_at(role, at),
+                scope: text_at(scope, at),
+            }
         })
     }
 }

@@ -79,7 +79,7 @@ fn what_goes_in_comes_out() {
     assert_eq!(records[1].payload.as_deref(), Some(&b"\xff not json"[..]));
     let rows: Vec<_> =
         archive.read(&commits[0].files[0], Columns::Index).unwrap().map(Result::unwrap).collect();
-    let row = rows[0].index_row(0).unwrap();
+    let row = rows[0].index_rows().unwrap().row(0);
     assert_eq!((row.body, row.parties.len(), row.conversation), (Some("hello 0-60"), 2, Some("c-88")));
 }
 

@@ -102,8 +102,9 @@ impl Source for Archive {
     fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
         for rows in self.read(file, Columns::Index)? {
             let rows = rows?;
+            let columns = rows.index_rows()?;
             for at in 0..rows.len() {
-                let row = rows.index_row(at)?;
+                let row = columns.row(at);
                 let parties = row.parties.iter().map(|party| Party {
                     relation: party.relation,
                     network: party.network,
