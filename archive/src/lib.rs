@@ -26,14 +26,16 @@ mod rows;
 mod store;
 mod table;
 mod verify;
+mod view;
 mod writer;
 
 pub use batch::{BatchBuilder, Sealed};
 pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
 pub use error::{Error, Kind};
 pub use log::{Commit, FileRef};
-pub use read::{Archive, Columns, IndexRow, IndexRows, PartyRef, Relation, RowReader, Rows};
+pub use read::{Archive, Columns, RowReader};
 pub use record::{Party, Record};
 pub use store::{Location, S3Settings};
 pub use verify::{Problem, Report, verify};
+pub use view::{IndexRow, IndexRows, PartyRef, Relation, Rows};
 pub use writer::{Committed, Encoded, Writer, WriterSettings};

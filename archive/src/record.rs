@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::log::FileRef;
-use crate::read::{PartyRef, Rows, struct_number, struct_text, struct_time};
+use crate::view::{PartyRef, Rows, struct_number, struct_text, struct_time};
 
 /// Somebody whom an event names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]

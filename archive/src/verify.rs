@@ -12,7 +12,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Kind};
 use crate::log::{Commit, FileRef};
-use crate::read::{Archive, Columns, Rows, manifest_of, rows_of};
+use crate::read::{Archive, Columns, manifest_of, rows_of};
+use crate::view::Rows;
 
 /// Something that is not as it was archived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
