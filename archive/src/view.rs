@@ -136,7 +136,7 @@ impl Rows {
         Ok(Parties::of(self)?.at(row).collect())
     }
 
-    /// What the index needs of these rows; read with [`Columns::Index`].
+    /// What the index needs of these rows; read with [`crate::Columns::Index`].
     pub fn index_rows(&self) -> Result<IndexRows<'_>, Error> {
         Ok(IndexRows {
             status: self.column("status")?,
