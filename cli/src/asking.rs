@@ -34,8 +34,9 @@ pub fn query(text: &str, zone: &TimeZone) -> Result<Query, Failure> {
         .map_err(|error| Failure::usage(format!("the query cannot be read\n{}", error.render(text))))
 }
 
-/// The archive's searcher. An index that is missing or behind is brought up
-/// first, and says so.
+/// The archive's searcher. An index that is missing or damaged is built first,
+/// and says so; one that is behind answers, and the answer says through which
+/// version.
 pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
     let archive = open::archive(loaded)?;
     let path = open::index_path(loaded)?;
