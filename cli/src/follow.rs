@@ -125,7 +125,8 @@ pub fn follow(
                 }
                 metrics.caught_up(&done);
             }
-            Err(error) if error.kind == custody_index::Kind::Retry => {
+            // The last pass has no later one to mend it: whoever waits must know.
+            Err(error) if error.kind == custody_index::Kind::Retry && !last => {
                 tracing::warn!(%error, "the index cannot follow; trying again");
                 metrics.failed(format!("the index cannot follow: {error}"));
                 std::thread::sleep(PAUSE);
@@ -145,9 +146,7 @@ pub fn follow(
                 metrics.committed(newest);
             }
             Err(RecvTimeoutError::Timeout) => {}
-            Err(RecvTimeoutError::Disconnected) => {
-                std::thread::sleep(if last { Duration::ZERO } else { LOOK })
-            }
+            Err(RecvTimeoutError::Disconnected) => std::thread::sleep(LOOK),
         }
     }
 }
