@@ -12,7 +12,7 @@ work=$(mktemp -d)
 worker=''
 cleanup() {
     [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
-    "$here/broker.sh" stop "$work/kafka" >/dev/null 2>&1 || true
+    for broker in kafka logins; do "$here/broker.sh" stop "$work/$broker" >/dev/null 2>&1 || true; done
     umount "$work/small" 2>/dev/null || true
     rm -rf "$work"
 }
@@ -187,6 +187,81 @@ if mount -t tmpfs -o size=256k tmpfs small 2>/dev/null; then
     umount small
 else
     say "SKIPPED: no file system can be mounted here to be filled"
+fi
+
+say "a broker with logins: the right password, a wrong one, none"
+mkdir logins
+cat >logins/extra.properties <<'EOF'
+listener.security.protocol.map=PLAINTEXT:SASL_PLAINTEXT,CONTROLLER:PLAINTEXT
+sasl.enabled.mechanisms=PLAIN
+sasl.mechanism.inter.broker.protocol=PLAIN
+listener.name.plaintext.plain.sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="custody" password="r1ght" user_custody="r1ght";
+EOF
+guarded=$(CUSTODY_BROKER_PARENT_PID=$$ "$here/broker.sh" start "$work/logins") || fail "the broker with logins did not start"
+cat >client.properties <<'EOF'
+security.protocol=SASL_PLAINTEXT
+sasl.mechanism=PLAIN
+sasl.jaas.config=org.apache.kafka.common.security.plain.PlainLoginModule required username="custody" password="r1ght";
+EOF
+"$here/broker.sh" tool org.apache.kafka.tools.TopicCommand --bootstrap-server "$guarded" --command-config client.properties \
+    --create --topic large --partitions 1 --replication-factor 1 --config max.message.bytes=20000000 >/dev/null
+as() { # as PASSWORD COMMAND...: with a login, which is in a file as operators keep it
+    printf '[kafka]\nbrokers = "%s"\ntopics = ["large"]\n[kafka.properties]\n"security.protocol" = "SASL_PLAINTEXT"\n"sasl.mechanisms" = "PLAIN"\n"sasl.username" = "custody"\n"sasl.password" = "%s"\n' \
+        "$guarded" "$1" >custody.toml
+    shift
+    timeout 60 "$custody" "$@" --config custody.toml >out.txt 2>&1
+}
+refused() { # refused WHAT STATUS
+    [ "$2" -eq 2 ] || fail "$1: exit code $2 instead of 2: $(cat out.txt)"
+    grep -q 'refuses us.*Invalid username or password' out.txt || fail "$1: unclear: $(cat out.txt)"
+    if grep -q wr0ng out.txt; then fail "$1: the password was printed"; fi
+}
+status=0; as wr0ng import events big.jsonl --topic large || status=$?
+refused "an import with a wrong password" $status
+status=0; as wr0ng run --archive "$work/none" --http-listen off || status=$?
+refused "a worker with a wrong password" $status
+if timeout 60 "$custody" run --brokers "$guarded" --topic large --archive "$work/none" --http-listen off >out.txt 2>&1; then
+    fail "a worker without a login was accepted"
+fi
+grep -q 'no Kafka broker answers.*credentials' out.txt || fail "unclear: $(cat out.txt)"
+[ ! -e none/_delta_log ] || [ -z "$(ls none/*.parquet none/retention_class=* 2>/dev/null)" ] || fail "something was archived without a login"
+as r1ght import events big.jsonl --topic large || fail "the right password was refused: $(cat out.txt)"
+"$custody" run --config custody.toml --archive "$work/guarded" --http-listen off >>worker.log 2>&1 &
+second=$!
+for _ in $(seq 120); do
+    [ "$("$custody" search elephant --archive guarded --count 2>/dev/null || echo 0)" -eq 0 ] || break
+    sleep 0.5
+done
+kill -TERM $second && wait $second || fail "the worker with a login did not end cleanly"
+equal "records through a login" 1 "$("$custody" search elephant --archive guarded --count)"
+"$custody" verify --archive guarded || fail "the archive behind the login does not verify"
+if grep -q r1ght worker.log; then fail "the password was logged"; fi
+"$here/broker.sh" stop "$work/logins"
+
+say "an archive folder that we may not write"
+cp "$custody" unprivileged && chmod 755 unprivileged "$work"
+mkdir forbidden && chmod 555 forbidden
+# The rights of a folder do not bind root.
+plain() { if [ "$(id -u)" -eq 0 ]; then setpriv --reuid 65534 --regid 65534 --clear-groups "$@"; else "$@"; fi; }
+if [ "$(id -u)" -eq 0 ] && ! plain true 2>/dev/null; then
+    say "SKIPPED: we are root and cannot be anyone else here"
+else
+    status=0
+    plain timeout 60 ./unprivileged run --brokers "$brokers" --topic large --archive "$work/forbidden/archive" \
+        --http-listen off >out.txt 2>&1 || status=$?
+    equal "exit code without the right to make the folder" 2 "$status"
+    grep -q "$work/forbidden/archive: Permission denied" out.txt || fail "unclear: $(cat out.txt)"
+    # The archive is readable and stays as it is.
+    cp -r guarded readable && chmod -R a+rX,a-w readable
+    status=0
+    plain timeout 60 ./unprivileged ingest --brokers "$brokers" --topic $topic --archive "$work/readable" \
+        --http-listen off --retry-age-max 1s >out.txt 2>&1 || status=$?
+    [ "$status" -ne 0 ] && [ "$status" -ne 124 ] || fail "no right to write was not noticed (exit code $status)"
+    grep -q 'Permission denied' out.txt || fail "unclear: $(cat out.txt)"
+    if grep -q panicked out.txt; then fail "a panic: $(cat out.txt)"; fi
+    "$custody" verify --archive readable || fail "the archive was damaged by a worker that may not write"
+    equal "records that are still there" 1 "$("$custody" search elephant --archive readable --count)"
+    chmod -R u+w readable
 fi
 
 say "other engines read the archive"

@@ -12,6 +12,9 @@ use std::collections::BTreeMap;
 
 use rdkafka::ClientConfig;
 use rdkafka::config::RDKafkaLogLevel;
+use rdkafka::error::{KafkaError, RDKafkaErrorCode};
+
+use crate::error::{Error, Kind};
 
 /// How to reach Kafka.
 #[derive(Clone)]
@@ -38,4 +41,51 @@ fn client(brokers: &str, properties: &BTreeMap<String, String>) -> ClientConfig 
     // Errors reach us as values; the library's own log would repeat them.
     config.set_log_level(RDKafkaLogLevel::Critical);
     config
+}
+
+/// What librdkafka told us of its connections, apart from any call.
+#[derive(Clone, Default)]
+struct ClientErrors {
+    /// A broker answered and will not have us: trying again does not help.
+    refused: Option<String>,
+    last: Option<String>,
+}
+
+impl ClientErrors {
+    fn note(&mut self, error: &KafkaError, reason: &str) {
+        let text = format!("{reason} ({error})");
+        tracing::debug!(error = %text, "kafka client");
+        match error.rdkafka_error_code() {
+            Some(
+                RDKafkaErrorCode::Authentication
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::ClusterAuthorizationFailed,
+            ) => self.refused = Some(text),
+            // Follows from the errors before it, which say why.
+            Some(RDKafkaErrorCode::AllBrokersDown) => {
+                self.last.get_or_insert(text);
+            }
+            _ => self.last = Some(text),
+        }
+    }
+
+    /// Why `call`, the first on a new connection, failed.
+    fn explain(&self, brokers: &str, call: &KafkaError) -> Error {
+        if let Some(reason) = &self.refused {
+            return refused(brokers, reason);
+        }
+        let last = self.last.as_ref().map(|last| format!("; last error: {last}")).unwrap_or_default();
+        let message = format!(
+            "no Kafka broker answers at {brokers}: {call}{last}; check kafka.brokers, the network and the credentials"
+        );
+        Error::new(Kind::Unavailable, message)
+    }
+}
+
+fn refused(brokers: &str, reason: &str) -> Error {
+    let message =
+        format!("Kafka at {brokers} refuses us: {reason}; check the credentials and what they are allowed");
+    Error::new(Kind::Invalid, message)
 }

@@ -11,7 +11,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 
-use super::client;
+use super::{ClientErrors, client};
 use crate::error::{Error, Kind};
 
 #[derive(Default)]
@@ -19,7 +19,7 @@ struct Deliveries {
     acknowledged: AtomicU64,
     bytes: AtomicU64,
     failed: Mutex<Option<String>>,
-    client_error: Mutex<Option<String>>,
+    errors: Mutex<ClientErrors>,
 }
 
 #[derive(Clone, Default)]
@@ -27,8 +27,7 @@ struct Context(Arc<Deliveries>);
 
 impl ClientContext for Context {
     fn error(&self, error: KafkaError, reason: &str) {
-        let text = format!("{reason} ({error})");
-        *self.0.client_error.lock().unwrap_or_else(PoisonError::into_inner) = Some(text);
+        self.0.errors.lock().unwrap_or_else(PoisonError::into_inner).note(&error, reason);
     }
 }
 
@@ -80,14 +79,12 @@ impl Producer {
 
     fn check_topic(&self) -> Result<(), Error> {
         let metadata = self.inner.client().fetch_metadata(Some(&self.topic), Duration::from_secs(10));
-        let metadata = metadata.map_err(|e| {
-            Error::new(Kind::Unavailable, super::source::unreachable(&self.brokers, &e, self.client_error()))
-        })?;
+        let metadata = metadata.map_err(|e| self.errors().explain(&self.brokers, &e))?;
         super::source::require_topic(&metadata, &self.topic, &self.brokers).map(|_| ())
     }
 
-    fn client_error(&self) -> Option<String> {
-        self.deliveries.client_error.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    fn errors(&self) -> ClientErrors {
+        self.deliveries.errors.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Queues a message; waits while the queue is full.
@@ -136,7 +133,7 @@ impl Producer {
         let flushed = self.inner.flush(Duration::from_secs(120));
         self.fail_early()?;
         flushed.map_err(|e| {
-            let detail = self.client_error().map(|text| format!("; {text}")).unwrap_or_default();
+            let detail = self.errors().last.map(|text| format!("; {text}")).unwrap_or_default();
             Error::new(
                 Kind::Unavailable,
                 format!("Kafka did not acknowledge everything in 2 minutes: {e}{detail}"),

@@ -11,12 +11,14 @@ use rdkafka::metadata::Metadata;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
-use super::{KafkaSettings, client};
+use super::{ClientErrors, KafkaSettings, client, refused};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
 
 /// How long the broker may take to answer when we start.
 const ANSWER: Duration = Duration::from_secs(15);
+/// How long to collect what the client says of a call that failed.
+const EVENTS: Duration = Duration::from_millis(100);
 
 /// What happened to the assignment, noted by the callback, acted on by the loop.
 #[derive(Debug, Clone)]
@@ -28,8 +30,7 @@ enum Moved {
 #[derive(Default)]
 struct Shared {
     moved: VecDeque<Moved>,
-    error: Option<String>,
-    fatal: Option<String>,
+    errors: ClientErrors,
 }
 
 struct Context {
@@ -55,25 +56,7 @@ impl ClientContext for Context {
     }
 
     fn error(&self, error: KafkaError, reason: &str) {
-        let code = error.rdkafka_error_code();
-        let text = format!("{reason} ({error})");
-        let denied = matches!(
-            code,
-            Some(
-                RDKafkaErrorCode::Authentication
-                    | RDKafkaErrorCode::SaslAuthenticationFailed
-                    | RDKafkaErrorCode::TopicAuthorizationFailed
-                    | RDKafkaErrorCode::GroupAuthorizationFailed
-                    | RDKafkaErrorCode::ClusterAuthorizationFailed
-            )
-        );
-        tracing::debug!(error = %text, "kafka client");
-        self.with(|shared| {
-            if denied {
-                shared.fatal = Some(text.clone());
-            }
-            shared.error = Some(text);
-        });
+        self.with(|shared| shared.errors.note(&error, reason));
     }
 }
 
@@ -85,7 +68,7 @@ impl ConsumerContext for Context {
             ),
             Rebalance::Revoke(_) => Moved::Revoked,
             Rebalance::Error(error) => {
-                self.with(|shared| shared.error = Some(error.to_string()));
+                self.with(|shared| shared.errors.note(error, "rebalance"));
                 return;
             }
         };
@@ -148,13 +131,6 @@ pub(crate) struct Source {
     brokers: String,
 }
 
-pub(super) fn unreachable(brokers: &str, error: &KafkaError, reason: Option<String>) -> String {
-    let reason = reason.map(|reason| format!("; last error: {reason}")).unwrap_or_default();
-    format!(
-        "no Kafka broker answers at {brokers}: {error}{reason}; check kafka.brokers, the network and the credentials"
-    )
-}
-
 pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> Result<Vec<i32>, Error> {
     let found = metadata.topics().iter().find(|found| found.name() == topic);
     let partitions: Vec<i32> =
@@ -203,9 +179,8 @@ impl Source {
         for topic in topics {
             let metadata = self.consumer.fetch_metadata(Some(topic), ANSWER).map_err(|e| {
                 // Errors of the connection arrive through the event queue.
-                let _ = self.consumer.poll(Duration::ZERO);
-                let reason = self.consumer.context().with(|shared| shared.error.clone());
-                Error::new(Kind::Unavailable, unreachable(&self.brokers, &e, reason))
+                let _ = self.consumer.poll(EVENTS);
+                self.consumer.context().with(|shared| shared.errors.explain(&self.brokers, &e))
             })?;
             require_topic(&metadata, topic, &self.brokers)?;
         }
@@ -215,10 +190,10 @@ impl Source {
     /// Waits for something to happen.
     pub(crate) fn poll(&self, wait: Duration) -> Result<Polled<'_>, Error> {
         let polled = self.consumer.poll(wait);
-        let (moved, fatal) =
-            self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.fatal.take()));
-        if let Some(reason) = fatal {
-            return Err(Error::new(Kind::Invalid, format!("Kafka at {} refuses us: {reason}", self.brokers)));
+        let (moved, refusal) =
+            self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.errors.refused.take()));
+        if let Some(reason) = refusal {
+            return Err(refused(&self.brokers, &reason));
         }
         match moved {
             // Any message polled in the same call is read again from the offset
