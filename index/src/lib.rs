@@ -29,6 +29,7 @@ mod build;
 mod check;
 mod compile;
 mod disk;
+mod document;
 mod error;
 mod guard;
 mod manifest;

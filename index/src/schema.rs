@@ -3,16 +3,12 @@
 //! Whatever is compared whole is one raw term. The query side makes its terms
 //! with the functions here, so that both sides always agree.
 
-use custody_archive::Relation;
 use custody_schemas::Hash;
-use custody_schemas::kind::short_name;
-use custody_schemas::text::plain;
-use tantivy::TantivyDocument;
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{RawTokenizer, TextAnalyzer, TokenizerManager};
+use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 
-use crate::source::Row;
-use crate::text::{CustodyTokenizer, address_terms, lower_case};
+use crate::document::ListTokenizer;
+use crate::text::{CustodyTokenizer, lower_case};
 
 /// The longest raw term, in bytes; a longer one is indexed by its SHA-256.
 pub(crate) const RAW_BYTES_MAX: usize = 1_024;
@@ -87,57 +83,6 @@ impl Fields {
             schema: schema.build(),
         }
     }
-
-    /// The document of one record.
-    pub(crate) fn document(&self, row: &Row<'_>) -> TantivyDocument {
-        let mut doc = TantivyDocument::default();
-        // Each value starts a position further on: no phrase runs across two.
-        if let Some(body) = row.body {
-            doc.add_text(self.text, plain(row.content_type, body));
-        }
-        for text in [row.detail, row.title].into_iter().flatten() {
-            doc.add_text(self.text, text);
-        }
-        self.add_parties(row, &mut doc);
-        if let Some(conversation) = row.conversation {
-            doc.add_text(self.conversation, raw_term(conversation));
-        }
-        for term in kind_terms(&short_name(row.kind)) {
-            doc.add_text(self.kind, term);
-        }
-        if let Some(tenant) = row.tenant {
-            doc.add_text(self.tenant, raw_term(&lower_case(tenant)));
-        }
-        if row.quarantined {
-            doc.add_text(self.flag, QUARANTINED);
-        }
-        if let Some(time_ms) = row.time_ms {
-            doc.add_i64(self.time, time_ms);
-        }
-        doc.add_u64(self.identity, row.identity);
-        doc
-    }
-
-    fn add_parties(&self, row: &Row<'_>, doc: &mut TantivyDocument) {
-        let [mut from, mut to, mut other, mut networks] = [const { Vec::new() }; 4];
-        for party in &row.parties {
-            let terms = match party.relation {
-                Relation::From => &mut from,
-                Relation::To => &mut to,
-                Relation::Other => &mut other,
-            };
-            address_terms(party.address.unwrap_or_default(), party.name, terms);
-            networks.extend(party.network.map(|network| raw_term(&lower_case(network))));
-        }
-        networks.sort_unstable();
-        networks.dedup();
-        let fields = [(self.from, from), (self.to, to), (self.other, other), (self.network, networks)];
-        for (field, terms) in fields {
-            for term in terms {
-                doc.add_text(field, term);
-            }
-        }
-    }
 }
 
 /// The tokenizers that the schema names.
@@ -145,7 +90,7 @@ pub(crate) fn tokenizers() -> TokenizerManager {
     // Tantivy looks up its own default even for numbers.
     let manager = TokenizerManager::default();
     manager.register(TOKENIZER, TextAnalyzer::from(CustodyTokenizer::default()));
-    manager.register(RAW, TextAnalyzer::from(RawTokenizer::default()));
+    manager.register(RAW, TextAnalyzer::from(ListTokenizer::default()));
     manager
 }
 
@@ -170,7 +115,8 @@ pub(crate) fn kind_prefix(start: &str) -> Option<String> {
     indexed.then(|| format!("^{start}"))
 }
 
-fn kind_terms(short: &str) -> Vec<String> {
+/// The terms of a record of this type.
+pub(crate) fn kind_terms(short: &str) -> Vec<String> {
     let name = lower_case(short);
     let dots = name.match_indices('.').map(|(at, _)| at + 1).take(KIND_LEVELS_MAX);
     let starts = dots.take_while(|end| *end <= RAW_BYTES_MAX).map(|end| format!("^{}", &name[..end]));

@@ -105,7 +105,7 @@ impl Source for Archive {
             let columns = rows.index_rows()?;
             for at in 0..rows.len() {
                 let row = columns.row(at);
-                let parties = row.parties.iter().map(|party| Party {
+                let parties = row.parties.into_iter().map(|party| Party {
                     relation: party.relation,
                     network: party.network,
                     address: party.address,

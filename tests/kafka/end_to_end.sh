@@ -207,9 +207,9 @@ EOF
     --create --topic large --partitions 1 --replication-factor 1 --config max.message.bytes=20000000 >/dev/null
 as() { # as PASSWORD COMMAND...: with a login, which is in a file as operators keep it
     printf '[kafka]\nbrokers = "%s"\ntopics = ["large"]\n[kafka.properties]\n"security.protocol" = "SASL_PLAINTEXT"\n"sasl.mechanisms" = "PLAIN"\n"sasl.username" = "custody"\n"sasl.password" = "%s"\n' \
-        "$guarded" "$1" >custody.toml
+        "$guarded" "$1" >login.toml
     shift
-    timeout 60 "$custody" "$@" --config custody.toml >out.txt 2>&1
+    timeout 60 "$custody" "$@" --config login.toml >out.txt 2>&1
 }
 refused() { # refused WHAT STATUS
     [ "$2" -eq 2 ] || fail "$1: exit code $2 instead of 2: $(cat out.txt)"
@@ -226,7 +226,7 @@ fi
 grep -q 'no Kafka broker answers.*credentials' out.txt || fail "unclear: $(cat out.txt)"
 [ ! -e none/_delta_log ] || [ -z "$(ls none/*.parquet none/retention_class=* 2>/dev/null)" ] || fail "something was archived without a login"
 as r1ght import events big.jsonl --topic large || fail "the right password was refused: $(cat out.txt)"
-"$custody" run --config custody.toml --archive "$work/guarded" --http-listen off >>worker.log 2>&1 &
+"$custody" run --config login.toml --archive "$work/guarded" --http-listen off >>worker.log 2>&1 &
 second=$!
 for _ in $(seq 120); do
     [ "$("$custody" search elephant --archive guarded --count 2>/dev/null || echo 0)" -eq 0 ] || break
@@ -265,6 +265,7 @@ else
 fi
 
 say "other engines read the archive"
+status=0
 python=$("$root/tests/readers/setup.sh") || status=$?
 if [ "$status" -eq 77 ]; then
     say "SKIPPED: deltalake and duckdb cannot be installed here"

@@ -11,6 +11,7 @@ use tantivy::store::Compressor;
 use tantivy::{Index, IndexSettings};
 
 use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION};
+use crate::document::{Documents, OneRecord};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
 use crate::schema::{Fields, raw_term, tokenizers};
@@ -49,12 +50,13 @@ pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<B
 }
 
 struct Growing {
-    fields: Fields,
+    documents: Documents,
     ram: RamDirectory,
-    writer: SingleSegmentIndexWriter,
+    writer: SingleSegmentIndexWriter<OneRecord>,
     docs: u32,
     time_ms: Option<(i64, i64)>,
     tenants: Option<BTreeSet<String>>,
+    last_tenant: String,
 }
 
 fn failed(e: tantivy::TantivyError) -> Error {
@@ -73,24 +75,42 @@ impl Growing {
         let index =
             Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
         let writer = index.single_segment_index_writer(ram.clone(), MEMORY_BYTES).map_err(failed)?;
-        Ok(Growing { fields, ram, writer, docs: 0, time_ms: None, tenants: Some(BTreeSet::new()) })
+        Ok(Growing {
+            documents: Documents::new(fields),
+            ram,
+            writer,
+            docs: 0,
+            time_ms: None,
+            tenants: Some(BTreeSet::new()),
+            last_tenant: String::new(),
+        })
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        self.writer.add_document(self.fields.document(row)).map_err(failed)?;
+        self.writer.add_document(self.documents.document(row)).map_err(failed)?;
         self.docs =
             self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
         if let Some(time_ms) = row.time_ms {
             let (min, max) = self.time_ms.unwrap_or((time_ms, time_ms));
             self.time_ms = Some((min.min(time_ms), max.max(time_ms)));
         }
-        if let (Some(tenants), Some(tenant)) = (&mut self.tenants, row.tenant) {
-            tenants.insert(raw_term(&lower_case(tenant)));
-            if tenants.len() > TENANTS_MAX {
-                self.tenants = None;
-            }
+        if let Some(tenant) = row.tenant {
+            self.tenant(tenant);
         }
         Ok(())
+    }
+
+    fn tenant(&mut self, tenant: &str) {
+        let Some(tenants) = &mut self.tenants else { return };
+        // Records of one tenant come in runs.
+        if self.last_tenant == tenant && !tenants.is_empty() {
+            return;
+        }
+        tenant.clone_into(&mut self.last_tenant);
+        tenants.insert(raw_term(&lower_case(tenant)));
+        if tenants.len() > TENANTS_MAX {
+            self.tenants = None;
+        }
     }
 
     fn finish(self, files: Vec<Covered>) -> Result<Built, Error> {

@@ -1,0 +1,320 @@
+//! A record as Tantivy takes it in. The buffers are filled anew for each record
+//! of a split, and what is the same in many records is worked out once.
+
+use std::collections::HashMap;
+use std::iter::Empty;
+use std::ops::Range;
+use std::slice;
+use std::sync::Arc;
+
+use custody_archive::Relation;
+use custody_schemas::kind::short_name;
+use custody_schemas::text::plain;
+use tantivy::schema::Field;
+use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
+
+use crate::schema::{Fields, QUARANTINED, kind_terms, raw_term};
+use crate::source::{Party, Row};
+use crate::text::{address_terms, lower_case};
+
+mod list;
+
+pub(crate) use list::ListTokenizer;
+use list::{push_list, push_term};
+
+/// This many parties and types are remembered, then forgotten together: memory
+/// stays bounded, whoever writes.
+const KNOWN_MAX: usize = 16_384;
+
+/// Makes the documents of a split.
+pub(crate) struct Documents {
+    fields: Fields,
+    values: Arc<Values>,
+    parties: HashMap<Vec<u8>, Known>,
+    kinds: HashMap<String, String>,
+    key: Vec<u8>,
+}
+
+/// The lists of terms of a party.
+struct Known {
+    terms: String,
+    network: String,
+}
+
+/// The document of one record. Tantivy lets go of it before the next is made.
+pub(crate) struct OneRecord(Arc<Values>);
+
+#[derive(Clone, Default)]
+struct Values {
+    text: String,
+    /// In the order of the fields.
+    values: Vec<(Field, Part)>,
+}
+
+#[derive(Clone)]
+enum Part {
+    /// Bytes of the buffer.
+    Text(Range<usize>),
+    Signed(i64),
+    Unsigned(u64),
+}
+
+impl Documents {
+    pub(crate) fn new(fields: Fields) -> Self {
+        Documents {
+            fields,
+            values: Arc::default(),
+            parties: HashMap::new(),
+            kinds: HashMap::new(),
+            key: Vec::new(),
+        }
+    }
+
+    /// The document of one record.
+    pub(crate) fn document(&mut self, row: &Row<'_>) -> OneRecord {
+        let fields = &self.fields;
+        // Nobody else holds it any more, or it is copied.
+        let values = Arc::make_mut(&mut self.values);
+        values.clear();
+        // Each text starts a position further on: no phrase runs across two.
+        if let Some(body) = row.body {
+            values.text(fields.text, &plain(row.content_type, body));
+        }
+        for text in [row.detail, row.title].into_iter().flatten() {
+            values.text(fields.text, text);
+        }
+
+        if self.parties.len() + row.parties.len() > KNOWN_MAX {
+            self.parties.clear();
+        }
+        for party in &row.parties {
+            key_of(party, &mut self.key);
+            if !self.parties.contains_key(&self.key) {
+                self.parties.insert(self.key.clone(), Known::of(party));
+            }
+        }
+        let known = |party: &Party<'_>, key: &mut Vec<u8>| {
+            key_of(party, key);
+            &self.parties[key]
+        };
+        for (field, relation) in
+            [(fields.from, Relation::From), (fields.to, Relation::To), (fields.other, Relation::Other)]
+        {
+            let of = row.parties.iter().filter(|party| party.relation == relation);
+            values.lists(field, of.map(|party| &*known(party, &mut self.key).terms));
+        }
+
+        if let Some(conversation) = row.conversation {
+            values.term(fields.conversation, &raw_term(conversation));
+        }
+        if self.kinds.len() > KNOWN_MAX {
+            self.kinds.clear();
+        }
+        match self.kinds.get(row.kind) {
+            Some(list) => values.text(fields.kind, list),
+            None => {
+                let mut list = String::new();
+                for term in kind_terms(&short_name(row.kind)) {
+                    push_term(&mut list, &term);
+                }
+                values.text(fields.kind, &list);
+                self.kinds.insert(row.kind.to_owned(), list);
+            }
+        }
+        if let Some(tenant) = row.tenant {
+            values.term(fields.tenant, &raw_term(&lower_case(tenant)));
+        }
+        values.lists(fields.network, row.parties.iter().map(|party| &*known(party, &mut self.key).network));
+        if row.quarantined {
+            values.term(fields.flag, QUARANTINED);
+        }
+        if let Some(time_ms) = row.time_ms {
+            values.values.push((fields.time, Part::Signed(time_ms)));
+        }
+        values.values.push((fields.identity, Part::Unsigned(row.identity)));
+        OneRecord(Arc::clone(&self.values))
+    }
+}
+
+impl Known {
+    fn of(party: &Party<'_>) -> Self {
+        let mut terms = Vec::new();
+        address_terms(party.address.unwrap_or_default(), party.name, &mut terms);
+        let mut known = Known { terms: String::new(), network: String::new() };
+        for term in &terms {
+            push_term(&mut known.terms, term);
+        }
+        if let Some(network) = party.network {
+            push_term(&mut known.network, &raw_term(&lower_case(network)));
+        }
+        known
+    }
+}
+
+/// What a party's terms depend on, lengths first: no two parties share a key.
+fn key_of(party: &Party<'_>, key: &mut Vec<u8>) {
+    key.clear();
+    for text in [party.network, party.address, party.name] {
+        key.push(u8::from(text.is_some()));
+        let text = text.unwrap_or_default();
+        key.extend_from_slice(&text.len().to_le_bytes());
+        key.extend_from_slice(text.as_bytes());
+    }
+}
+
+impl Values {
+    fn clear(&mut self) {
+        self.text.clear();
+        self.values.clear();
+    }
+
+    fn text(&mut self, field: Field, text: &str) {
+        let from = self.text.len();
+        self.text.push_str(text);
+        self.values.push((field, Part::Text(from..self.text.len())));
+    }
+
+    fn term(&mut self, field: Field, term: &str) {
+        let from = self.text.len();
+        push_term(&mut self.text, term);
+        self.values.push((field, Part::Text(from..self.text.len())));
+    }
+
+    /// The terms of all lists as one, none twice.
+    fn lists<'a>(&mut self, field: Field, lists: impl Iterator<Item = &'a str>) {
+        let from = self.text.len();
+        for list in lists {
+            push_list(&mut self.text, from, list);
+        }
+        if self.text.len() > from {
+            self.values.push((field, Part::Text(from..self.text.len())));
+        }
+    }
+}
+
+/// A value, borrowed.
+#[derive(Debug, Clone, Copy)]
+pub(crate) enum Borrowed<'a> {
+    Text(&'a str),
+    Signed(i64),
+    Unsigned(u64),
+}
+
+/// The values of a document in order.
+pub(crate) struct Fill<'a> {
+    text: &'a str,
+    values: slice::Iter<'a, (Field, Part)>,
+}
+
+impl<'a> Iterator for Fill<'a> {
+    type Item = (Field, Borrowed<'a>);
+
+    fn next(&mut self) -> Option<Self::Item> {
+        let (field, part) = self.values.next()?;
+        let value = match part {
+            Part::Text(range) => Borrowed::Text(&self.text[range.clone()]),
+            Part::Signed(number) => Borrowed::Signed(*number),
+            Part::Unsigned(number) => Borrowed::Unsigned(*number),
+        };
+        Some((*field, value))
+    }
+}
+
+impl Document for OneRecord {
+    type Value<'a> = Borrowed<'a>;
+    type FieldsValuesIter<'a> = Fill<'a>;
+
+    fn iter_fields_and_values(&self) -> Fill<'_> {
+        Fill { text: &self.0.text, values: self.0.values.iter() }
+    }
+}
+
+impl<'a> Value<'a> for Borrowed<'a> {
+    type ArrayIter = Empty<Self>;
+    type ObjectIter = Empty<(&'a str, Self)>;
+
+    fn as_value(&self) -> ReferenceValue<'a, Self> {
+        ReferenceValue::Leaf(match *self {
+            Borrowed::Text(text) => ReferenceValueLeaf::Str(text),
+            Borrowed::Signed(number) => ReferenceValueLeaf::I64(number),
+            Borrowed::Unsigned(number) => ReferenceValueLeaf::U64(number),
+        })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn party<'a>(relation: Relation, address: &'a str, name: Option<&'a str>) -> Party<'a> {
+        Party { relation, network: Some("Skype"), address: Some(address), name }
+    }
+
+    fn shown(documents: &mut Documents, row: &Row<'_>) -> Vec<String> {
+        let document = documents.document(row);
+        let name = |field| documents.fields.schema.get_field_name(field).to_owned();
+        let values = document.iter_fields_and_values();
+        values
+            .map(|(field, value)| match value {
+                Borrowed::Text(text) if field == documents.fields.text => format!("{} {text}", name(field)),
+                Borrowed::Text(list) => {
+                    format!("{} {}", name(field), list::terms(list).collect::<Vec<_>>().join("|"))
+                }
+                Borrowed::Signed(number) => format!("{} {number}", name(field)),
+                Borrowed::Unsigned(number) => format!("{} {number}", name(field)),
+            })
+            .collect()
+    }
+
+    #[test]
+    fn one_buffer_serves_every_record_and_keeps_nothing_of_the_last() {
+        let mut documents = Documents::new(Fields::new());
+        let row = Row {
+            kind: "federation.im.message.sent.v1",
+            time_ms: Some(-5),
+            tenant: Some("Contoso"),
+            body: Some("<b>hi</b>"),
+            content_type: Some("text/html"),
+            title: Some("Lunch"),
+            identity: 7,
+            parties: vec![
+                party(Relation::To, "bob@x.example", None),
+                party(Relation::From, "live:al", Some("Al")),
+                party(Relation::To, "eve@x.example", Some("Eve")),
+            ],
+            ..Row::default()
+        };
+        let full = [
+            "text hi",
+            "text Lunch",
+            "from live:al|al",
+            "to bob@x.example|@x.example|eve@x.example|eve",
+            "kind =im.message.sent|^im.|^im.message.",
+            "tenant contoso",
+            "network skype",
+            "time -5",
+            "identity 7",
+        ];
+        assert_eq!(shown(&mut documents, &row), full);
+        let empty = Row { quarantined: true, conversation: Some("c"), ..Row::default() };
+        assert_eq!(
+            shown(&mut documents, &empty),
+            ["conversation c", "kind =", "flag quarantined", "identity 0"]
+        );
+        // From memory, and the same.
+        assert_eq!(shown(&mut documents, &row), full);
+    }
+
+    #[test]
+    fn parties_are_told_apart() {
+        let mut documents = Documents::new(Fields::new());
+        let mut from = |address, name| {
+            let row = Row { parties: vec![party(Relation::From, address, name)], ..Row::default() };
+            shown(&mut documents, &row)[0].clone()
+        };
+        assert_eq!(from("ab", Some("c")), "from ab|c");
+        assert_eq!(from("a", Some("bc")), "from a|bc");
+        assert_eq!(from("abc", None), "from abc");
+        assert_eq!(from("abc", Some("")), "from abc");
+    }
+}
