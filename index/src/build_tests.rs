@@ -223,6 +223,11 @@ fn every_difference_is_named() {
     assert_eq!(world.differences(), [format!("split {first}: built from the archive it is another one")]);
     world.source.tamper("v0-0.parquet", |rows| rows[1].body = Some("message 1".to_owned()));
 
+    rewrite(&world, &|manifest| manifest.splits.reverse());
+    assert_eq!(world.differences(), ["its splits are not in the order of the archive's files"]);
+    rewrite(&world, &|manifest| manifest.splits.reverse());
+    assert_eq!(world.differences(), Vec::<String>::new());
+
     rewrite(&world, &|manifest| drop(manifest.splits.remove(0)));
     assert_eq!(world.differences(), ["v0-0.parquet: version 0 added it, no split has it"]);
     rewrite(&world, &|manifest| manifest.splits.push(manifest.splits[0].clone()));

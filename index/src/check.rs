@@ -161,9 +161,12 @@ fn compare<S: Source>(
     Ok((footer.files, reason))
 }
 
-/// Every file in exactly one split, as the commit describes it. Pure.
+/// Every file in exactly one split, as the commit describes it, and in the order
+/// of the archive, which says what the first record of an event is. Pure.
 fn coverage(expected: &[(u64, FileRef)], covered: Vec<(String, Covered)>) -> Vec<Difference> {
     let mut differences = Vec::new();
+    let in_order = covered.iter().map(|(_, covered)| &covered.file.path);
+    let in_order = in_order.eq(expected.iter().map(|(_, file)| &file.path));
     let mut by_path: BTreeMap<String, Vec<(String, Covered)>> = BTreeMap::new();
     for (split, file) in covered {
         by_path.entry(file.file.path.clone()).or_default().push((split, file));
@@ -189,6 +192,9 @@ fn coverage(expected: &[(u64, FileRef)], covered: Vec<(String, Covered)>) -> Vec
         for (split, _) in found {
             differs(Some(split), path, "no commit that the index covers added it".to_owned());
         }
+    }
+    if differences.is_empty() && !in_order {
+        differences.push(index_differs("its splits are not in the order of the archive's files".to_owned()));
     }
     differences
 }

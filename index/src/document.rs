@@ -22,9 +22,10 @@ mod list;
 pub(crate) use list::ListTokenizer;
 use list::{push_list, push_term};
 
-/// This many parties and types are remembered, then forgotten together: memory
-/// stays bounded, whoever writes.
+/// This many parties and types are remembered, and this many bytes of them, then
+/// they are forgotten together: memory stays bounded, whoever writes.
 const KNOWN_MAX: usize = 16_384;
+const KNOWN_BYTES_MAX: usize = 16 << 20;
 
 /// Makes the documents of a split.
 pub(crate) struct Documents {
@@ -32,6 +33,8 @@ pub(crate) struct Documents {
     values: Arc<Values>,
     parties: HashMap<Vec<u8>, Known>,
     kinds: HashMap<String, String>,
+    /// Texts of both.
+    known_bytes: usize,
     key: Vec<u8>,
 }
 
@@ -66,6 +69,7 @@ impl Documents {
             values: Arc::default(),
             parties: HashMap::new(),
             kinds: HashMap::new(),
+            known_bytes: 0,
             key: Vec::new(),
         }
     }
@@ -84,13 +88,18 @@ impl Documents {
             values.text(fields.text, text);
         }
 
-        if self.parties.len() + row.parties.len() > KNOWN_MAX {
+        let remembered = self.parties.len() + row.parties.len() + self.kinds.len();
+        if remembered > KNOWN_MAX || self.known_bytes > KNOWN_BYTES_MAX {
             self.parties.clear();
+            self.kinds.clear();
+            self.known_bytes = 0;
         }
         for party in &row.parties {
             key_of(party, &mut self.key);
             if !self.parties.contains_key(&self.key) {
-                self.parties.insert(self.key.clone(), Known::of(party));
+                let known = Known::of(party);
+                self.known_bytes += self.key.len() + known.terms.len() + known.network.len();
+                self.parties.insert(self.key.clone(), known);
             }
         }
         let known = |party: &Party<'_>, key: &mut Vec<u8>| {
@@ -107,9 +116,6 @@ impl Documents {
         if let Some(conversation) = row.conversation {
             values.term(fields.conversation, &raw_term(conversation));
         }
-        if self.kinds.len() > KNOWN_MAX {
-            self.kinds.clear();
-        }
         match self.kinds.get(row.kind) {
             Some(list) => values.text(fields.kind, list),
             None => {
@@ -118,6 +124,7 @@ impl Documents {
                     push_term(&mut list, &term);
                 }
                 values.text(fields.kind, &list);
+                self.known_bytes += row.kind.len() + list.len();
                 self.kinds.insert(row.kind.to_owned(), list);
             }
         }
@@ -182,9 +189,9 @@ impl Values {
 
     /// The terms of all lists as one, none twice.
     fn lists<'a>(&mut self, field: Field, lists: impl Iterator<Item = &'a str>) {
-        let from = self.text.len();
+        let (from, mut many) = (self.text.len(), None);
         for list in lists {
-            push_list(&mut self.text, from, list);
+            push_list(&mut self.text, from, list, &mut many);
         }
         if self.text.len() > from {
             self.values.push((field, Part::Text(from..self.text.len())));
@@ -303,6 +310,18 @@ mod tests {
         );
         // From memory, and the same.
         assert_eq!(shown(&mut documents, &row), full);
+    }
+
+    #[test]
+    fn long_parties_and_types_are_not_remembered_for_ever() {
+        let mut documents = Documents::new(Fields::new());
+        let long = "x".repeat(KNOWN_BYTES_MAX / 4);
+        for number in 0..20 {
+            let (kind, address) = (format!("{long}{number}"), format!("{number}{long}"));
+            let parties = vec![party(Relation::From, &address, None)];
+            documents.document(&Row { kind: &kind, parties, ..Row::default() });
+            assert!(documents.parties.len() + documents.kinds.len() <= 6, "record {number}");
+        }
     }
 
     #[test]

@@ -59,7 +59,8 @@ impl Error {
     /// Tantivy failed on bytes that it wrote itself or was handed by a split.
     pub(crate) fn tantivy(what: &str, source: tantivy::TantivyError) -> Self {
         let kind = match &source {
-            tantivy::TantivyError::IoError(_) => Kind::Retry,
+            // Others are not what the disk said, but what was made of its bytes.
+            tantivy::TantivyError::IoError(e) if e.raw_os_error().is_some() => Kind::Retry,
             tantivy::TantivyError::IncompatibleIndex(_) => Kind::Newer,
             _ => Kind::Corrupt,
         };

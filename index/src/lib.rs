@@ -28,6 +28,7 @@
 mod build;
 mod check;
 mod compile;
+mod damage;
 mod disk;
 mod document;
 mod error;

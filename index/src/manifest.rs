@@ -9,6 +9,7 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
+use custody_schemas::Hash;
 use serde::{Deserialize, Serialize};
 
 use crate::disk;
@@ -106,7 +107,7 @@ impl Folder {
         for entry in entries {
             let name = entry.map_err(fail)?.file_name();
             let digits = name.to_str().and_then(|name| name.strip_suffix(".json"));
-            let whole = digits.filter(|digits| digits.len() == 20);
+            let whole = digits.filter(|d| d.len() == 20 && d.bytes().all(|b| b.is_ascii_digit()));
             numbers.extend(whole.and_then(|digits| digits.parse::<u64>().ok()));
         }
         numbers.sort_unstable();
@@ -125,11 +126,17 @@ impl Folder {
 
     /// The manifest with the highest number.
     pub(crate) fn newest(&self) -> Result<Option<Manifest>, Error> {
+        let mut gone = None;
         loop {
             let Some(number) = self.numbers()?.pop() else { return Ok(None) };
-            // Between listing and reading it may have been removed as too old.
             if let Some(manifest) = self.read(number)? {
                 return Ok(Some(manifest));
+            }
+            // Between listing and reading it may have been removed as too old,
+            // but then there is a newer one.
+            if gone.replace(number) == Some(number) {
+                let path = self.manifest(number);
+                return Err(Error::corrupt(format!("{} is a name without a file", path.display())));
             }
         }
     }
@@ -185,9 +192,16 @@ fn parse(path: &Path, number: u64, bytes: &[u8]) -> Result<Manifest, Error> {
         return Err(Error::new(Kind::Newer, message));
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
-    if manifest.number != number || manifest.version == 0 {
-        let message = format!("{} says that it is number {}", path.display(), manifest.number);
-        return Err(Error::corrupt(message));
+    let shown = path.display();
+    if manifest.version == 0 {
+        return Err(Error::corrupt(format!("{shown} says that it is of version 0, which never was")));
+    }
+    if manifest.number != number {
+        return Err(Error::corrupt(format!("{shown} says that it is number {}", manifest.number)));
+    }
+    // Ids become names of files, some of which are removed.
+    if let Some(split) = manifest.splits.iter().find(|split| Hash::from_hex(&split.id).is_none()) {
+        return Err(Error::corrupt(format!("{shown} names a split {:?}, which is no SHA-256", split.id)));
     }
     Ok(manifest)
 }
@@ -210,8 +224,7 @@ mod tests {
         let mut manifest = parse(Path::new("m"), 42, GOLDEN_V1.trim().as_bytes()).unwrap();
         manifest.number = number;
         let meta = manifest.splits.remove(0);
-        manifest.splits =
-            splits.iter().map(|id| SplitMeta { id: (*id).to_owned(), ..meta.clone() }).collect();
+        manifest.splits = splits.iter().map(|id| SplitMeta { id: id.repeat(64), ..meta.clone() }).collect();
         manifest
     }
 
@@ -227,12 +240,16 @@ mod tests {
     fn what_is_not_a_manifest() {
         let newer = GOLDEN_V1.replacen("\"version\":1", "\"version\":2", 1);
         let later_splits = GOLDEN_V1.replacen("\"split_version\":1", "\"split_version\":999", 1);
+        let never_was = GOLDEN_V1.replacen("\"version\":1", "\"version\":0", 1);
+        let elsewhere = GOLDEN_V1.replacen("\"id\":\"", "\"id\":\"../", 1);
         for (number, text, kind) in [
             (42, "", Kind::Corrupt),
             (42, &GOLDEN_V1[..200], Kind::Corrupt),
             (41, GOLDEN_V1, Kind::Corrupt),
             (42, &newer, Kind::Newer),
             (42, &later_splits, Kind::Newer),
+            (42, &never_was, Kind::Corrupt),
+            (42, &elsewhere, Kind::Corrupt),
         ] {
             assert_eq!(parse(Path::new("m"), number, text.as_bytes()).unwrap_err().kind, kind, "{text}");
         }
@@ -248,17 +265,27 @@ mod tests {
     }
 
     #[test]
+    fn a_name_that_is_no_manifest_is_not_waited_for() {
+        let (_root, folder) = folder();
+        assert!(folder.publish(&manifest(1, &["a"])).unwrap());
+        fs::write(folder.root().join("manifest/+0000000000000000007.json"), "{").unwrap();
+        assert_eq!(folder.newest().unwrap().unwrap().number, 1);
+        std::os::unix::fs::symlink("nowhere", folder.manifest(9)).unwrap();
+        assert_eq!(folder.newest().unwrap_err().kind, Kind::Corrupt);
+    }
+
+    #[test]
     fn old_manifests_go_with_their_splits() {
         let (_root, folder) = folder();
         let states: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "c"], &["d"]];
         for (number, splits) in (1..).zip(states) {
             assert!(folder.publish(&manifest(number, splits)).unwrap());
         }
-        let write = |id: &str| fs::write(folder.root().join(format!("{id}.split")), id).unwrap();
-        ["a", "b", "c", "d", "unpublished"].iter().for_each(|id| write(id));
+        let path = |id: &str| folder.root().join(format!("{}.split", id.repeat(64)));
+        ["a", "b", "c", "d", "e"].iter().for_each(|id| fs::write(path(id), id).unwrap());
         folder.clean(2).unwrap();
         assert_eq!(folder.numbers().unwrap(), [3, 4]);
-        let left = |id: &str| folder.root().join(format!("{id}.split")).exists();
-        assert_eq!(["a", "b", "c", "d", "unpublished"].map(left), [true, false, true, true, true]);
+        // Nothing ever named the last.
+        assert_eq!(["a", "b", "c", "d", "e"].map(|id| path(id).exists()), [true, false, true, true, true]);
     }
 }

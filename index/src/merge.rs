@@ -1,4 +1,7 @@
 //! Which small splits become one. Pure: metadata in, ranges out.
+//!
+//! Bytes are those of the splits themselves: how much Parquet they were made of
+//! is not known without opening them.
 
 use std::ops::Range;
 
@@ -8,12 +11,16 @@ use crate::settings::Settings;
 /// What decides about merging.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Policy {
-    /// A split with fewer records is small.
+    /// A split with fewer records is small, unless it has more than half of
+    /// `bytes_max`.
     pub small_docs: u64,
     /// Small splits that may stand in a row.
     pub small_run_max: usize,
     /// Records that a merged split may have.
     pub docs_max: u64,
+    /// Bytes that the splits may have that are merged into one: few records of
+    /// much text do not become one split that takes the memory of them all.
+    pub bytes_max: u64,
 }
 
 impl From<&Settings> for Policy {
@@ -22,6 +29,7 @@ impl From<&Settings> for Policy {
             small_docs: settings.small_docs,
             small_run_max: settings.small_run_max,
             docs_max: settings.split_docs_max,
+            bytes_max: settings.split_bytes_max,
         }
     }
 }
@@ -47,7 +55,9 @@ pub fn plan(splits: &[SplitMeta], policy: &Policy) -> Vec<Merge> {
 
 fn small_runs(splits: &[SplitMeta], policy: &Policy) -> Vec<Range<usize>> {
     let mut runs: Vec<Range<usize>> = Vec::new();
-    for (at, _) in splits.iter().enumerate().filter(|(_, split)| split.docs < policy.small_docs) {
+    // Two neighbours of half as many bytes always fit: a row never stays too long.
+    let small = |split: &SplitMeta| split.docs < policy.small_docs && split.bytes <= policy.bytes_max / 2;
+    for (at, _) in splits.iter().enumerate().filter(|(_, split)| small(split)) {
         match runs.last_mut() {
             Some(run) if run.end == at => run.end = at + 1,
             _ => runs.push(at..at + 1),
@@ -59,7 +69,7 @@ fn small_runs(splits: &[SplitMeta], policy: &Policy) -> Vec<Range<usize>> {
 fn merges_of(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Vec<Merge> {
     let tail = balanced_tail(splits, run.clone(), policy);
     // Fewer would bring the next merge too soon; then the whole row is due.
-    if tail.len() > policy.small_run_max / 2 {
+    if tail.len() > (policy.small_run_max / 2).max(1) {
         vec![Merge { splits: tail }]
     } else {
         filled(splits, run, policy)
@@ -67,14 +77,13 @@ fn merges_of(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Vec<Me
 }
 
 fn balanced_tail(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Range<usize> {
-    let (mut start, mut docs) = (run.end, 0);
+    let (mut start, mut sum) = (run.end, Sum::default());
     for at in run.clone().rev() {
-        let more = splits[at].docs;
-        let fits = docs + more <= policy.docs_max && (start == run.end || more <= 2 * docs.max(1));
-        if !fits {
-            break;
+        let balanced = start == run.end || splits[at].docs <= 2 * sum.docs.max(1);
+        match sum.with(&splits[at], policy) {
+            Some(more) if balanced => (start, sum) = (at, more),
+            _ => break,
         }
-        (start, docs) = (at, docs + more);
     }
     start..run.end
 }
@@ -82,26 +91,46 @@ fn balanced_tail(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Ra
 /// The whole row, each merge as full as it may be.
 fn filled(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Vec<Merge> {
     let mut merges: Vec<Merge> = Vec::new();
-    let mut docs = 0;
+    let mut sum = Sum::default();
     for at in run {
-        match merges.last_mut() {
-            Some(merge) if docs + splits[at].docs <= policy.docs_max => merge.splits.end = at + 1,
+        match (merges.last_mut(), sum.with(&splits[at], policy)) {
+            (Some(merge), Some(more)) => {
+                merge.splits.end = at + 1;
+                sum = more;
+            }
             _ => {
-                docs = 0;
                 merges.push(Merge { splits: at..at + 1 });
+                sum = Sum { docs: splits[at].docs, bytes: splits[at].bytes };
             }
         }
-        docs += splits[at].docs;
     }
     merges.retain(|merge| merge.splits.len() > 1);
     merges
+}
+
+/// What is merged into one split.
+#[derive(Debug, Clone, Copy, Default)]
+struct Sum {
+    docs: u64,
+    bytes: u64,
+}
+
+impl Sum {
+    /// With one more split, if that one still fits.
+    fn with(self, split: &SplitMeta, policy: &Policy) -> Option<Sum> {
+        let sum = Sum {
+            docs: self.docs.saturating_add(split.docs),
+            bytes: self.bytes.saturating_add(split.bytes),
+        };
+        (sum.docs <= policy.docs_max && sum.bytes <= policy.bytes_max).then_some(sum)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const POLICY: Policy = Policy { small_docs: 50, small_run_max: 4, docs_max: 120 };
+    const POLICY: Policy = Policy { small_docs: 50, small_run_max: 4, docs_max: 120, bytes_max: 1_000 };
 
     fn metas(docs: &[u64]) -> Vec<SplitMeta> {
         let meta = |docs: &u64| SplitMeta {
@@ -140,8 +169,36 @@ mod tests {
     }
 
     #[test]
+    fn splits_of_many_bytes_stay_apart() {
+        let of_bytes = |bytes: &[u64]| {
+            let mut splits = metas(&vec![1; bytes.len()]);
+            splits.iter_mut().zip(bytes).for_each(|(split, bytes)| split.bytes = *bytes);
+            plan(&splits, &POLICY).into_iter().map(|merge| merge.splits).collect::<Vec<_>>()
+        };
+        for (bytes, expected) in [
+            (&[100; 6][..], &[0..6][..]),
+            (&[400; 6], &[0..2, 2..4, 4..6]),
+            // More than half of what fits is not small.
+            (&[501; 6], &[]),
+            (&[501, 501, 1, 1, 1, 1, 1], &[2..7]),
+            (&[u64::MAX; 6], &[]),
+        ] {
+            assert_eq!(of_bytes(bytes), expected, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn one_split_is_no_merge() {
+        for small_run_max in [0, 1] {
+            let policy = Policy { small_run_max, ..POLICY };
+            assert_eq!(plan(&metas(&[1]), &policy), []);
+            assert_eq!(plan(&metas(&[40, 1]), &policy), [Merge { splits: 0..2 }]);
+        }
+    }
+
+    #[test]
     fn a_trickle_is_merged_seldom() {
-        let policy = Policy { small_docs: 50_000, small_run_max: 32, docs_max: 500_000 };
+        let policy = Policy { small_docs: 50_000, small_run_max: 32, docs_max: 500_000, bytes_max: u64::MAX };
         let (mut docs, mut rewritten, mut most) = (Vec::new(), 0, 0);
         for _ in 0..20_000 {
             docs.push(10);

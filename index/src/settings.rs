@@ -7,8 +7,9 @@ pub struct Settings {
     /// memory to build, and keep the manifest of a billion records at 2,000
     /// splits.
     pub split_docs_max: u64,
-    /// Bytes of Parquet that go into one split, when its records are large. A
-    /// single file that is larger still becomes one split.
+    /// Bytes of Parquet that go into one split, when its records are large, and
+    /// bytes of small splits that are merged into one. A single file that is
+    /// larger still becomes one split.
     pub split_bytes_max: u64,
     /// A split with fewer records is small: it is merged with its neighbours
     /// once there are many.
@@ -21,9 +22,9 @@ pub struct Settings {
     pub manifests_kept: usize,
     /// Splits that a searcher keeps open; each is a mapping and a few megabytes.
     pub splits_open_max: usize,
-    /// Matches held in memory at once, 24 bytes each. A query that matches more
-    /// is run again for each further part of them, so that totals stay exact
-    /// and memory bounded.
+    /// About how many matches are held in memory at once, 32 bytes each. A query
+    /// that matches more is run again for each further part of them, so that
+    /// totals stay exact and memory bounded.
     pub matches_held_max: usize,
     /// Hits on one page.
     pub page_hits_max: usize,

@@ -1,7 +1,12 @@
 //! Several raw terms as one text, so that Tantivy has one value to take up
 //! instead of many: each term after a character whose number is its length.
 
+use std::collections::HashSet;
+
 use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
+
+/// A list of more bytes has a set of its terms beside it.
+const SCANNED_BYTES_MAX: usize = 4_096;
 
 /// Appends a term to a list.
 pub(super) fn push_term(list: &mut String, term: &str) {
@@ -15,14 +20,21 @@ pub(super) fn push_term(list: &mut String, term: &str) {
 }
 
 /// Appends the terms of `more` to the list that starts at `from`, none twice.
-pub(super) fn push_list(list: &mut String, from: usize, more: &str) {
+/// `many` begins as `None` with each list.
+pub(super) fn push_list(list: &mut String, from: usize, more: &str, many: &mut Option<HashSet<String>>) {
     if list.len() == from {
         list.push_str(more);
         return;
     }
     for term in terms(more) {
         // A few dozen at most in nearly every record: a scan beats a set.
-        if !terms(&list[from..]).any(|known| known == term) {
+        let new = if list.len() - from <= SCANNED_BYTES_MAX {
+            !terms(&list[from..]).any(|known| known == term)
+        } else {
+            let all = || terms(&list[from..]).map(str::to_owned).collect();
+            many.get_or_insert_with(all).insert(term.to_owned())
+        };
+        if new {
             push_term(list, term);
         }
     }
@@ -109,11 +121,26 @@ mod tests {
     #[test]
     fn lists_are_joined_without_repeating() {
         let mut more = String::new();
-        ["b", "c", "b"].map(|term| push_term(&mut more, term));
+        ["b", "c", "b"].iter().for_each(|term| push_term(&mut more, term));
         let mut list = "before".to_owned();
         let from = list.len();
         push_term(&mut list, "b");
-        push_list(&mut list, from, &more);
+        push_list(&mut list, from, &more, &mut None);
         assert_eq!(terms(&list[from..]).collect::<Vec<_>>(), ["b", "c"]);
+    }
+
+    #[test]
+    fn long_lists_are_joined_without_repeating() {
+        let all: Vec<String> = (0..50_000).map(|n| format!("w{n}")).collect();
+        let of = |terms: &[String]| {
+            let mut list = String::new();
+            terms.iter().for_each(|term| push_term(&mut list, term));
+            list
+        };
+        let (mut list, mut many) = (String::new(), None);
+        for more in [&all[..2], &all[..30_000], &all[10_000..], &all[..]] {
+            push_list(&mut list, 0, &of(more), &mut many);
+        }
+        assert!(terms(&list).eq(all.iter()));
     }
 }

@@ -30,7 +30,7 @@ impl Display for Query {
             Query::Participant(pattern) => filter(f, "participant", pattern.whole()),
             Query::Conversation(id) => filter(f, "conversation", id),
             Query::Type(TypePattern::Exact(name)) => type_name(f, name),
-            Query::Type(TypePattern::Prefix(start)) => write!(f, "type:{start}*"),
+            Query::Type(TypePattern::Prefix(start)) => type_start(f, start),
             Query::Tenant(tenant) => filter(f, "tenant", tenant),
             Query::Network(network) => filter(f, "network", network),
             Query::Flag(Flag::Quarantined) => f.write_str("is:quarantined"),
@@ -78,12 +78,19 @@ fn quoted(f: &mut Formatter<'_>, text: &str) -> fmt::Result {
     f.write_char('"')
 }
 
-/// A short name that looks like a full one would be shortened when read back.
+/// A short name that looks like a full one would be shortened when read back,
+/// white space around it would be trimmed, and an empty one is no value.
 fn type_name(f: &mut Formatter<'_>, name: &str) -> fmt::Result {
-    if short_name(name) == name {
+    if short_name(name) == name && name.trim() == name && !name.is_empty() {
         return filter(f, "type", name);
     }
     filter(f, "type", &format!("federation.{name}.v1"))
+}
+
+/// A beginning that looks like one of a full name would be shortened as well.
+fn type_start(f: &mut Formatter<'_>, start: &str) -> fmt::Result {
+    let full = if start.starts_with("federation.") { "federation." } else { "" };
+    write!(f, "type:{full}{start}*")
 }
 
 /// The end is printed inclusive, in milliseconds, as ranges are read.

@@ -11,6 +11,6 @@ pub const QUERY_BYTES_MAX: usize = 65_536;
 /// and an array each), readers refuse 128, and whatever holds it nests too.
 pub const DEPTH_MAX: usize = 24;
 
-/// The most words and filters together; each word of a phrase counts, since
-/// each is a list of postings to open in every split.
+/// The most words and filters together; each word of a phrase or of a name
+/// counts, since each is a list of postings to open in every split.
 pub const CLAUSES_MAX: usize = 1_024;

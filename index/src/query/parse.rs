@@ -136,7 +136,11 @@ impl<'a> Parser<'a> {
     }
 
     fn count(&mut self, query: &Query, span: Range<usize>) -> Result<(), SyntaxError> {
-        self.clauses += if let Query::Phrase(words) = query { words.len() } else { 1 };
+        self.clauses += match query {
+            Query::Phrase(words) => words.len(),
+            Query::From(who) | Query::To(who) | Query::Participant(who) => who.words().len().max(1),
+            _ => 1,
+        };
         if self.clauses <= CLAUSES_MAX {
             return Ok(());
         }

@@ -97,6 +97,10 @@ fn filters() {
         ("type:federation.federation.a.v1.v1", "type:federation.federation.a.v1.v1"),
         ("type:call.*", "type:call.*"),
         ("type:federation.call.*", "type:call.*"),
+        ("type:federation.federation.odd.*", "type:federation.federation.odd.*"),
+        ("type:federation.federation.*", "type:federation.federation.*"),
+        ("type:federation..v1", "type:federation..v1"),
+        ("type:\"federation. x .v1\"", "type:\"federation. x .v1\""),
         ("type:\"call.*\"", "type:\"call.*\""),
         ("type:*", "*"),
     ]);
@@ -237,6 +241,7 @@ fn limits_hold() {
         (nested(limits::DEPTH_MAX + 1), "nested deeper"),
         ("a ".repeat(limits::CLAUSES_MAX + 1), "more than 1024"),
         (format!("\"{}\"", "a ".repeat(limits::CLAUSES_MAX + 1)), "more than 1024"),
+        (format!("from:\"{}\" ", "a ".repeat(400)).repeat(3), "more than 1024"),
     ];
     for (text, message) in cases {
         let error = utc(&text).unwrap_err();

@@ -32,8 +32,8 @@ pub(super) struct Matches<'s> {
     scoring: Scoring,
 }
 
-fn failed(e: tantivy::TantivyError) -> Error {
-    Error::tantivy("cannot search a split", e)
+fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
+    move |e| Error::tantivy(&format!("cannot search {}", split.path.display()), e)
 }
 
 impl<'s> Matches<'s> {
@@ -46,14 +46,16 @@ impl<'s> Matches<'s> {
     ) -> Result<Self, Error> {
         let statistics = Statistics(splits);
         let weight = splits.first().map(|first| {
-            query.weight(match scoring {
+            let scoring = match scoring {
                 Scoring::Unused => EnableScoring::disabled_from_schema(schema),
                 Scoring::Relevance => {
                     EnableScoring::enabled_from_statistics_provider(&statistics, &first.searcher)
                 }
-            })
+            };
+            // Statistics are of all splits; the first stands for them.
+            query.weight(scoring).map_err(failed(first))
         });
-        Ok(Matches { splits, weight: weight.transpose().map_err(failed)?, version, scoring })
+        Ok(Matches { splits, weight: weight.transpose()?, version, scoring })
     }
 
     /// Visits every event that matches, in no order. Holds about `held_max`
@@ -64,7 +66,7 @@ impl<'s> Matches<'s> {
         let held_max = held_max.max(1);
         let mut matches: u64 = 0;
         for split in self.splits {
-            matches += u64::from(weight.count(split.segment()).map_err(failed)?);
+            matches += u64::from(weight.count(split.segment()).map_err(failed(split))?);
         }
         let shares = matches.div_ceil(held_max as u64).max(1);
         for share in 0..shares {
@@ -104,7 +106,7 @@ impl<'s> Matches<'s> {
                 docs.iter().for_each(|doc| before_end(*doc, 0.0));
             }),
         }
-        .map_err(failed)
+        .map_err(failed(split))
     }
 }
 

@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use custody_archive::{Archive, FileRef};
 
 use crate::compile::{Scoring, compile};
+use crate::damage::guarded;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, Manifest, SplitMeta};
 use crate::prune::may_match;
@@ -118,6 +119,8 @@ pub struct FoundRow {
     pub copies: u64,
 }
 
+const TOO_OLD: &str = "this search is too old to go on with: search again";
+
 /// Searches an index, from any number of threads at once.
 pub struct Searcher<S: Source = Archive> {
     folder: Folder,
@@ -134,6 +137,15 @@ struct Scope {
     manifest_number: u64,
     splits: Vec<Arc<OpenSplit>>,
     splits_pruned: usize,
+}
+
+/// One page, before its records are fetched.
+struct Ranked {
+    scope: Scope,
+    total: u64,
+    copies: u64,
+    groups: Vec<(SortKey, Group)>,
+    next: Option<Cursor>,
 }
 
 impl<S: Source> Searcher<S> {
@@ -153,11 +165,16 @@ impl<S: Source> Searcher<S> {
     /// complete.
     pub fn refresh(&self) -> Result<u64, Error> {
         let known = self.manifest();
-        if self.folder.numbers()?.last() != Some(&known.number) {
-            let manifest = Arc::new(newest(&self.folder)?);
-            *self.manifest.lock().unwrap_or_else(PoisonError::into_inner) = manifest;
+        if self.folder.numbers()?.last() == Some(&known.number) {
+            return through(&known);
         }
-        through(&self.manifest())
+        through(&*self.take_up()?)
+    }
+
+    fn take_up(&self) -> Result<Arc<Manifest>, Error> {
+        let manifest = Arc::new(newest(&self.folder)?);
+        *self.manifest.lock().unwrap_or_else(PoisonError::into_inner) = manifest.clone();
+        Ok(manifest)
     }
 
     /// The version through which answers are complete.
@@ -169,13 +186,28 @@ impl<S: Source> Searcher<S> {
     ///
     /// # Errors
     ///
-    /// `Invalid` for a page of another search, `Retry` for a version that is not
-    /// indexed yet, `Corrupt` when the archive does not hold what was indexed.
+    /// `Invalid` for a page of another search or of one too old to go on with,
+    /// `Retry` for a version that is not indexed yet, `Corrupt` when the archive
+    /// does not hold what was indexed.
     pub fn search(&self, request: &Request) -> Result<Answer<S::Record>, Error> {
         if request.limit > self.settings.page_hits_max {
-            let message = format!("a page has at most {} hits", self.settings.page_hits_max);
+            let most = self.settings.page_hits_max;
+            let message = format!("a page has at most {most} hits, not {}", request.limit);
             return Err(Error::invalid(message));
         }
+        let ranked = guarded(&self.folder, || self.ranked(request))?;
+        Ok(Answer {
+            through_version: ranked.scope.through_version,
+            total: ranked.total,
+            copies: ranked.copies,
+            hits: self.hits(&request.query, &ranked.scope, &ranked.groups)?,
+            next: ranked.next,
+            splits_opened: ranked.scope.splits.len(),
+            splits_pruned: ranked.scope.splits_pruned,
+        })
+    }
+
+    fn ranked(&self, request: &Request) -> Result<Ranked, Error> {
         let page =
             request.after.as_ref().map(|cursor| cursor.read(&request.query, request.order)).transpose()?;
         let at_version = page.as_ref().map(|page| page.through_version).or(request.at_version);
@@ -204,19 +236,15 @@ impl<S: Source> Searcher<S> {
                 &ranks,
             )
         });
-        Ok(Answer {
-            through_version: scope.through_version,
-            total,
-            copies,
-            hits: self.hits(&request.query, &scope, &groups)?,
-            next,
-            splits_opened: scope.splits.len(),
-            splits_pruned: scope.splits_pruned,
-        })
+        Ok(Ranked { scope, total, copies, groups, next })
     }
 
     /// How much matches.
     pub fn count(&self, query: &Query) -> Result<Count, Error> {
+        guarded(&self.folder, || self.counted(query))
+    }
+
+    fn counted(&self, query: &Query) -> Result<Count, Error> {
         let scope = self.scope(query, None, None)?;
         let mut count = Count { through_version: scope.through_version, total: 0, copies: 0 };
         self.matches(query, &scope, Scoring::Unused)?.each_group(
@@ -230,8 +258,12 @@ impl<S: Source> Searcher<S> {
     }
 
     /// Everything that matches at a version, or now: what a production holds.
-    /// Takes 32 bytes of memory for each.
+    /// Takes 56 bytes of memory for each event.
     pub fn positions(&self, query: &Query, at_version: Option<u64>) -> Result<Found, Error> {
+        guarded(&self.folder, || self.found(query, at_version))
+    }
+
+    fn found(&self, query: &Query, at_version: Option<u64>) -> Result<Found, Error> {
         let scope = self.scope(query, at_version, None)?;
         let mut groups = Vec::new();
         self.matches(query, &scope, Scoring::Unused)?
@@ -270,22 +302,24 @@ impl<S: Source> Searcher<S> {
 
     fn scope(&self, query: &Query, at_version: Option<u64>, number: Option<u64>) -> Result<Scope, Error> {
         let mut manifest = self.manifest();
-        if let Some(number) = number.filter(|number| *number != manifest.number) {
+        if let Some(number) = number {
             // Relevance is weighed against everything indexed at that time.
-            let gone = || Error::invalid("this search is too old to go on with: search again");
-            manifest = Arc::new(self.folder.read(number)?.ok_or_else(gone)?);
-            return self.scope_in(&manifest, query, at_version);
+            if number != manifest.number {
+                let gone = || Error::invalid(TOO_OLD);
+                manifest = Arc::new(self.folder.read(number)?.ok_or_else(gone)?);
+            }
+            return self.scope_in(&manifest, query, at_version).map_err(|e| match e.kind {
+                // Its splits are removed before it is.
+                Kind::Corrupt => Error::with(Kind::Invalid, TOO_OLD, e),
+                _ => e,
+            });
         }
         match self.scope_in(&manifest, query, at_version) {
             // An indexer may have removed splits that it merged since.
             Err(e) if e.kind == Kind::Corrupt => {
-                self.refresh()?;
-                let newer = self.manifest();
-                if newer.number == manifest.number {
-                    Err(e)
-                } else {
-                    self.scope_in(&newer, query, at_version)
-                }
+                let newer = self.take_up()?;
+                // The number does not tell: the index may have been made anew.
+                if newer == manifest { Err(e) } else { self.scope_in(&newer, query, at_version) }
             }
             scope => scope,
         }

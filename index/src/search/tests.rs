@@ -195,6 +195,26 @@ fn pages_stay_the_same_while_the_archive_grows() {
 }
 
 #[test]
+fn a_page_whose_splits_are_gone_is_too_old() {
+    let mut world = world(vec![vec![(0, (0..3).map(|n| said(n, "x")).collect())]]);
+    let none_open = Settings { splits_open_max: 0, ..settings() };
+    let searcher = Searcher::open(world._dir.path(), world.source.clone(), none_open).unwrap();
+    let mut request = request(&query("x"), Order::Relevance, 1);
+    request.after = searcher.search(&request).unwrap().next;
+    for n in 3..30 {
+        world.source.say(vec![said(n, "x")]);
+        world.indexer.catch_up().unwrap();
+    }
+    // Scores of today's index do not go on from those of that time.
+    for _ in 0..2 {
+        let error = searcher.search(&request).unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid);
+        assert!(error.to_string().starts_with("this search is too old to go on with"), "{error}");
+        searcher.refresh().unwrap();
+    }
+}
+
+#[test]
 fn cursors_of_other_searches_are_refused() {
     let world = world(vec![vec![(0, vec![said(1, "x"), said(2, "x y")])]]);
     let next = world.searcher.search(&request(&query("x"), Order::Newest, 1)).unwrap().next.unwrap();
@@ -221,6 +241,47 @@ fn a_searcher_survives_that_its_splits_were_merged_away() {
     }
     // Never refreshed, and what it knows was removed long ago.
     assert_eq!(world.searcher.count(&query("x")).unwrap().total, 30);
+}
+
+#[test]
+fn a_damaged_split_is_named_not_a_panic() {
+    let world = world(vec![vec![(0, (0..7).map(|n| said(n, &format!("fox jumps {n}"))).collect())]]);
+    let path = Folder::new(world._dir.path()).split(&world.searcher.manifest().splits[0]);
+    let whole = std::fs::read(&path).unwrap();
+    let mut named = 0;
+    for at in (0..whole.len()).step_by(7) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x80;
+        std::fs::write(&path, bytes).unwrap();
+        let searcher = Searcher::open(world._dir.path(), world.source.clone(), settings()).unwrap();
+        for text in ["fox", "\"fox jumps\"", "date:1970 -is:quarantined"] {
+            let page = searcher.search(&request(&query(text), Order::Relevance, 0)).map(|answer| answer.total);
+            let count = searcher.count(&query(text)).map(|count| count.total);
+            let rows = searcher.positions(&query(text), None).map(|found| found.rows.len() as u64);
+            for error in [page, count, rows].into_iter().filter_map(Result::err) {
+                // Anything else is not damage that somebody could mend.
+                assert!(matches!(error.kind, Kind::Corrupt | Kind::Newer), "byte {at}: {error}");
+                assert!(error.to_string().contains(world._dir.path().to_str().unwrap()), "{error}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 50, "{named}");
+}
+
+#[test]
+fn a_searcher_survives_that_its_index_was_made_anew() {
+    let mut world = world(vec![vec![(0, vec![said(0, "x")])]]);
+    world.source.say(vec![said(1, "x")]);
+    world.indexer.catch_up().unwrap();
+    let searcher = Searcher::open(world._dir.path(), world.source.clone(), settings()).unwrap();
+    std::fs::remove_dir_all(world._dir.path()).unwrap();
+    Indexer::open(world._dir.path(), world.source.clone(), settings()).unwrap().catch_up().unwrap();
+    world.source.say(vec![said(2, "x")]);
+    Indexer::open(world._dir.path(), world.source.clone(), settings()).unwrap().catch_up().unwrap();
+    // Another index under the number that it knows.
+    assert_eq!(newest(&searcher.folder).unwrap().number, searcher.manifest().number);
+    assert_eq!(searcher.count(&query("x")).unwrap().total, 3);
 }
 
 #[test]

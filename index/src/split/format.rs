@@ -74,6 +74,7 @@ impl Footer {
             if part.offset != next {
                 return Some("its parts do not follow one another");
             }
+            // A length that does not fit does not fill it either.
             next = next.saturating_add(part.length);
         }
         if next != parts_bytes {
@@ -84,7 +85,13 @@ impl Footer {
             if u64::from(covered.first_doc) != doc {
                 return Some("its documents are not the rows of its files");
             }
-            doc += covered.file.manifest.rows;
+            let manifest = &covered.file.manifest;
+            let in_parts = manifest.parts.iter().try_fold(0_u64, |sum, part| sum.checked_add(part.rows));
+            if in_parts != Some(manifest.rows) {
+                return Some("its files have not the rows of their partitions");
+            }
+            // Too many to add up are more than it can have.
+            doc = doc.saturating_add(manifest.rows);
         }
         if u64::from(self.docs) != doc {
             return Some("it has not as many documents as its files have rows");

@@ -23,6 +23,8 @@ use crate::schema::{IDENTITY, TIME};
 
 /// An open split.
 pub(crate) struct OpenSplit {
+    /// For messages.
+    pub(crate) path: PathBuf,
     pub(crate) footer: Footer,
     pub(crate) searcher: Searcher,
     /// Absent when no record has a time.
@@ -81,7 +83,7 @@ impl OpenSplit {
             None => return Err(Error::corrupt(format!("{} has no identities", path.display()))),
         };
         let runs = runs(&footer);
-        Ok(OpenSplit { footer, searcher: searcher.clone(), time, identity, runs })
+        Ok(OpenSplit { path: path.to_owned(), footer, searcher: searcher.clone(), time, identity, runs })
     }
 
     pub(crate) fn segment(&self) -> &SegmentReader {

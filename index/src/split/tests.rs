@@ -91,3 +91,42 @@ fn a_cut_or_changed_split_is_no_panic() {
         let _ = opened(changed);
     }
 }
+
+#[test]
+fn a_footer_that_does_not_add_up_is_refused() {
+    let source = some();
+    let bytes = build(&source, &files(&source)).unwrap().bytes;
+    let with_footer = |change: &dyn Fn(&mut serde_json::Value)| {
+        let (before_tail, tail) = bytes.split_at(bytes.len() - 12);
+        let length = u32::from_le_bytes(tail[..4].try_into().unwrap()) as usize;
+        let (segment, json) = before_tail.split_at(before_tail.len() - length);
+        let mut footer = serde_json::from_slice(json).unwrap();
+        change(&mut footer);
+        let json = serde_json::to_vec(&footer).unwrap();
+        let length = u32::try_from(json.len()).unwrap().to_le_bytes();
+        opened([segment, &json, &length, &tail[4..]].concat()).map(|_| ())
+    };
+    with_footer(&|_| {}).unwrap();
+    let refused = |change: &dyn Fn(&mut serde_json::Value)| {
+        assert_eq!(with_footer(change).unwrap_err().kind, Kind::Corrupt);
+    };
+    let rows = |footer: &mut serde_json::Value, file: usize, rows: u64| {
+        footer["files"][file]["file"]["manifest"]["rows"] = rows.into();
+    };
+    refused(&|footer| footer["docs"] = 3.into());
+    refused(&|footer| rows(footer, 2, u64::MAX));
+    // Their sum comes round to what it was.
+    refused(&|footer| {
+        let parts = &mut footer["files"][2]["file"]["manifest"]["parts"];
+        let more = parts[0].clone();
+        parts.as_array_mut().unwrap().push(more);
+        parts[0]["rows"] = u64::MAX.into();
+        parts[1]["rows"] = 2.into();
+    });
+    // Places are counted by partition.
+    refused(&|footer| footer["files"][0]["file"]["manifest"]["parts"][0]["rows"] = 7.into());
+    refused(&|footer| {
+        let part = footer["parts"].as_array().unwrap().len() - 1;
+        footer["parts"][part]["length"] = u64::MAX.into();
+    });
+}

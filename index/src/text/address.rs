@@ -1,10 +1,16 @@
 //! The terms a party is found by.
 
+use std::collections::HashSet;
+
 use super::{lower_case, tokens};
 
 /// The longest address term, in bytes. A longer address is found by its first
 /// bytes: the index refuses terms of more than 64 KiB, and nobody types them.
 pub const ADDRESS_BYTES_MAX: usize = 1_024;
+
+/// With more terms than these a set is kept beside the list: a name of a hundred
+/// thousand words must not hold up the index for minutes.
+const SCANNED_MAX: usize = 64;
 
 /// `matrix-federation:`-sized; what is longer before a colon is no scheme.
 const SCHEME_CHARS_MAX: usize = 12;
@@ -27,8 +33,13 @@ pub fn address_terms(address: &str, name: Option<&str>, out: &mut Vec<String>) {
         }
         push(&format!("@{domain}"), out);
     }
+    let mut many: Option<HashSet<String>> = None;
     for token in tokens(name.unwrap_or_default()) {
-        push(&token.term, out);
+        if out.len() < SCANNED_MAX {
+            push(&token.term, out);
+        } else if many.get_or_insert_with(|| out.iter().cloned().collect()).insert(token.term.to_string()) {
+            out.push(token.term.into_owned());
+        }
     }
 }
 
@@ -41,7 +52,7 @@ pub(crate) fn address_form(address: &str) -> String {
 
 fn push(term: &str, out: &mut Vec<String>) {
     let term = cut(term);
-    // The list holds a few parties at most: a scan beats a set.
+    // The list is short: a scan beats a set.
     if !term.is_empty() && !out.iter().any(|known| known == term) {
         out.push(term.to_owned());
     }

@@ -92,6 +92,15 @@ fn a_party_is_found_by_its_terms() {
     }
 }
 
+#[test]
+fn a_name_of_many_words_has_each_once() {
+    let many: Vec<String> = (0..50_000).map(|n| format!("w{n}")).collect();
+    let name = format!("{0} {0}", many.join(" "));
+    let mut out = Vec::new();
+    address_terms("live:bob", Some(&name), &mut out);
+    assert_eq!((&*out[0], &*out[1], &out[2..]), ("live:bob", "bob", &many[..]));
+}
+
 /// Highlights are shown in brackets.
 fn marked(text: &str, query: &str, width: usize) -> String {
     let query = parse(query, &jiff::tz::TimeZone::UTC).unwrap();
