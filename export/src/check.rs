@@ -4,7 +4,7 @@ use std::cmp::Ordering;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs::{self, File};
-use std::io::{BufRead, BufReader, Read};
+use std::io::{self, BufRead, BufReader, Read};
 use std::path::Path;
 
 use custody_schemas::Hash;
@@ -47,6 +47,9 @@ pub struct Report {
     pub receipt: Option<Receipt>,
     /// Records whose leaf hash was made anew.
     pub records: u64,
+    /// Whether the members that people read were made anew and compared: only when this
+    /// version of Custody wrote them. Otherwise they are what the folder says.
+    pub members_compared: bool,
     /// The differences, in the order in which they were found; at most a thousand.
     pub problems: Vec<Problem>,
     /// Differences beyond these.
@@ -88,7 +91,7 @@ impl Problems {
 /// Checks a production by itself: each file that the receipt lists is there with
 /// its size and SHA-256 and no other is; the leaf hash of each line, made anew
 /// from its bytes, is the line's and the receipt's; what people read is what the
-/// bytes say (when this version of Custody wrote it); positions ascend; counts
+/// bytes say (when this version of Custody wrote it, see [`Report::members_compared`]); positions ascend; counts
 /// and digest agree; the receipt is in the form in which it was written.
 ///
 /// Whoever can rewrite the whole folder can rewrite the receipt with it: compare
@@ -111,15 +114,16 @@ pub fn verify(dir: &Path) -> Result<Report, Error> {
         request(&listed.receipt, &mut problems)?;
         files(dir, &listed.receipt.files, &mut problems)?;
     }
-    let records = match open(dir, RECORDS)? {
+    let (records, members_compared) = match open(dir, RECORDS)? {
         Ok(lines) => records(lines, listed.as_mut(), &mut problems)?,
         Err(what) => {
             problems.file(RECORDS, what);
-            0
+            (0, false)
         }
     };
     let Problems { found, more } = problems;
-    Ok(Report { receipt: listed.map(|listed| listed.receipt), records, problems: found, more })
+    let receipt = listed.map(|listed| listed.receipt);
+    Ok(Report { receipt, records, members_compared, problems: found, more })
 }
 
 /// Opens a regular file, or says why it cannot be one of a production.
@@ -132,7 +136,8 @@ fn open(dir: &Path, name: &'static str) -> Result<Result<Lines, &'static str>, E
             Ok(Ok(Lines { name, path, reader: BufReader::new(file), number: 0, bytes: Vec::new() }))
         }
         Ok(_) => Ok(Err("it is not a regular file")),
-        Err(_) => Ok(Err("it is missing")),
+        Err(e) if e.kind() == io::ErrorKind::NotFound => Ok(Err("it is missing")),
+        Err(e) => Err(Error::io("read", &path, e)),
     }
 }
 
@@ -195,8 +200,13 @@ fn file(dir: &Path, entry: &FileEntry, problems: &mut Problems) -> Result<(), Er
     Ok(())
 }
 
-/// Checks the lines, against the receipt if there is one; how many there are.
-fn records(lines: Lines, listed: Option<&mut ReceiptLines>, problems: &mut Problems) -> Result<u64, Error> {
+/// Checks the lines, against the receipt if there is one; how many there are, and whether
+/// the members that people read were compared.
+fn records(
+    lines: Lines,
+    listed: Option<&mut ReceiptLines>,
+    problems: &mut Problems,
+) -> Result<(u64, bool), Error> {
     let mut lines = RecordLines::new(lines, listed.as_ref().map(|listed| &listed.receipt));
     match listed {
         None => while lines.next(problems)?.is_some() {},
@@ -205,7 +215,7 @@ fn records(lines: Lines, listed: Option<&mut ReceiptLines>, problems: &mut Probl
             totals(&lines, &listed.receipt, problems);
         }
     }
-    Ok(lines.records())
+    Ok((lines.records(), lines.members_compared()))
 }
 
 /// Lines and the receipt's records side by side, both in order of position.

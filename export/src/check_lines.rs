@@ -60,6 +60,10 @@ impl RecordLines {
         self.tree.len()
     }
 
+    pub(crate) fn members_compared(&self) -> bool {
+        self.decoding == Decoding::Compared
+    }
+
     pub(crate) fn root(&self) -> Hash {
         self.tree.root()
     }

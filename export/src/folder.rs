@@ -61,28 +61,40 @@ fn refusal(names: &[String]) -> Option<String> {
     stranger.map(|stranger| format!("it is not empty, it holds {stranger:?}"))
 }
 
+fn refuse(path: &Path, why: &str) -> Error {
+    Error::invalid(format!("cannot write a production into {}: {why}", path.display()))
+}
+
 impl Folder {
     /// Makes the folder, or takes over an empty one or that of a killed run.
     pub(crate) fn begin(path: &Path) -> Result<Self, Error> {
         make(path)?;
-        let refuse =
-            |why| Error::invalid(format!("cannot write a production into {}: {why}", path.display()));
-        let check = || match refusal(&names(path)?) {
-            Some(why) => Err(refuse(format!("{why}; name a new folder"))),
-            None => Ok(()),
-        };
-        check()?;
+        match refusal(&names(path)?) {
+            Some(why) => Err(refuse(path, &format!("{why}; name a new folder"))),
+            None => Folder::take(path),
+        }
+    }
+
+    /// Locks a folder that was free a moment ago.
+    fn take(path: &Path) -> Result<Self, Error> {
         let receipt_path = path.join(part(RECEIPT));
         let receipt = OpenOptions::new().write(true).create(true).truncate(false).open(&receipt_path);
         let receipt = receipt.map_err(|e| Error::io("write", &receipt_path, e))?;
         match receipt.try_lock() {
             Ok(()) => {}
-            Err(TryLockError::WouldBlock) => return Err(refuse("another run is writing into it".to_owned())),
+            Err(TryLockError::WouldBlock) => return Err(refuse(path, "another run is writing into it")),
             Err(TryLockError::Error(e)) => return Err(Error::io("lock", &receipt_path, e)),
         }
-        // The run that held the lock may have finished in between.
-        check()?;
         let folder = Folder { path: path.to_owned(), receipt };
+        // The run that held the lock may have finished in between.
+        let held = names(path)?;
+        if let Some(why) = refusal(&held) {
+            // Then this file is not its, and would stand in a production as a stranger.
+            if held.iter().any(|name| name == RECEIPT) && held.contains(&part(RECEIPT)) {
+                folder.remove(&part(RECEIPT))?;
+            }
+            return Err(refuse(path, &format!("{why}; name a new folder")));
+        }
         folder.clean(&receipt_path)?;
         Ok(folder)
     }
@@ -196,5 +208,20 @@ impl Write for Part {
 
     fn flush(&mut self) -> io::Result<()> {
         self.file.flush()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Another run ended between the look into the folder and the lock.
+    #[test]
+    fn a_production_that_was_just_finished_stays_as_it_is() {
+        let dir = tempfile::tempdir().unwrap();
+        fs::write(dir.path().join(RECEIPT), "{}").unwrap();
+        let error = Folder::take(dir.path()).err().unwrap().to_string();
+        assert!(error.contains("it already holds a production"), "{error}");
+        assert_eq!(names(dir.path()).unwrap(), [RECEIPT]);
     }
 }

@@ -460,6 +460,18 @@ fn damage_is_named() {
     }
 }
 
+/// Another version's readable members cannot be compared, and the report must not hide that.
+#[test]
+fn what_was_not_compared_is_said() {
+    let world = world();
+    world.produce(world.first(8), "a").unwrap();
+    let dir = world.path("a");
+    assert!(verify(&dir).unwrap().members_compared);
+    let version = format!(r#""custody_version":"{}""#, env!("CARGO_PKG_VERSION"));
+    replace(&dir, RECEIPT, &version, r#""custody_version":"0.0.0""#);
+    assert!(!verify(&dir).unwrap().members_compared);
+}
+
 #[test]
 fn problems_beyond_the_limit_are_counted() {
     let world = world();
