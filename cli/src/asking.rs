@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 
 use custody_archive::{Archive, Record};
 use custody_index::query::{Query, parse};
-use custody_index::{Cursor, Indexer, Order, Request, Searcher};
+use custody_index::{Cursor, Found, Indexer, Order, Request, Searcher};
 use custody_schemas::Position;
 use jiff::tz::TimeZone;
 
@@ -66,6 +66,8 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     if args.count {
         let count = searcher.count(&query)?;
         println!("{}", count.total);
+        // For people: programs read the number alone.
+        eprintln!("complete through version {}", count.through_version);
         return Ok(());
     }
     let order = match args.order {
@@ -79,23 +81,14 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     match args.format {
         FormatArg::Table => {
             print!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
-            let again = answer.copies.saturating_sub(answer.total);
-            let copies =
-                if again > 0 { format!(" ({again} more deliveries of the same)") } else { String::new() };
-            println!(
-                "{} of {} records{copies}; complete through version {}{}; times in {}",
-                answer.hits.len(),
-                answer.total,
-                answer.through_version,
-                if behind > 0 { format!(", {behind} behind the archive") } else { String::new() },
-                args.zone
-            );
-            if let Some(next) = &answer.next {
-                println!("next page: --cursor {next}");
-            }
+            print!("{}", show::hits::summary(&answer, behind, Some(&args.zone)));
         }
         FormatArg::Json => println!("{}", show::hits::json(&answer)),
-        FormatArg::Jsonl => print!("{}", show::hits::jsonl(&answer)),
+        FormatArg::Jsonl => {
+            print!("{}", show::hits::jsonl(&answer));
+            // No line of the answer can say it, and there may be none.
+            eprint!("{}", show::hits::summary(&answer, behind, None));
+        }
     }
     Ok(())
 }
@@ -108,8 +101,11 @@ fn position(text: &str) -> Result<Position, Failure> {
 pub fn record(loaded: &Loaded, text: &str, zone_name: &str) -> Done {
     let (zone, position) = (zone(zone_name)?, position(text)?);
     let archive = open::archive(loaded)?;
+    // Before it is looked for: what is archived meanwhile may or may not be seen.
+    let through = archive.refresh()?;
     let Some((file, row)) = archive.locate(&position)? else {
-        return Err(Failure::failed(format!("{position}: the archive holds no record there")));
+        let what = format!("{position}: the archive holds no record there through version {through}");
+        return Err(Failure::failed(what));
     };
     for record in archive.fetch(&file, &[row])? {
         print!("{}", show::record::record(&record, &zone, std::io::stdout().is_terminal()));
@@ -122,19 +118,23 @@ pub fn conversation(loaded: &Loaded, id: &str, around: Option<&str>, window: usi
     let zone = zone(zone_name)?;
     let around = around.map(position).transpose()?;
     let (archive, searcher) = searcher(loaded)?;
-    let records = fetch_all(&archive, &searcher, &Query::Conversation(id.to_owned()))?;
+    let found = searcher.positions(&Query::Conversation(id.to_owned()), None)?;
+    let through = found.through_version;
+    let records = fetch_all(&archive, &found)?;
     if records.is_empty() {
-        let through = searcher.through_version()?;
         return Err(Failure::failed(format!("no record of conversation {id:?} through version {through}")));
     }
     print!("{}", show::conversation::conversation(&records, &zone, around.as_ref(), window));
+    println!("\n{} records; complete through version {through}; times in {zone_name}", records.len());
     Ok(())
 }
 
-fn fetch_all(archive: &Archive, searcher: &Searcher, query: &Query) -> Result<Vec<Record>, Failure> {
-    let found = searcher.positions(query, None)?;
+fn fetch_all(archive: &Archive, found: &Found) -> Result<Vec<Record>, Failure> {
     if found.rows.len() > CONVERSATION_MAX {
-        let message = format!("{} records are too many to print; export them instead", found.rows.len());
+        let message = format!(
+            "{} records are too many to print, {CONVERSATION_MAX} at most; export them instead",
+            found.rows.len()
+        );
         return Err(Failure::failed(message));
     }
     let mut by_file: Vec<Vec<u64>> = vec![Vec::new(); found.files.len()];

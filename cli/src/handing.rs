@@ -1,9 +1,10 @@
 //! `custody export` and `custody verify`.
 
+use std::fmt::Write as _;
 use std::path::Path;
 use std::sync::Arc;
 
-use custody_export::{Format, Hit, REQUEST_VERSION, Receipt, Request};
+use custody_export::{Format, Hit, REQUEST_VERSION, Receipt, Report, Request};
 use custody_index::verify_index;
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -13,6 +14,7 @@ use crate::asking;
 use crate::failure::{Done, Failure};
 use crate::open;
 use crate::settings::Loaded;
+use crate::show::one_line;
 
 fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
@@ -74,23 +76,36 @@ pub fn export(loaded: &Loaded, args: &ExportArgs) -> Done {
     Ok(())
 }
 
+/// A report for people. A production may come from anybody: names and texts in it
+/// are made harmless for the terminal.
+fn production(dir: &Path, report: &Report) -> String {
+    let mut out: String =
+        report.problems.iter().map(|problem| one_line(&problem.to_string()) + "\n").collect();
+    if report.more > 0 {
+        // Writing to a text cannot fail.
+        let _ = writeln!(out, "and {} more problems", report.more);
+    }
+    let problems = report.problems.len() as u64 + report.more;
+    let _ = writeln!(out, "{}: {} records re-hashed, {problems} problems", dir.display(), report.records);
+    if let Some(receipt) = report.receipt.as_ref().filter(|_| !report.members_compared) {
+        let _ = writeln!(
+            out,
+            "what people read in it was not compared with the bytes: custody {} wrote it, and only that version can",
+            one_line(&receipt.custody_version)
+        );
+    }
+    out
+}
+
 /// `custody verify DIR`
 pub fn verify_production(dir: &Path, as_json: bool) -> Done {
     let report = custody_export::verify(dir)?;
     if as_json {
         println!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
     } else {
-        for problem in &report.problems {
-            println!("{problem}");
-        }
-        println!(
-            "{}: {} records re-hashed, {} problems",
-            dir.display(),
-            report.records,
-            report.problems.len()
-        );
+        print!("{}", production(dir, &report));
     }
-    if report.problems.is_empty() {
+    if report.is_sound() {
         return Ok(());
     }
     Err(Failure::unsound(format!("{} is not as it was produced", dir.display())))
@@ -103,14 +118,23 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
     let bar = bar("verifying files");
     let report = custody_archive::verify(&archive, &mut advance(&bar))?;
     bar.finish_and_clear();
-    let index = if index_path.exists() { Some(verify_index(&index_path, &archive)?) } else { None };
+    // What was found in the archive is told even if the index cannot be compared with it.
+    let index = index_path.exists().then(|| verify_index(&index_path, &archive)).transpose();
+    let (index, failed) = match index {
+        Ok(index) => (index, None),
+        Err(error) => (None, Some(error)),
+    };
     let differences = index.as_ref().map_or(0, |index| index.differences.len());
     if as_json {
-        let text = serde_json::to_string_pretty(&json!({ "archive": report, "index": index }));
+        let text = serde_json::to_string_pretty(&json!({
+            "archive": report,
+            "index": index,
+            "index_failed": failed.as_ref().map(ToString::to_string),
+        }));
         println!("{}", text.map_err(Failure::failed)?);
     } else {
         for problem in &report.problems {
-            println!("{}: {}", problem.place, problem.what);
+            println!("{}", one_line(&format!("{}: {}", problem.place, problem.what)));
         }
         println!(
             "archive: version {}, {} batches, {} files, {} records re-hashed ({} quarantined); {} offsets skipped, {} lost; {} problems",
@@ -123,13 +147,16 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             report.lost,
             report.problems.len()
         );
-        match &index {
-            None => {
+        match (&index, &failed) {
+            (None, Some(error)) => {
+                println!("index: it cannot be compared: {}", one_line(&error.to_string()));
+            }
+            (None, None) => {
                 println!("index: there is none at {}; it is built by the next search", index_path.display())
             }
-            Some(index) => {
+            (Some(index), _) => {
                 for difference in &index.differences {
-                    println!("index: {difference}");
+                    println!("index: {}", one_line(&difference.to_string()));
                 }
                 let through =
                     index.through_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
@@ -140,8 +167,79 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             }
         }
     }
-    if report.problems.is_empty() && differences == 0 {
-        return Ok(());
+    match failed {
+        _ if !report.problems.is_empty() || differences > 0 => {
+            Err(Failure::unsound("the archive or its index is not as it was written"))
+        }
+        Some(error) => Err(error.into()),
+        None => Ok(()),
     }
-    Err(Failure::unsound("the archive or its index is not as it was written"))
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use custody_archive::{BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
+    use custody_export::Problem;
+    use custody_index::Indexer;
+    use custody_schemas::{Incoming, Partition};
+
+    use super::*;
+    use crate::settings::{Inputs, Settings};
+
+    #[test]
+    fn a_hostile_production_cannot_draw_on_the_terminal() {
+        let problem = |file: &str| Problem { file: file.into(), line: None, what: "it is odd".into() };
+        let report = Report {
+            problems: vec![problem("a\u{1b}[2J\nb"), problem("c")],
+            records: 7,
+            more: 3,
+            ..Report::default()
+        };
+        let expected = "a\\u{1b}[2J b: it is odd\nc: it is odd\nand 3 more problems\nout: 7 records re-hashed, 5 problems\n";
+        assert_eq!(production(Path::new("out"), &report), expected);
+    }
+
+    /// An archive of two batches and its index.
+    fn archive(path: &Path) -> Loaded {
+        let location = Location::Folder(path.to_owned());
+        let mut writer = Writer::open(&location, &S3Settings::default(), &WriterSettings::default()).unwrap();
+        let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
+        for offset in 0..2 {
+            let mut builder = BatchBuilder::new(format!("b{offset}"));
+            let incoming = Incoming { key: None, headers: &[], payload: Some(b"{}"), broker_time_ms: None };
+            builder.push(&partition, offset, offset, &incoming).unwrap();
+            writer.archive(&Encoded::new(builder.seal("default", 7).unwrap()).unwrap()).unwrap();
+        }
+        let settings = custody_index::Settings::default();
+        Indexer::open(&path.join("_index"), writer.reader(), settings).unwrap().catch_up().unwrap();
+        let flags = vec![("archive.path".to_owned(), path.to_str().unwrap().to_owned())];
+        Settings::load(Inputs { flags, ..Inputs::default() }).unwrap()
+    }
+
+    /// Damage is found, exit code 3, even where it keeps the index from being compared.
+    #[test]
+    fn damage_of_the_archive_is_told_whatever_the_index_says() {
+        let dir = tempfile::tempdir().unwrap();
+        let loaded = archive(dir.path());
+        verify_archive(&loaded, false).unwrap();
+        let log = dir.path().join("_delta_log");
+        let commit = log.join(format!("{:020}.json", 1));
+        let good = fs::read_to_string(&commit).unwrap();
+        for bad in
+            [good.replacen("custody", "custodi", 1), good.replacen(r#"\"rows\":1"#, r#"\"rows\":9"#, 1)]
+        {
+            assert_ne!(bad, good);
+            fs::write(&commit, bad).unwrap();
+            for as_json in [false, true] {
+                let failure = verify_archive(&loaded, as_json).unwrap_err();
+                assert_eq!(
+                    format!("{:?}", failure.exit_code()),
+                    "ExitCode(unix_exit_status(3))",
+                    "{failure}"
+                );
+            }
+        }
+    }
 }

@@ -71,7 +71,7 @@ pub enum ImportError<E> {
         error: io::Error,
     },
     /// The caller could not publish an event.
-    #[error("cannot publish what is in line {line}")]
+    #[error("cannot publish what is in line {line}: {error}")]
     Publish {
         /// The line that was not published.
         line: u64,

@@ -119,6 +119,10 @@ impl Simple {
             to: (!to.is_empty()).then(|| to.into_iter().map(party).collect()),
             ..Data::default()
         };
+        if draft.data.from.is_none() && draft.data.to.is_none() {
+            // There is no party to say it of.
+            add(&mut draft.extra, vec![("network", record.network.as_deref())]);
+        }
         let message = Message {
             id: Some(id.clone()),
             content_type: Some("text/plain".into()),

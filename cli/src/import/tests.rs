@@ -57,6 +57,10 @@ fn simple_form() {
             r##"{"id":"5","from":"bob","body":"x","kind":"poke"}"##,
             r##"//import/test.jsonl import.poke {"extra":{"kind":"poke"},"from":{"address":"bob"},"message":{"content_type":"text/plain","id":"5","text":"x"}}"##,
         ),
+        (
+            r##"{"id":"6","network":"irc","conversation":"#ops","to":["#ops"],"body":"x","kind":"message"}"##,
+            r##"#ops im.message.sent {"conversation":{"id":"#ops","kind":"group"},"extra":{"network":"irc"},"message":{"content_type":"text/plain","id":"6","text":"x"}}"##,
+        ),
         (r#"{"kind":"message"}"#, "no id"),
         (r#"{"id":"1"}"#, "no kind"),
         (r#"["1"]"#, "not a JSON object"),
@@ -154,6 +158,7 @@ fn publishing_may_fail() {
     let mut lines = Lines::new(Cursor::new(b"\n{\"id\":\"1\",\"kind\":\"message\"}\n".to_vec())).unwrap();
     let result = import_lines(&mut lines, &mut form(), &mut |_| Err("full"));
     assert!(matches!(result, Err(ImportError::Publish { line: 2, error: "full" })), "{result:?}");
+    assert_eq!(result.unwrap_err().to_string(), "cannot publish what is in line 2: full");
 }
 
 #[test]

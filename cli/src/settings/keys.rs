@@ -118,8 +118,9 @@ pub static KEYS: &[Key] = &[
         env: "CUSTODY_RETENTION_CLASS",
         flag: "--retention-class",
         help: "The retention class that new records are filed under.\n\
+               A word of letters, digits, -, _ and ., since it is part of the files' paths.\n\
                Files never mix classes, so that one class can expire without rewriting another.",
-        kind: Kind::Text(|s| &mut s.archive.retention_class),
+        kind: Kind::Word(|s| &mut s.archive.retention_class),
         default: "default",
         example: "",
         secret: false,

@@ -16,6 +16,8 @@ pub type At<T> = fn(&mut Settings) -> &mut T;
 pub enum Kind {
     /// Any text; not empty unless the default is.
     Text(At<String>),
+    /// Letters, digits, `-`, `_` and `.`: part of a path, which other engines read encoded.
+    Word(At<String>),
     /// One of these words.
     OneOf(&'static [&'static str], At<String>),
     /// A local path or `s3://bucket/prefix`.
@@ -70,7 +72,9 @@ impl Kind {
     /// What to write, for a message that says what was written instead.
     pub(super) fn wanted(&self) -> &'static str {
         match self {
-            Kind::Text(_) | Kind::OneOf(..) | Kind::Location(_) | Kind::Url(_) => "text in quotes",
+            Kind::Text(_) | Kind::Word(_) | Kind::OneOf(..) | Kind::Location(_) | Kind::Url(_) => {
+                "text in quotes"
+            }
             Kind::List(_) => "a list of texts, such as [\"events\"]",
             Kind::Map(_) => "a table of name = \"value\"",
             Kind::Bytes(..) => "a number of bytes, such as \"16MiB\"",

@@ -62,7 +62,7 @@ impl Key {
             if self.secret { secret::HIDDEN.to_owned() } else { secret::urls(value).into_owned() }
         };
         match self.kind {
-            Kind::Text(at) | Kind::OneOf(_, at) | Kind::Location(at) | Kind::Url(at) => {
+            Kind::Text(at) | Kind::Word(at) | Kind::OneOf(_, at) | Kind::Location(at) | Kind::Url(at) => {
                 text(&hide(at(settings)))
             }
             Kind::Path(at) => text(&at(settings).to_string_lossy()),

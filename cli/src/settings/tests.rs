@@ -174,6 +174,14 @@ fn wrong_values_say_what_to_write() {
         ("kafka.topics = [\"a\", \"a\"]", "kafka.topics: \"a\" is listed twice"),
         ("kafka.topics = [\"\"]", "kafka.topics: entry 1 is empty"),
         ("kafka.group = \"\"", "kafka.group: must not be empty"),
+        (
+            "archive.retention_class = \"7 years/mail\"",
+            "archive.retention_class: \"7 years/mail\" is not a word of letters, digits, -, _ and .",
+        ),
+        (
+            "archive.retention_class = \"..\"",
+            "archive.retention_class: \"..\" is not a word of letters, digits, -, _ and .",
+        ),
         ("kafka.group = {}", "kafka.group: is a table; write text in quotes"),
         ("kafka.properties = 1", "kafka.properties: is a whole number; write a table of name = \"value\""),
         ("kafka.properties.a = [1]", "kafka.properties.a: is a list; write text in quotes"),

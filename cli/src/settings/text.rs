@@ -128,6 +128,7 @@ fn store_one(key: &Key, text: String, settings: &mut Settings) -> Result<(), Str
     }
     match key.kind {
         Kind::Text(at) => *at(settings) = text,
+        Kind::Word(at) => *at(settings) = word(text)?,
         Kind::OneOf(words, at) => *at(settings) = one_of(words, text)?,
         Kind::Location(at) => *at(settings) = location(text)?,
         Kind::Url(at) => *at(settings) = url(text)?,
@@ -143,6 +144,14 @@ fn store_one(key: &Key, text: String, settings: &mut Settings) -> Result<(), Str
         Kind::List(_) | Kind::Map(_) => return Err(format!("write {}", key.kind.wanted())),
     }
     Ok(())
+}
+
+fn word(text: String) -> Result<String, String> {
+    let fits = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if text.chars().all(fits) && text.contains(|c: char| c.is_ascii_alphanumeric()) {
+        return Ok(text);
+    }
+    Err(format!("{text:?} is not a word of letters, digits, -, _ and ."))
 }
 
 fn one_of(words: &[&str], text: String) -> Result<String, String> {

@@ -28,8 +28,9 @@ pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Positio
         positions.any(|held| held == position)
     };
     let marked = around.and_then(|position| lines.iter().position(|line| holds(line, position)));
-    let shown =
-        marked.map_or(0..lines.len(), |at| at.saturating_sub(window)..lines.len().min(at + window + 1));
+    let shown = marked.map_or(0..lines.len(), |at| {
+        at.saturating_sub(window)..lines.len().min(at.saturating_add(window).saturating_add(1))
+    });
     let mut out = String::new();
     let mut day = String::new();
     for (at, Line { record, changes }) in lines.iter().enumerate().take(shown.end).skip(shown.start) {
@@ -43,7 +44,11 @@ pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Positio
         let clock = time(record.time_us, zone, "%H:%M:%S");
         let _ = writeln!(out, "{mark} {clock}  {}{}", line(record), again(&copies, record));
         for change in changes {
-            let _ = writeln!(out, "            {}{}", changed(change, zone), again(&copies, change));
+            // A later day is said: the heading is that of the message.
+            let same_day = time(change.time_us, zone, "%F") == time(record.time_us, zone, "%F");
+            let form = if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
+            let at = time(change.time_us, zone, form);
+            let _ = writeln!(out, "            {}{}", changed(change, &at), again(&copies, change));
         }
     }
     if shown.len() < lines.len() {
@@ -123,23 +128,23 @@ fn is_change(record: &Record) -> bool {
         .any(|kind| is(record, *kind))
 }
 
-fn changed(record: &Record, zone: &TimeZone) -> String {
-    let (at, who) = (time(record.time_us, zone, "%H:%M:%S"), sender(record));
+fn changed(record: &Record, at: &str) -> String {
+    let who = sender(record);
     let words = one_line(&words(record));
     match Kind::from_full(&record.kind) {
         Some(Kind::MessageEdited) => format!("edited {at} by {who}: {words}"),
         Some(Kind::MessageDeleted) => format!("deleted {at} by {who}"),
-        Some(Kind::MessageReceipt) => format!("{words} {at} by {who}"),
         _ => format!("{words} {at} by {who}"),
     }
 }
 
-fn duration(ms: i64) -> String {
-    let s = ms / 1_000;
+pub(super) fn duration(ms: i64) -> String {
+    // A call may say that it ended before it was answered.
+    let (sign, s) = (if ms < 0 { "-" } else { "" }, ms.unsigned_abs() / 1_000);
     if s >= 3_600 {
-        format!("{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
+        format!("{sign}{}:{:02}:{:02}", s / 3_600, s / 60 % 60, s % 60)
     } else {
-        format!("{}:{:02}", s / 60, s % 60)
+        format!("{sign}{}:{:02}", s / 60, s % 60)
     }
 }
 

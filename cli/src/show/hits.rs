@@ -64,6 +64,22 @@ fn marked(snippet: &Snippet, color: bool) -> String {
     out.replace('\n', " ")
 }
 
+/// What a page is of, through which version it is complete, and how to go on. `zone` is
+/// that of the times which were printed.
+pub fn summary(answer: &Answer<Record>, behind: u64, zone: Option<&str>) -> String {
+    let again = answer.copies.saturating_sub(answer.total);
+    let copies = if again > 0 { format!(" ({again} more deliveries of the same)") } else { String::new() };
+    let behind = if behind > 0 { format!(", {behind} behind the archive") } else { String::new() };
+    let zone = zone.map(|zone| format!("; times in {zone}")).unwrap_or_default();
+    let next = answer.next.as_ref().map(|next| format!("next page: --cursor {next}\n")).unwrap_or_default();
+    format!(
+        "{} of {} records{copies}; complete through version {}{behind}{zone}\n{next}",
+        answer.hits.len(),
+        answer.total,
+        answer.through_version
+    )
+}
+
 fn value(hit: &Hit<Record>) -> Value {
     let record = &hit.record;
     json!({

@@ -50,6 +50,7 @@ pub fn record(record: &Record, zone: &TimeZone, color: bool) -> String {
         ("batch root".into(), record.batch_root.to_string()),
         ("leaf hash".into(), format!("{} (made anew from the bytes: equal)", record.leaf)),
         ("file".into(), record.file.clone()),
+        ("key".into(), record.key.as_deref().map(String::from_utf8_lossy).unwrap_or_default().into_owned()),
     ]);
     for (name, value) in rows.iter().filter(|(name, value)| name.is_empty() || !value.is_empty()) {
         // Writing to a text cannot fail.

@@ -140,9 +140,42 @@ fn a_conversation_is_read_in_order() {
     assert_eq!(shown, WHOLE.replace("federation.com.example.odd.v1", "com.example.odd"));
 }
 
+#[test]
+fn a_change_on_another_day_says_which() {
+    let records =
+        [message(1, "im.message.sent", 1, "m", "a"), message(2, "im.message.edited", 86_401, "m", "b")];
+    let shown = conversation::conversation(&records, &TimeZone::UTC, None, 20);
+    assert!(shown.contains("edited 2013-05-30 09:15:01 by Bob: b"), "{shown}");
+}
+
+#[test]
+fn durations_are_clocks() {
+    for (ms, expected) in [
+        (0, "0:00"),
+        (65_999, "1:05"),
+        (3_600_000, "1:00:00"),
+        (-5_000, "-0:05"),
+        (i64::MIN, "-2562047788015:12:55"),
+    ] {
+        assert_eq!(conversation::duration(ms), expected);
+    }
+}
+
+#[test]
+fn a_record_is_shown_with_its_key() {
+    let mut record = message(1, "im.message.sent", 1, "m", "a");
+    record.key = Some(b"c-88\x1b".into());
+    let shown = record::record(&record, &TimeZone::UTC, false);
+    assert!(shown.contains("\nkey           c-88\\u{1b}\n"), "{shown}");
+}
+
 /// Whatever part of a line is asked for, the line is marked.
 #[test]
 fn the_line_of_a_record_is_marked() {
+    // The widest window is not too wide.
+    let position = "t:1:0:4".parse().unwrap();
+    let shown = conversation::conversation(&records(), &TimeZone::UTC, Some(&position), usize::MAX);
+    assert!(shown.contains("▶ 09:15:09") && !shown.contains("of 4 lines"), "{shown}");
     for (position, expected) in [
         ("t:1:0:1", "▶ 09:15:01"),
         ("t:1:0:5", "▶ 09:15:01"),

@@ -1,5 +1,9 @@
 //! The little XML that Skype keeps in its texts.
 
+/// The longest entity that is looked for: without a limit, a text of `&` alone would be
+/// searched to its end for each of them.
+const ENTITY_BYTES_MAX: usize = 32;
+
 /// Replaces the entities of XML; what is no entity stays.
 pub(super) fn unescape(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
@@ -7,7 +11,8 @@ pub(super) fn unescape(text: &str) -> String {
     while let Some(at) = rest.find('&') {
         out.push_str(&rest[..at]);
         rest = &rest[at..];
-        match rest.find(';').and_then(|end| Some((entity(&rest[1..end])?, end))) {
+        let end = rest.bytes().take(ENTITY_BYTES_MAX).position(|byte| byte == b';');
+        match end.and_then(|end| Some((entity(&rest[1..end])?, end))) {
             Some((character, end)) => {
                 out.push(character);
                 rest = &rest[end + 1..];
@@ -64,4 +69,24 @@ pub(super) fn attribute<'a>(tag: &'a str, name: &str) -> Option<&'a str> {
     let start = format!(" {name}=\"");
     let (_, after) = tag.split_once(&start)?;
     after.split_once('"').map(|(value, _)| value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entities() {
+        for (text, expected) in [
+            ("a &lt; b &amp;&amp; c", "a < b && c"),
+            ("&#65;&#x41;&#x1F600;", "AA😀"),
+            ("&ü; &nbsp; &; & &#; &#xD800;", "&ü; &nbsp; &; & &#; &#xD800;"),
+            ("&amp;lt;", "&lt;"),
+        ] {
+            assert_eq!(unescape(text), expected);
+        }
+        // The cost is that of the length.
+        let many = "&".repeat(4 << 20) + ";";
+        assert_eq!(unescape(&many), many);
+    }
 }
