@@ -6,6 +6,7 @@ use custody_schemas::hash::Tree;
 use custody_schemas::manifest::{Gap, MANIFEST_VERSION, Part};
 use custody_schemas::{Incoming, Manifest, Partition, Span};
 
+use crate::cut::Cutter;
 use crate::error::{Error, Kind};
 use crate::rows::Rows;
 
@@ -20,6 +21,7 @@ struct Growing {
 pub struct BatchBuilder {
     id: String,
     parts: BTreeMap<Partition, Growing>,
+    cutter: Cutter,
     rows: u64,
     bytes: u64,
 }
@@ -27,7 +29,7 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch with this id (a UUID, made by the caller).
     pub fn new(id: String) -> Self {
-        BatchBuilder { id, parts: BTreeMap::new(), rows: 0, bytes: 0 }
+        BatchBuilder { id, parts: BTreeMap::new(), cutter: Cutter::default(), rows: 0, bytes: 0 }
     }
 
     /// Rows so far.
@@ -45,14 +47,15 @@ impl BatchBuilder {
         self.parts.is_empty()
     }
 
-    fn part(&mut self, partition: &Partition, from: i64) -> &mut Growing {
+    fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, &mut Cutter) {
         let id = &self.id;
-        self.parts.entry(partition.clone()).or_insert_with(|| Growing {
+        let part = self.parts.entry(partition.clone()).or_insert_with(|| Growing {
             rows: Rows::new(partition.clone(), id.clone()),
             span: Span { from, to: from },
             skipped: 0,
             gaps: Vec::new(),
-        })
+        });
+        (part, &mut self.cutter)
     }
 
     /// Adds a message. `next` is the partition's next offset: offsets between it
@@ -64,7 +67,7 @@ impl BatchBuilder {
         offset: i64,
         incoming: &Incoming<'_>,
     ) -> Result<(), Error> {
-        let part = self.part(partition, next);
+        let (part, cutter) = self.part(partition, next);
         if part.span.to != next || offset < next {
             let message = format!(
                 "{partition}: offset {offset} after {next} does not follow the batch's span {}",
@@ -75,7 +78,7 @@ impl BatchBuilder {
         // A time that no column can hold, some 292,000 years away, is none.
         let broker_time_ms = incoming.broker_time_ms.filter(|ms| ms.checked_mul(1_000).is_some());
         part.skipped += (offset - next).unsigned_abs();
-        part.rows.append(offset, &Incoming { broker_time_ms, ..*incoming });
+        part.rows.append(offset, &Incoming { broker_time_ms, ..*incoming }, Some(cutter));
         part.span.to = offset + 1;
         let headers: usize =
             incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
@@ -87,7 +90,7 @@ impl BatchBuilder {
 
     /// Records that offsets were lost before they could be archived.
     pub fn gap(&mut self, partition: &Partition, gap: Gap) -> Result<(), Error> {
-        let part = self.part(partition, gap.span.from);
+        let (part, _) = self.part(partition, gap.span.from);
         if part.span.to != gap.span.from {
             let message =
                 format!("{partition}: gap {} does not follow the batch's span {}", gap.span, part.span);
@@ -100,7 +103,7 @@ impl BatchBuilder {
 
     /// Moves a partition's span on over offsets that held no record.
     pub fn skip(&mut self, partition: &Partition, next: i64, to: i64) {
-        let part = self.part(partition, next);
+        let (part, _) = self.part(partition, next);
         if part.span.to == next && to > next {
             part.skipped += (to - next).unsigned_abs();
             part.span.to = to;

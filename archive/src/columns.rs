@@ -93,8 +93,9 @@ pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         long("identity"),
         bytes("key"),
         list("headers", HEADER.clone()),
+        text("template"),
         bytes("payload"),
-        bytes("leaf_hash"),
+        long("leaf_check"),
     ];
     Arc::new(Schema::new(fields))
 });

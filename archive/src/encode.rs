@@ -30,16 +30,20 @@ fn properties() -> Result<WriterProperties, ParquetError> {
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Chunk);
     // Values that hardly repeat: a dictionary would only be built and dropped.
-    builder = builder.set_column_dictionary_enabled(column("identity"), false);
+    for name in ["identity", "leaf_check"] {
+        builder = builder.set_column_dictionary_enabled(column(name), false);
+    }
     // Their lengths stand apart: bytes beside bytes compress better.
-    for name in ["payload", "leaf_hash", "body", "id", "message_id"] {
+    for name in ["payload", "body", "id", "message_id"] {
         builder = builder
             .set_column_dictionary_enabled(column(name), false)
             .set_column_encoding(column(name), Encoding::DELTA_LENGTH_BYTE_ARRAY);
     }
     // Hashes do not compress.
-    builder = builder.set_column_compression(column("leaf_hash"), Compression::UNCOMPRESSED);
-    for name in ["leaf_hash", "payload", "body", "identity"] {
+    for name in ["identity", "leaf_check"] {
+        builder = builder.set_column_compression(column(name), Compression::UNCOMPRESSED);
+    }
+    for name in ["leaf_check", "template", "payload", "body", "identity"] {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
     }
     for name in ["offset", "sequence", "event_time", "broker_time"] {

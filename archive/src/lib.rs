@@ -14,6 +14,7 @@
 
 mod batch;
 mod columns;
+mod cut;
 mod detail;
 mod durable;
 mod encode;
@@ -25,6 +26,7 @@ mod record;
 mod rows;
 mod store;
 mod table;
+mod template;
 mod verify;
 mod view;
 mod writer;

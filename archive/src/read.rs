@@ -21,6 +21,7 @@ use crate::log::{self, Commit, FileRef};
 use crate::record::Record;
 use crate::store::{Location, S3Settings, Store};
 use crate::table::Table;
+use crate::template::TEXTS;
 use crate::view::Rows;
 
 /// Rows decoded at a time.
@@ -31,7 +32,9 @@ const ROWS_AT_A_TIME: usize = 8_192;
 pub enum Columns {
     /// What the index is made from.
     Index,
-    /// What a leaf hash covers, and the hash.
+    /// Where records came from.
+    Positions,
+    /// What a leaf hash covers, and its check.
     Leaves,
     /// Everything.
     All,
@@ -49,14 +52,32 @@ const INDEX_COLUMNS: [&str; 10] = [
     "body",
     "detail",
 ];
-const LEAF_COLUMNS: [&str; 9] =
-    ["topic", "generation", "partition", "offset", "batch", "broker_time", "key", "headers", "payload"];
+const POSITION_COLUMNS: [&str; 4] = ["topic", "generation", "partition", "offset"];
+/// Beside these and the positions, everything that may fill a template.
+const LEAF_COLUMNS: [&str; 12] = [
+    "batch",
+    "broker_time",
+    "sequence",
+    "event_time",
+    "parties",
+    "call",
+    "file",
+    "key",
+    "headers",
+    "template",
+    "payload",
+    "leaf_check",
+];
 
 fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
     match columns {
         Columns::All => ProjectionMask::all(),
         Columns::Index => ProjectionMask::columns(schema, INDEX_COLUMNS.into_iter().chain(["identity"])),
-        Columns::Leaves => ProjectionMask::columns(schema, LEAF_COLUMNS.into_iter().chain(["leaf_hash"])),
+        Columns::Positions => ProjectionMask::columns(schema, POSITION_COLUMNS),
+        Columns::Leaves => {
+            let texts = TEXTS.map(|(_, name)| name);
+            ProjectionMask::columns(schema, POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(texts))
+        }
     }
 }
 
@@ -152,7 +173,7 @@ impl Archive {
     /// The row of an offset among `rows` rows from `first`.
     fn row_in(&self, file: &FileRef, first: u64, rows: u64, offset: i64) -> Result<Option<u64>, Error> {
         let mut at = 0;
-        for batch in self.read(file, Columns::Leaves)? {
+        for batch in self.read(file, Columns::Positions)? {
             let batch = batch?;
             let offsets = batch.column::<Int64Array>("offset")?;
             let found = (0..batch.len()).find(|row| {
@@ -250,12 +271,16 @@ pub(crate) fn footer_manifest(path: &str, meta: &FileMetaData) -> Result<Manifes
 
 /// Decodes a file and re-hashes every record: their number and Merkle root.
 pub(crate) fn file_leaves(path: &str, bytes: Bytes) -> Result<(u64, Hash), Error> {
-    let mut tree = Tree::default();
+    let (mut tree, mut scratch) = (Tree::default(), Vec::new());
     let reader = open(path, bytes, Columns::Leaves, None)?;
     for rows in (RowReader { path: path.to_owned(), reader }) {
         let rows = rows?;
         let verbatim = rows.verbatim()?;
-        (0..rows.len()).for_each(|row| tree.push(verbatim.leaf(row)));
+        for row in 0..rows.len() {
+            let unfillable = |what| Error::corrupt(format!("{path} row {}: {what}", tree.len()));
+            let payload = verbatim.payload(row, &mut scratch).map_err(unfillable)?;
+            tree.push(verbatim.leaf(row, payload));
+        }
     }
     Ok((tree.len(), tree.root()))
 }

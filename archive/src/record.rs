@@ -5,6 +5,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::log::FileRef;
+use crate::rows::leaf_check;
 use crate::view::{PartyRef, Rows, struct_number, struct_text, struct_time};
 
 /// Somebody whom an event names.
@@ -148,7 +149,7 @@ impl Record {
     /// Checks the rows' leaf hashes and decodes the rows from their bytes.
     pub(crate) fn read_all(rows: &Rows, file: &FileRef, out: &mut Vec<Record>) -> Result<(), Error> {
         let verbatim = rows.verbatim()?;
-        let stored = rows.stored_leaves()?;
+        let (stored, mut scratch) = (rows.stored_checks()?, Vec::new());
         let mut positions = Vec::with_capacity(rows.len());
         let place = Partition { topic: String::new(), generation: 0, partition: 0 };
         let mut decoder = crate::rows::Rows::new(place, String::new());
@@ -161,22 +162,22 @@ impl Record {
                 },
                 offset: verbatim.offset.value(row),
             };
-            let leaf = verbatim.leaf(row);
-            if stored.value(row) != leaf.0 {
-                let message = format!(
-                    "{}: record {position} is not what was archived: its leaf hash differs",
-                    file.path
-                );
-                return Err(Error::corrupt(message));
+            let altered = |why: &str| {
+                Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
+            };
+            let payload = verbatim.payload(row, &mut scratch).map_err(|e| altered(&e.to_string()))?;
+            let leaf = verbatim.leaf(row, payload);
+            if stored.value(row) != leaf_check(&leaf) {
+                return Err(altered("its leaf hash differs"));
             }
             let headers: Vec<_> = verbatim.headers(row).collect();
             let incoming = Incoming {
                 key: verbatim.key(row),
                 headers: &headers,
-                payload: verbatim.payload(row),
+                payload,
                 broker_time_ms: verbatim.broker_time_ms(row),
             };
-            decoder.append(position.offset, &incoming);
+            decoder.append(position.offset, &incoming, None);
             positions.push((position, leaf));
         }
         let archived_us = file.manifest.archived_ms.saturating_mul(1_000);
@@ -189,6 +190,9 @@ impl Record {
 
     fn read(rows: &Rows, row: usize, position: Position, leaf: Hash, file: &FileRef) -> Result<Self, Error> {
         let verbatim = rows.verbatim()?;
+        let mut scratch = Vec::new();
+        let payload = verbatim.payload(row, &mut scratch).map_err(|e| Error::corrupt(e.to_string()))?;
+        let payload = payload.map(<[u8]>::to_vec);
         let text = |name: &str| Ok::<_, Error>(rows.text(name, row)?.map(str::to_owned));
         Ok(Record {
             position,
@@ -222,7 +226,7 @@ impl Record {
                 .headers(row)
                 .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))
                 .collect(),
-            payload: verbatim.payload(row).map(<[u8]>::to_vec),
+            payload,
         })
     }
 

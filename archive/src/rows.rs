@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::builder::{
     BinaryBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, ListArray, RecordBatch, StructArray};
+use arrow_array::{ArrayRef, Int64Array, ListArray, RecordBatch, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
 use custody_schemas::decode::{Decoded, decode, time_us};
@@ -16,6 +16,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 
 use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+use crate::cut::{Cutter, parties};
 use crate::detail::{detail, json_text};
 use crate::error::{Error, Kind};
 
@@ -222,8 +223,8 @@ pub(crate) struct Rows {
     header_ends: Vec<i32>,
     header_names: StringBuilder,
     header_values: BinaryBuilder,
+    template: StringBuilder,
     payload: BinaryBuilder,
-    leaf: BinaryBuilder,
     pub(crate) leaves: Vec<Hash>,
     pub(crate) quarantined: u64,
 }
@@ -252,17 +253,18 @@ impl Rows {
             header_ends: vec![0],
             header_names: StringBuilder::new(),
             header_values: BinaryBuilder::new(),
+            template: StringBuilder::new(),
             payload: BinaryBuilder::new(),
-            leaf: BinaryBuilder::new(),
             leaves: Vec::new(),
             quarantined: 0,
         }
     }
 
-    /// Appends one consumed message: decoded if it can be, verbatim always.
-    pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>) {
+    /// Appends one consumed message: decoded if it can be, verbatim always. With a cutter
+    /// the payload may be kept as a template.
+    pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>, cutter: Option<&mut Cutter>) {
         match decode(incoming) {
-            Ok(decoded) => self.decoded(&decoded, incoming.payload),
+            Ok(decoded) => self.decoded(&decoded, incoming.payload, cutter),
             Err(reason) => {
                 self.quarantined += 1;
                 self.quarantine(&reason.0, incoming.payload);
@@ -271,7 +273,7 @@ impl Rows {
         self.verbatim(offset, incoming);
     }
 
-    fn decoded(&mut self, decoded: &Decoded<'_>, payload: Option<&[u8]>) {
+    fn decoded(&mut self, decoded: &Decoded<'_>, payload: Option<&[u8]>, cutter: Option<&mut Cutter>) {
         let event = &decoded.event;
         let none = Data::default();
         let data = event.data.as_deref().unwrap_or(&none);
@@ -307,6 +309,10 @@ impl Rows {
         self.calls.append(data.call.as_ref());
         self.files.append(data.file.as_ref());
         self.identity.append_value(identity(&event.source, &event.id, payload));
+        let template =
+            cutter.zip(payload).and_then(|(cutter, payload)| cutter.cut(decoded, detail.as_deref(), payload));
+        self.template.append_option(template);
+        self.payload.append_option(payload.filter(|_| template.is_none()));
     }
 
     fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>) {
@@ -323,6 +329,8 @@ impl Rows {
         // an identity of its own, made from its position.
         let place = format!("{}:{}", self.partition, self.leaves.len());
         self.identity.append_value(identity(&self.batch, &place, payload));
+        self.template.append_null();
+        self.payload.append_option(payload);
     }
 
     fn append_texts(&mut self, values: [Option<&str>; 16]) {
@@ -334,17 +342,9 @@ impl Rows {
     }
 
     fn append_parties(&mut self, data: &Data<'_>) {
-        let one = |lists: &mut Lists, relation: &str, party: Option<&Party<'_>>| {
-            if let Some(party) = party {
-                lists.party(relation, party);
-            }
-        };
-        one(&mut self.parties, "from", data.from.as_ref());
-        for party in data.to.iter().flatten() {
-            self.parties.party("to", party);
+        for (relation, party) in parties(data) {
+            self.parties.party(relation, party);
         }
-        one(&mut self.parties, "via", data.via.as_ref());
-        one(&mut self.parties, "participant", data.participant.as_ref());
         if let Some(call) = &data.call {
             for (relation, value) in [
                 ("on_behalf_of", &call.on_behalf_of),
@@ -352,7 +352,7 @@ impl Rows {
                 ("original_target", &call.original_target),
             ] {
                 if let Some(value) = value {
-                    one(&mut self.parties, relation, Some(&party_of(value)));
+                    self.parties.party(relation, &party_of(value));
                 }
             }
         }
@@ -380,14 +380,13 @@ impl Rows {
             self.header_values.append_option(*value);
         }
         self.header_ends.push(self.header_names.values_slice_len());
-        self.payload.append_option(incoming.payload);
-        self.leaf.append_value(hash.0);
         self.leaves.push(hash);
     }
 
     /// The columns, in the order of [`SCHEMA`].
     pub(crate) fn finish(mut self, archived_us: i64) -> Result<RecordBatch, Error> {
         let rows = self.leaves.len();
+        let leaf_checks = Int64Array::from_iter_values(self.leaves.iter().map(leaf_check));
         let mut archived = time_builder();
         archived.append_value_n(archived_us, rows);
         let mut columns: Vec<(&str, ArrayRef)> = Vec::with_capacity(SCHEMA.fields().len());
@@ -410,8 +409,9 @@ impl Rows {
             ("identity", Arc::new(self.identity.finish())),
             ("key", Arc::new(self.key.finish())),
             ("headers", list_of(HEADER.clone(), headers, self.header_ends)?),
+            ("template", Arc::new(self.template.finish())),
             ("payload", Arc::new(self.payload.finish())),
-            ("leaf_hash", Arc::new(self.leaf.finish())),
+            ("leaf_check", Arc::new(leaf_checks)),
         ]);
         let ordered = SCHEMA.fields().iter().filter_map(|field| {
             let found = columns.iter().find(|(name, _)| name == field.name());
@@ -444,8 +444,12 @@ fn identity(source: &str, id: &str, payload: Option<&[u8]>) -> i64 {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }
-    let hash: [u8; 32] = hasher.finalize().into();
-    let mut first = [0u8; 8];
-    first.copy_from_slice(&hash[..8]);
-    i64::from_be_bytes(first)
+    leaf_check(&Hash(hasher.finalize().into()))
+}
+
+/// The first 8 bytes of a hash, big-endian. Of a leaf hash they say which record is damaged;
+/// that none is, the batch's root proves.
+pub(crate) fn leaf_check(hash: &Hash) -> i64 {
+    let [a, b, c, d, e, f, g, h, ..] = hash.0;
+    i64::from_be_bytes([a, b, c, d, e, f, g, h])
 }

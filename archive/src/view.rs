@@ -12,6 +12,9 @@ use custody_schemas::hash::{Leaf, leaf_hash};
 
 use crate::columns::STATUS_QUARANTINED;
 use crate::error::Error;
+use crate::template::{
+    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Name, PARTY_TEXTS, TEXTS, Unfillable, Value, fill,
+};
 
 impl Rows {
     pub(crate) fn new(path: String, batch: RecordBatch) -> Self {
@@ -153,7 +156,7 @@ impl Rows {
         })
     }
 
-    /// The columns that leaf hashes cover.
+    /// The columns that leaf hashes cover; read with [`crate::Columns::Leaves`].
     pub(crate) fn verbatim(&self) -> Result<Verbatim<'_>, Error> {
         let headers = self.column::<ListArray>("headers")?;
         let members = headers.values().as_struct();
@@ -168,6 +171,8 @@ impl Rows {
             header_names: members.column(0).as_string::<i32>(),
             header_values: members.column(1).as_binary::<i32>(),
             payload: self.column("payload")?,
+            template: self.column("template")?,
+            values: Values::of(self)?,
         })
     }
 }
@@ -222,12 +227,15 @@ impl<'a> Parties<'a> {
         })
     }
 
-    fn at(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> + use<'a> {
+    fn range(&self, row: usize) -> std::ops::Range<usize> {
         let ends = self.list.value_offsets();
         // Offsets of a list column are never negative.
-        let range = usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0);
+        usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0)
+    }
+
+    fn at(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> + use<'a> {
         let [relation, network, address, name, role, scope] = self.members;
-        range.map(move |at| {
+        self.range(row).map(move |at| {
             let word = text_at(relation, at).unwrap_or("");
             PartyRef {
                 relation: relation_of(word),
@@ -242,6 +250,70 @@ impl<'a> Parties<'a> {
     }
 }
 
+/// The values that templates are filled with.
+struct Values<'a> {
+    /// By letter.
+    texts: [Option<&'a StringArray>; 26],
+    time: &'a TimestampMicrosecondArray,
+    sequence: &'a Int64Array,
+    parties: Parties<'a>,
+    call: &'a StructArray,
+    file: &'a StructArray,
+}
+
+fn named(names: &[(u8, &'static str)], letter: u8) -> Option<&'static str> {
+    names.iter().find(|(of, _)| *of == letter).map(|(_, name)| *name)
+}
+
+impl<'a> Values<'a> {
+    fn of(rows: &'a Rows) -> Result<Self, Error> {
+        let mut texts = [None; 26];
+        for (letter, name) in TEXTS {
+            texts[usize::from(letter - b'a')] = Some(rows.column(name)?);
+        }
+        Ok(Values {
+            texts,
+            time: rows.column("event_time")?,
+            sequence: rows.column("sequence")?,
+            parties: Parties::of(rows)?,
+            call: rows.column("call")?,
+            file: rows.column("file")?,
+        })
+    }
+
+    fn value(&self, row: usize, name: Name) -> Option<Value<'a>> {
+        match name {
+            Name::Row(b't') => self.time.is_valid(row).then(|| Value::Time(self.time.value(row))),
+            Name::Row(b'q') => self.sequence.is_valid(row).then(|| Value::Number(self.sequence.value(row))),
+            Name::Row(letter) => {
+                let column = *self.texts.get(usize::from(letter.checked_sub(b'a')?))?;
+                text_at(column?, row).map(Value::Text)
+            }
+            Name::Party(number, letter) => {
+                let range = self.parties.range(row);
+                let at =
+                    range.start.checked_add(usize::try_from(number).ok()?).filter(|at| *at < range.end)?;
+                let member = PARTY_TEXTS.iter().position(|(of, _)| *of == letter)?;
+                // The relation is the first member.
+                text_at(self.parties.members[member + 1], at).map(Value::Text)
+            }
+            Name::Call(letter) => {
+                let text = || struct_value(self.call, named(&CALL_TEXTS, letter)?, row);
+                let time = || struct_time(self.call, named(&CALL_TIMES, letter)?, row).map(Value::Time);
+                let number =
+                    || struct_number(self.call, named(&CALL_NUMBERS, letter)?, row).map(Value::Number);
+                text().or_else(time).or_else(number)
+            }
+            Name::File(b'z') => struct_number(self.file, "size", row).map(Value::Number),
+            Name::File(letter) => struct_value(self.file, named(&FILE_TEXTS, letter)?, row),
+        }
+    }
+}
+
+fn struct_value<'a>(column: &'a StructArray, name: &str, row: usize) -> Option<Value<'a>> {
+    text_at(column.column_by_name(name)?.as_string_opt::<i32>()?, row).map(Value::Text)
+}
+
 /// The bytes as consumed, and where they came from.
 pub(crate) struct Verbatim<'a> {
     pub(crate) topic: &'a StringArray,
@@ -254,6 +326,8 @@ pub(crate) struct Verbatim<'a> {
     header_names: &'a StringArray,
     header_values: &'a BinaryArray,
     payload: &'a BinaryArray,
+    template: &'a StringArray,
+    values: Values<'a>,
 }
 
 fn bytes_at(column: &BinaryArray, row: usize) -> Option<&[u8]> {
@@ -269,8 +343,19 @@ impl<'a> Verbatim<'a> {
         bytes_at(self.key, row)
     }
 
-    pub(crate) fn payload(&self, row: usize) -> Option<&'a [u8]> {
-        bytes_at(self.payload, row)
+    /// The payload as consumed; a template is filled into `scratch`.
+    pub(crate) fn payload<'s>(
+        &self,
+        row: usize,
+        scratch: &'s mut Vec<u8>,
+    ) -> Result<Option<&'s [u8]>, Unfillable>
+    where
+        'a: 's,
+    {
+        let Some(template) = text_at(self.template, row) else { return Ok(bytes_at(self.payload, row)) };
+        scratch.clear();
+        fill(template, |name| self.values.value(row, name), scratch)?;
+        Ok(Some(scratch))
     }
 
     pub(crate) fn headers(
@@ -283,8 +368,8 @@ impl<'a> Verbatim<'a> {
         range.map(move |at| (names.value(at), bytes_at(values, at)))
     }
 
-    /// The leaf hash of a row, made anew.
-    pub(crate) fn leaf(&self, row: usize) -> Hash {
+    /// The leaf hash of a row with this payload, made anew.
+    pub(crate) fn leaf(&self, row: usize, payload: Option<&[u8]>) -> Hash {
         let leaf = Leaf {
             topic: self.topic.value(row),
             generation: self.generation.value(row),
@@ -292,16 +377,16 @@ impl<'a> Verbatim<'a> {
             offset: self.offset.value(row),
             broker_time_ms: self.broker_time_ms(row),
             key: self.key(row),
-            payload: self.payload(row),
+            payload,
         };
         leaf_hash(leaf, self.headers(row))
     }
 }
 
 impl Rows {
-    /// The leaf hashes as they were stored.
-    pub(crate) fn stored_leaves(&self) -> Result<&BinaryArray, Error> {
-        self.column("leaf_hash")
+    /// The beginnings of the leaf hashes as they were stored.
+    pub(crate) fn stored_checks(&self) -> Result<&Int64Array, Error> {
+        self.column("leaf_check")
     }
 
     pub(crate) fn batch_ids(&self) -> Result<&StringArray, Error> {

@@ -118,10 +118,8 @@ struct Sum {
 impl Sum {
     /// With one more split, if that one still fits.
     fn with(self, split: &SplitMeta, policy: &Policy) -> Option<Sum> {
-        let sum = Sum {
-            docs: self.docs.saturating_add(split.docs),
-            bytes: self.bytes.saturating_add(split.bytes),
-        };
+        let sum =
+            Sum { docs: self.docs.saturating_add(split.docs), bytes: self.bytes.saturating_add(split.bytes) };
         (sum.docs <= policy.docs_max && sum.bytes <= policy.bytes_max).then_some(sum)
     }
 }

@@ -210,6 +210,18 @@ pub fn time_us(text: &str) -> Option<i64> {
     text.parse::<jiff::Timestamp>().ok().map(|time| time.as_microsecond())
 }
 
+/// Appends a time of microseconds since 1970 UTC as RFC 3339 in UTC, with `Z` and this many
+/// digits of the second's fraction, 6 at most. `None` for more digits and for a time that is
+/// not in the years -9999 to 9999.
+pub fn time_text(us: i64, digits: u8, out: &mut Vec<u8>) -> Option<()> {
+    const PRINTER: jiff::fmt::temporal::DateTimePrinter = jiff::fmt::temporal::DateTimePrinter::new();
+    if digits > 6 {
+        return None;
+    }
+    let time = jiff::Timestamp::from_microsecond(us).ok()?;
+    PRINTER.precision(Some(digits)).print_timestamp(&time, out).ok()
+}
+
 impl<'a> Decoded<'a> {
     /// The type's short name.
     pub fn short_type(&self) -> Cow<'_, str> {

@@ -276,5 +276,10 @@ else
     for engine in deltalake duckdb; do
         equal "rows read by $engine" "$end_offsets" "$(member "$engine.rows" <readers.json)"
     done
+    "$python" "$root/tests/readers/leaves.py" "$archive" >leaves.json || fail "the archive is not proven without Custody"
+    equal "records whose hashes and roots are proven without Custody" "$end_offsets" "$(member records <leaves.json)"
+    templates=$(member templates <leaves.json)
+    [ "$templates" -gt 0 ] || fail "no payload was kept as a template"
+    say "payloads put together from templates by Python: $templates"
 fi
 say "done"

@@ -10,8 +10,8 @@ download; so the log has one foreign reader here and the files have two.
 Prints one JSON object: engine name to what that engine saw, and `agree` when
 both were asked. All rows are in the order of topic, generation, partition,
 offset. A hash over a column is SHA-256 over each value of that order in turn:
-its length as 8 bytes big-endian and its bytes (text in UTF-8), and for a null
-eight bytes 0xff.
+its length as 8 bytes big-endian and its bytes (text in UTF-8, a number in decimal),
+and for a null eight bytes 0xff.
 
 Exit codes: 0 read (and both agree), 1 not readable or no agreement, 2 called
 wrongly.
@@ -29,7 +29,7 @@ import duckdb
 import pyarrow as pa
 
 POSITION = ["topic", "generation", "partition", "offset"]
-COLUMNS = POSITION + ["status", "type", "event_time", "body", "payload", "leaf_hash"]
+COLUMNS = POSITION + ["status", "type", "event_time", "body", "template", "payload", "leaf_check"]
 SAMPLES = 3
 BATCH_ROWS = 10_000
 # These change which rows a Parquet file holds, or what its columns are called,
@@ -49,7 +49,7 @@ class ColumnHash:
         if value is None:
             self.sha256.update(b"\xff" * 8)
             return
-        data = value.encode() if isinstance(value, str) else value
+        data = str(value).encode() if isinstance(value, (str, int)) else value
         self.sha256.update(len(data).to_bytes(8, "big"))
         self.sha256.update(data)
 
@@ -67,7 +67,7 @@ def summary(rows):
     """What a test compares, from rows as tuples in the order of COLUMNS."""
     total, duplicates, spans, previous = 0, 0, {}, None
     by_type, by_status, nulls, samples, times = {}, {}, dict.fromkeys(COLUMNS, 0), [], []
-    hashes = {name: ColumnHash() for name in ("body", "payload", "leaf_hash")}
+    hashes = {name: ColumnHash() for name in ("body", "template", "payload", "leaf_check")}
     body_digests = {}
     for row in rows:
         value = dict(zip(COLUMNS, row))
@@ -104,8 +104,9 @@ def summary(rows):
             for (topic, generation, partition), span in spans.items()
         ],
         "bodies_sha256": hashes["body"].sha256.hexdigest(),
+        "templates_sha256": hashes["template"].sha256.hexdigest(),
         "payloads_sha256": hashes["payload"].sha256.hexdigest(),
-        "leaf_hashes_sha256": hashes["leaf_hash"].sha256.hexdigest(),
+        "leaf_checks_sha256": hashes["leaf_check"].sha256.hexdigest(),
         "bodies_by_type": {kind: multiset_sha256(body_digests[kind]) for kind in sorted(body_digests)},
         "sample_bodies": samples,
     }

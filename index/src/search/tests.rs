@@ -255,7 +255,8 @@ fn a_damaged_split_is_named_not_a_panic() {
         std::fs::write(&path, bytes).unwrap();
         let searcher = Searcher::open(world._dir.path(), world.source.clone(), settings()).unwrap();
         for text in ["fox", "\"fox jumps\"", "date:1970 -is:quarantined"] {
-            let page = searcher.search(&request(&query(text), Order::Relevance, 0)).map(|answer| answer.total);
+            let page =
+                searcher.search(&request(&query(text), Order::Relevance, 0)).map(|answer| answer.total);
             let count = searcher.count(&query(text)).map(|count| count.total);
             let rows = searcher.positions(&query(text), None).map(|found| found.rows.len() as u64);
             for error in [page, count, rows].into_iter().filter_map(Result::err) {

@@ -1,0 +1,237 @@
+//! Cutting a payload into a template: finding where the columns' values stand in it.
+//!
+//! Every hole is cut where the bytes of the value were seen, so the filled template is the
+//! payload whatever its producer's spacing, order and escapes.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::hash::BuildHasher;
+
+use custody_schemas::Decoded;
+use custody_schemas::decode::time_text;
+use custody_schemas::event::{Data, Party, Text};
+use foldhash::fast::FixedState;
+use memchr::memmem;
+
+use crate::template::{
+    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, Name, PARTIES_MAX, PARTY_TEXTS, has_marks,
+    push_ascii, push_hole, push_json,
+};
+
+/// A longer template is hardly one that comes again.
+const TEMPLATE_BYTES_MAX: usize = 8 << 10;
+/// So many different templates are remembered in one batch, 16 bytes each.
+const SEEN_MAX: usize = 1 << 16;
+
+/// Cuts the payloads of one batch.
+#[derive(Default)]
+pub(crate) struct Cutter {
+    /// Hashes of the templates that were made so far. One that was made before is worth
+    /// storing: a dictionary holds it once. Two with one hash only make a dictionary longer.
+    seen: HashSet<u64>,
+    hasher: FixedState,
+    holes: Vec<Hole>,
+    template: String,
+    scratch: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Hole {
+    from: usize,
+    to: usize,
+    form: Form,
+    name: Name,
+    digits: Option<u8>,
+}
+
+/// The parties of the contract in the order of the `parties` column, without those that a
+/// call names in passing, which follow them.
+pub(crate) fn parties<'d, 'a>(data: &'d Data<'a>) -> impl Iterator<Item = (&'static str, &'d Party<'a>)> {
+    let one = |relation, party: &'d Option<Party<'a>>| party.iter().map(move |party| (relation, party));
+    let to = data.to.iter().flatten().map(|party| ("to", party));
+    one("from", &data.from)
+        .chain(to)
+        .chain(one("via", &data.via))
+        .chain(one("participant", &data.participant))
+}
+
+impl Cutter {
+    /// The template of an event whose decoded form is in the columns; `None` when the payload
+    /// is better kept as it is. `detail` is the column of that name.
+    pub(crate) fn cut(
+        &mut self,
+        decoded: &Decoded<'_>,
+        detail: Option<&str>,
+        payload: &[u8],
+    ) -> Option<&str> {
+        let payload = std::str::from_utf8(payload).ok()?;
+        if has_marks(payload.as_bytes()) {
+            return None;
+        }
+        self.holes.clear();
+        self.envelope(decoded, payload);
+        if let Some(data) = &decoded.event.data {
+            self.data(data, payload);
+            if data.search.is_some()
+                && let Some(detail) = detail
+            {
+                self.searched(payload, Name::Row(b'd'), detail);
+            }
+        }
+        self.make(payload)?;
+        let hash = self.hasher.hash_one(&self.template);
+        if self.seen.contains(&hash) {
+            return Some(&self.template);
+        }
+        if self.seen.len() < SEEN_MAX {
+            self.seen.insert(hash);
+        }
+        None
+    }
+
+    fn envelope(&mut self, decoded: &Decoded<'_>, payload: &str) {
+        let event = &decoded.event;
+        for (letter, text) in [
+            (b'i', Some(&event.id)),
+            (b's', Some(&event.source)),
+            (b'y', Some(&event.kind)),
+            (b'n', event.tenant.as_ref()),
+        ] {
+            self.text(payload, Name::Row(letter), text);
+        }
+        self.time(payload, Name::Row(b't'), event.time.as_ref(), decoded.time_us);
+        self.number(payload, Name::Row(b'q'), "\"sequence\"", event.sequence);
+    }
+
+    fn data(&mut self, data: &Data<'_>, payload: &str) {
+        let conversation = data.conversation.as_ref();
+        let message = data.message.as_ref();
+        let body = message.and_then(|message| message.text.as_ref());
+        let title = data.title.as_ref().or_else(|| conversation.and_then(|c| c.title.as_ref()));
+        for (letter, text) in [
+            (b'c', conversation.and_then(|c| c.id.as_ref())),
+            (b'k', conversation.and_then(|c| c.kind.as_ref())),
+            (b'l', title),
+            (b'u', data.client.as_ref()),
+            (b'm', message.and_then(|m| m.id.as_ref())),
+            (b'r', message.and_then(|m| m.in_reply_to.as_ref())),
+            (b'x', message.and_then(|m| m.content_type.as_ref())),
+            (b'b', body.or_else(|| data.contact.as_ref().and_then(|contact| contact.text.as_ref()))),
+        ] {
+            self.text(payload, Name::Row(letter), text);
+        }
+        for (number, (_, party)) in (0..PARTIES_MAX).zip(parties(data)) {
+            let texts = [&party.network, &party.address, &party.name, &party.role, &party.scope];
+            for ((letter, _), text) in PARTY_TEXTS.into_iter().zip(texts) {
+                self.text(payload, Name::Party(number, letter), text.as_ref());
+            }
+        }
+        if let Some(call) = &data.call {
+            for ((letter, _), text) in CALL_TEXTS.into_iter().zip([&call.id, &call.reason]) {
+                self.text(payload, Name::Call(letter), text.as_ref());
+            }
+            let times = [&call.invite_time, &call.answer_time, &call.end_time];
+            for ((letter, _), text) in CALL_TIMES.into_iter().zip(times) {
+                let us = text.as_deref().and_then(custody_schemas::decode::time_us);
+                self.time(payload, Name::Call(letter), text.as_ref(), us);
+            }
+            let keys = ["\"response_code\"", "\"from_message_count\"", "\"to_message_count\""];
+            let numbers = [call.response_code, call.from_message_count, call.to_message_count];
+            for (((letter, _), key), number) in CALL_NUMBERS.into_iter().zip(keys).zip(numbers) {
+                self.number(payload, Name::Call(letter), key, number);
+            }
+        }
+        if let Some(file) = &data.file {
+            let texts = [&file.id, &file.name, &file.media_type, &file.sha256, &file.reference];
+            for ((letter, _), text) in FILE_TEXTS.into_iter().zip(texts) {
+                self.text(payload, Name::File(letter), text.as_ref());
+            }
+            self.number(payload, Name::File(b'z'), "\"size\"", file.size);
+        }
+    }
+
+    /// A text that was borrowed from the payload stands where it was borrowed; one that was
+    /// unescaped is looked for in the forms that producers write.
+    fn text(&mut self, payload: &str, name: Name, text: Option<&Text<'_>>) {
+        match text.map(|text| &text.0) {
+            None => {}
+            Some(Cow::Borrowed(text)) => {
+                if let Some(from) = place(payload, text) {
+                    self.hole(from, from + text.len(), Form::AsIs, name, None);
+                }
+            }
+            Some(Cow::Owned(text)) => self.searched(payload, name, text),
+        }
+    }
+
+    fn searched(&mut self, payload: &str, name: Name, text: &str) {
+        for (form, push) in [(Form::Json, push_json as fn(&str, &mut Vec<u8>)), (Form::Ascii, push_ascii)] {
+            self.scratch.clear();
+            push(text, &mut self.scratch);
+            if let Some(from) = memmem::find(payload.as_bytes(), &self.scratch) {
+                self.hole(from, from + self.scratch.len(), form, name, None);
+                return;
+            }
+        }
+    }
+
+    /// A time whose text is how we would write it.
+    fn time(&mut self, payload: &str, name: Name, text: Option<&Text<'_>>, us: Option<i64>) {
+        let (Some(Text(Cow::Borrowed(text))), Some(us)) = (text, us) else { return };
+        let digits = match text.rsplit_once('.') {
+            Some((_, fraction)) => fraction.len().saturating_sub(1),
+            None => 0,
+        };
+        let (Ok(digits), Some(from)) = (u8::try_from(digits), place(payload, text)) else { return };
+        self.scratch.clear();
+        if time_text(us, digits, &mut self.scratch).is_some() && self.scratch == text.as_bytes() {
+            self.hole(from, from + text.len(), Form::AsIs, name, Some(digits));
+        }
+    }
+
+    /// The digits after the first member of this name, in quotes or not, if they are the number.
+    fn number(&mut self, payload: &str, name: Name, key: &str, number: Option<i64>) {
+        let Some(number) = number else { return };
+        let Some(at) = memmem::find(payload.as_bytes(), key.as_bytes()) else { return };
+        let mut buffer = itoa::Buffer::new();
+        let digits = buffer.format(number);
+        let after = payload[at + key.len()..].trim_start_matches([':', ' ', '"']);
+        if after.starts_with(digits) {
+            let from = payload.len() - after.len();
+            self.hole(from, from + digits.len(), Form::AsIs, name, None);
+        }
+    }
+
+    fn hole(&mut self, from: usize, to: usize, form: Form, name: Name, digits: Option<u8>) {
+        if to > from {
+            self.holes.push(Hole { from, to, form, name, digits });
+        }
+    }
+
+    fn make(&mut self, payload: &str) -> Option<()> {
+        self.holes.sort_unstable_by_key(|hole| (hole.from, hole.to, hole.name));
+        self.template.clear();
+        let mut at = 0;
+        for hole in &self.holes {
+            // Two values that were looked for may have been found at one place.
+            if hole.from < at {
+                continue;
+            }
+            self.template.push_str(payload.get(at..hole.from)?);
+            push_hole(&mut self.template, hole.form, hole.name, hole.digits);
+            at = hole.to;
+        }
+        self.template.push_str(payload.get(at..)?);
+        (at > 0 && self.template.len() <= TEMPLATE_BYTES_MAX).then_some(())
+    }
+}
+
+/// Where a text stands that was borrowed from the payload; `None` when it was not.
+fn place(payload: &str, text: &str) -> Option<usize> {
+    let at = text.as_ptr().addr().checked_sub(payload.as_ptr().addr())?;
+    (payload.get(at..at.checked_add(text.len())?)? == text).then_some(at)
+}
+
+#[cfg(test)]
+#[path = "cut_tests.rs"]
+mod tests;

@@ -1,0 +1,289 @@
+//! The template of a payload: its text with a hole wherever a column has the value.
+//!
+//! Nearly every text of an event stands in a column of its own, for searches and other
+//! engines. Stored once and filled back in, it takes a third of the space, and the columns
+//! become part of what the leaf hash proves. A template is UTF-8. A hole in it is a
+//! control character, which JSON never holds as such, and the name of a value:
+//!
+//! | hole begins with | what stands there |
+//! |---|---|
+//! | U+0001 | the value as it is; a time in UTC with `Z` and as many digits of the second's fraction as the digit after its name says; a number in decimal |
+//! | U+0002 | the text as a JSON string, with its quotes; escaped where RFC 8259 section 7 requires it, in the short form where there is one, else `\u` and four lower-case digits |
+//! | U+0003 | the same, and what is not ASCII as `\u` and its UTF-16 |
+//!
+//! | name | value |
+//! |---|---|
+//! | a lower-case letter | a column: see [`TEXTS`], and `t` event_time, `q` sequence |
+//! | `P`, the character U+0030 + n, a letter | of the n-th entry in `parties`: see [`PARTY_TEXTS`] |
+//! | `C` and a letter | of `call`: see [`CALL_TEXTS`], [`CALL_TIMES`], [`CALL_NUMBERS`] |
+//! | `F` and a letter | of `file`: see [`FILE_TEXTS`], and `z` its size |
+//!
+//! A template that cannot be filled is damage: the writer reads back what it wrote.
+
+use std::fmt;
+
+use custody_schemas::decode::time_text;
+use memchr::memchr3;
+
+/// The text columns that may fill a hole.
+pub(crate) const TEXTS: [(u8, &str); 13] = [
+    (b'b', "body"),
+    (b'c', "conversation_id"),
+    (b'd', "detail"),
+    (b'i', "id"),
+    (b'k', "conversation_kind"),
+    (b'l', "title"),
+    (b'm', "message_id"),
+    (b'n', "tenant"),
+    (b'r', "in_reply_to"),
+    (b's', "source"),
+    (b'u', "client"),
+    (b'x', "content_type"),
+    (b'y', "type"),
+];
+/// The texts of a party, in the order of its members.
+pub(crate) const PARTY_TEXTS: [(u8, &str); 5] =
+    [(b'n', "network"), (b'a', "address"), (b'd', "name"), (b'r', "role"), (b's', "scope")];
+pub(crate) const CALL_TEXTS: [(u8, &str); 2] = [(b'i', "id"), (b'r', "reason")];
+pub(crate) const CALL_TIMES: [(u8, &str); 3] =
+    [(b'v', "invite_time"), (b'a', "answer_time"), (b'e', "end_time")];
+pub(crate) const CALL_NUMBERS: [(u8, &str); 3] =
+    [(b'c', "response_code"), (b'f', "from_message_count"), (b't', "to_message_count")];
+pub(crate) const FILE_TEXTS: [(u8, &str); 5] =
+    [(b'i', "id"), (b'n', "name"), (b'm', "media_type"), (b'h', "sha256"), (b'r', "ref")];
+
+/// What a hole is filled with.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) enum Name {
+    /// A column of the row.
+    Row(u8),
+    /// A member of the n-th party.
+    Party(u32, u8),
+    /// A member of the call.
+    Call(u8),
+    /// A member of the file.
+    File(u8),
+}
+
+/// The value of a column in a row.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Value<'a> {
+    Text(&'a str),
+    /// Microseconds since 1970 UTC.
+    Time(i64),
+    Number(i64),
+}
+
+/// How a value stands in a payload.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Form {
+    AsIs,
+    Json,
+    Ascii,
+}
+
+impl Form {
+    pub(crate) const fn mark(self) -> u8 {
+        match self {
+            Form::AsIs => 1,
+            Form::Json => 2,
+            Form::Ascii => 3,
+        }
+    }
+
+    fn of(mark: u8) -> Form {
+        match mark {
+            1 => Form::AsIs,
+            2 => Form::Json,
+            _ => Form::Ascii,
+        }
+    }
+}
+
+/// Where a text might be taken for a hole.
+pub(crate) fn has_marks(text: &[u8]) -> bool {
+    memchr3(1, 2, 3, text).is_some()
+}
+
+/// Writes a hole. `digits` is for times alone.
+pub(crate) fn push_hole(template: &mut String, form: Form, name: Name, digits: Option<u8>) {
+    template.push(char::from(form.mark()));
+    let letter = match name {
+        Name::Row(letter) => letter,
+        Name::Party(number, letter) => {
+            template.push('P');
+            template.extend(char::from_u32(u32::from(b'0') + number));
+            letter
+        }
+        Name::Call(letter) => {
+            template.push('C');
+            letter
+        }
+        Name::File(letter) => {
+            template.push('F');
+            letter
+        }
+    };
+    template.push(char::from(letter));
+    template.extend(digits.map(|digits| char::from(b'0' + digits)));
+}
+
+/// The most parties whose texts may stand in holes: they are numbered by characters.
+pub(crate) const PARTIES_MAX: u32 = 0xd000;
+
+/// Why a template cannot be filled.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Unfillable;
+
+impl fmt::Display for Unfillable {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("its template does not fit its columns")
+    }
+}
+
+/// Appends the payload that the template and a row's values make.
+pub(crate) fn fill<'a>(
+    template: &str,
+    mut value: impl FnMut(Name) -> Option<Value<'a>>,
+    out: &mut Vec<u8>,
+) -> Result<(), Unfillable> {
+    let mut rest = template.as_bytes();
+    while let Some(at) = memchr3(1, 2, 3, rest) {
+        out.extend_from_slice(&rest[..at]);
+        let form = Form::of(rest[at]);
+        let (name, after) = name(&rest[at + 1..]).ok_or(Unfillable)?;
+        rest = after;
+        match (value(name).ok_or(Unfillable)?, form) {
+            (Value::Text(text), Form::AsIs) => out.extend_from_slice(text.as_bytes()),
+            (Value::Text(text), Form::Json) => push_json(text, out),
+            (Value::Text(text), Form::Ascii) => push_ascii(text, out),
+            (Value::Number(number), Form::AsIs) => {
+                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+            }
+            (Value::Time(us), Form::AsIs) => {
+                let (digits, after) = rest.split_first().ok_or(Unfillable)?;
+                rest = after;
+                time_text(us, digits.wrapping_sub(b'0'), out).ok_or(Unfillable)?;
+            }
+            _ => return Err(Unfillable),
+        }
+    }
+    out.extend_from_slice(rest);
+    Ok(())
+}
+
+fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
+    let (first, rest) = bytes.split_first()?;
+    let letter = |rest: &[u8]| rest.first().copied();
+    match first {
+        b'P' => {
+            let (number, length) = character(rest)?;
+            let rest = &rest[length..];
+            Some((Name::Party(number.checked_sub(u32::from(b'0'))?, letter(rest)?), &rest[1..]))
+        }
+        b'C' => Some((Name::Call(letter(rest)?), &rest[1..])),
+        b'F' => Some((Name::File(letter(rest)?), &rest[1..])),
+        first => Some((Name::Row(*first), rest)),
+    }
+}
+
+/// The first character and its length; nearly always ASCII.
+fn character(bytes: &[u8]) -> Option<(u32, usize)> {
+    let first = *bytes.first()?;
+    if first.is_ascii() {
+        return Some((u32::from(first), 1));
+    }
+    let length = bytes.iter().skip(1).take_while(|byte| **byte & 0xc0 == 0x80).count() + 1;
+    let c = std::str::from_utf8(&bytes[..length]).ok()?.chars().next()?;
+    Some((u32::from(c), length))
+}
+
+/// A JSON string, with its quotes.
+pub(crate) fn push_json(text: &str, out: &mut Vec<u8>) {
+    // Writing a text to memory cannot fail.
+    let _ = serde_json::to_writer(out, text);
+}
+
+/// The same, of ASCII alone.
+pub(crate) fn push_ascii(text: &str, out: &mut Vec<u8>) {
+    let mut json = Vec::with_capacity(text.len() + 2);
+    push_json(text, &mut json);
+    for c in String::from_utf8_lossy(&json).chars() {
+        if c.is_ascii() {
+            out.push(c as u8);
+            continue;
+        }
+        for unit in c.encode_utf16(&mut [0; 2]) {
+            out.extend_from_slice(format!("\\u{unit:04x}").as_bytes());
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn filled(template: &str) -> Option<String> {
+        let value = |name| match name {
+            Name::Row(b'b') => Some(Value::Text("say \"hü\"\n😀")),
+            Name::Row(b't') => Some(Value::Time(1_369_818_902_123_456)),
+            Name::Row(b'q') => Some(Value::Number(-7)),
+            Name::Party(0, b'a') => Some(Value::Text("live:bob")),
+            Name::Party(300, b'a') => Some(Value::Text("far")),
+            Name::Call(b'i') => Some(Value::Text("call")),
+            Name::File(b'z') => Some(Value::Number(i64::MAX)),
+            _ => None,
+        };
+        let mut out = Vec::new();
+        fill(template, value, &mut out).ok()?;
+        Some(String::from_utf8(out).unwrap())
+    }
+
+    /// The form is read for ever.
+    #[test]
+    fn holes_are_filled() {
+        let far = format!("\u{1}P{}a", char::from_u32(0x30 + 300).unwrap());
+        for (template, expected) in [
+            ("{}", "{}"),
+            ("ü\u{1}P0a,\u{1}Ci", "ülive:bob,call"),
+            ("\u{2}b", r#""say \"hü\"\n😀""#),
+            ("\u{3}b", r#""say \"h\u00fc\"\n\ud83d\ude00""#),
+            (
+                "\u{1}t0 \u{1}t3 \u{1}t6",
+                "2013-05-29T09:15:02Z 2013-05-29T09:15:02.123Z 2013-05-29T09:15:02.123456Z",
+            ),
+            ("\u{1}q\u{1}Fz", "-79223372036854775807"),
+            (&far, "far"),
+        ] {
+            assert_eq!(filled(template).as_deref(), Some(expected), "{template:?}");
+        }
+        for damaged in [
+            "\u{1}", "\u{1}z", "\u{1}P", "\u{1}P0", "\u{1}P1a", "\u{1}P a", "\u{1}C", "\u{1}t", "\u{1}t9",
+            "\u{2}q", "\u{2}t3",
+        ] {
+            assert_eq!(filled(damaged), None, "{damaged:?}");
+        }
+    }
+
+    #[test]
+    fn holes_are_read_as_they_are_written() {
+        let names = [
+            Name::Row(b'b'),
+            Name::Party(0, b'a'),
+            Name::Party(300, b'a'),
+            Name::Call(b'i'),
+            Name::File(b'z'),
+        ];
+        for name in names {
+            let mut template = String::new();
+            push_hole(&mut template, Form::AsIs, name, None);
+            let mut seen = None;
+            let value = |name| {
+                seen = Some(name);
+                Some(Value::Text(""))
+            };
+            fill(&template, value, &mut Vec::new()).unwrap();
+            assert_eq!(seen, Some(name));
+        }
+    }
+}

@@ -1,0 +1,157 @@
+#!/usr/bin/env python3
+"""Proves a Custody archive without Custody: every payload put together from its
+template and columns, every leaf hash made anew, every batch's Merkle root compared
+with the manifest in its file's footer and in its commit.
+
+    leaves.py ARCHIVE
+
+Written from ARCHITECTURE.md ("Formats"), not from the Rust code. Prints one JSON
+object: records, batches, templates (payloads that were put together) and bytes of
+payload. Exit codes: 0 all is proven, 1 something is not, 2 called wrongly.
+"""
+
+import hashlib
+import json
+import os
+import re
+import struct
+import sys
+
+import deltalake
+import pyarrow.parquet as pq
+
+TEXTS = dict(
+    b="body", c="conversation_id", d="detail", i="id", k="conversation_kind", l="title", m="message_id",
+    n="tenant", r="in_reply_to", s="source", u="client", x="content_type", y="type",
+)
+PARTY = dict(n="network", a="address", d="name", r="role", s="scope")
+CALL = dict(i="id", r="reason", v="invite_time", a="answer_time", e="end_time", c="response_code",
+            f="from_message_count", t="to_message_count")
+FILE = dict(i="id", n="name", m="media_type", h="sha256", r="ref", z="size")
+# A mark, a name, and for times a digit.
+HOLE = re.compile("([\x01\x02\x03])(?:P(.)([a-z])|C([vae])([0-6])|C([a-z])|F([a-z])|t([0-6])|([a-z]))", re.S)
+
+
+def time_text(time, digits):
+    text = time.isoformat(timespec="seconds")[:19]
+    return text + (f".{time.microsecond:06}"[: int(digits) + 1] if int(digits) else "") + "Z"
+
+
+def escaped(match):
+    units = match.group(0).encode("utf-16-be")
+    return "".join(f"\\u{units[n:n + 2].hex()}" for n in range(0, len(units), 2))
+
+
+def payload(row):
+    """The payload as consumed."""
+    if row["template"] is None:
+        return row["payload"]
+
+    def value(hole):
+        mark, party, member, call_time, call_digits, call, file, digits, column = hole.groups()
+        if party is not None:
+            found = row["parties"][ord(party) - 0x30][PARTY[member]]
+        elif call_time is not None:
+            found = time_text(row["call"][CALL[call_time]], call_digits)
+        elif call is not None:
+            found = row["call"][CALL[call]]
+        elif file is not None:
+            found = row["file"][FILE[file]]
+        elif digits is not None:
+            found = time_text(row["event_time"], digits)
+        else:
+            found = row["sequence"] if column == "q" else row[TEXTS[column]]
+        if found is None:
+            raise ValueError(f"a hole for a value that is not there: {hole.group(0)!r}")
+        if mark == "\x01":
+            return str(found)
+        text = json.dumps(found, ensure_ascii=False)
+        return re.sub("[^\x00-\x7f]", escaped, text) if mark == "\x03" else text
+
+    return HOLE.sub(value, row["template"]).encode()
+
+
+def field(data):
+    return b"\xff" * 4 if data is None else struct.pack(">I", len(data)) + data
+
+
+def leaf(row, payload_bytes):
+    broker_time = row["broker_time"]
+    if broker_time is not None:
+        broker_time = struct.pack(">q", round(broker_time.timestamp() * 1000))
+    headers = row["headers"] or []
+    fields = [field(row["topic"].encode()), field(struct.pack(">i", row["generation"]))]
+    fields += [field(struct.pack(">i", row["partition"])), field(struct.pack(">q", row["offset"]))]
+    fields += [field(broker_time), field(row["key"]), struct.pack(">I", len(headers))]
+    for header in headers:
+        fields += [field(header["name"].encode()), field(header["value"])]
+    return hashlib.sha256(b"\0custody.leaf.v1" + b"".join(fields) + field(payload_bytes)).digest()
+
+
+def root(leaves):
+    """RFC 6962 section 2.1."""
+    if not leaves:
+        return hashlib.sha256(b"").digest()
+    level = leaves
+    while len(level) > 1:
+        pairs = [hashlib.sha256(b"\1" + level[n] + level[n + 1]).digest() for n in range(0, len(level) - 1, 2)]
+        level = pairs + ([level[-1]] if len(level) % 2 else [])
+    return level[0]
+
+
+def commits(archive):
+    """Manifests by the path of their file, from the log."""
+    log = os.path.join(archive, "_delta_log")
+    found = {}
+    for name in sorted(os.listdir(log)):
+        if re.fullmatch(r"\d{20}\.json", name):
+            with open(os.path.join(log, name), encoding="utf-8") as lines:
+                for line in lines:
+                    custody = json.loads(line).get("commitInfo", {}).get("custody")
+                    if custody:
+                        record = json.loads(custody)
+                        found[record["file"]["path"]] = record
+    return found
+
+
+def main():
+    if len(sys.argv) != 2:
+        print(__doc__, file=sys.stderr)
+        return 2
+    archive = sys.argv[1]
+    found = dict(records=0, batches=0, templates=0, payload_bytes=0)
+    problems = []
+    recorded = commits(archive)
+    files = deltalake.DeltaTable(archive).file_uris()
+    if len(files) != len(recorded):
+        problems.append(f"{len(files)} live files, {len(recorded)} in the log's manifests")
+    for path, record in recorded.items():
+        full = os.path.join(archive, path)
+        with open(full, "rb") as file:
+            if hashlib.sha256(file.read()).hexdigest() != record["file"]["sha256"]:
+                problems.append(f"{path}: its SHA-256 is not the one in its commit")
+        file = pq.ParquetFile(full)
+        manifest = json.loads(file.metadata.metadata[b"custody.manifest"])
+        if manifest != record["manifest"]:
+            problems.append(f"{path}: its footer and its commit have other manifests")
+        leaves = []
+        for batch in file.iter_batches(batch_size=4096):
+            for row in batch.to_pylist():
+                whole = payload(row)
+                leaves.append(leaf(row, whole))
+                if struct.pack(">q", row["leaf_check"]) != leaves[-1][:8]:
+                    problems.append(f"{path}: record {row['topic']}:{row['generation']}:{row['partition']}:{row['offset']}")
+                found["templates"] += row["template"] is not None
+                found["payload_bytes"] += len(whole or b"")
+        found["records"] += len(leaves)
+        found["batches"] += 1
+        if root(leaves).hex() != manifest["root"] or len(leaves) != manifest["rows"]:
+            problems.append(f"{path}: its records do not make the root in its manifest")
+    print(json.dumps(found))
+    for problem in problems:
+        print(problem, file=sys.stderr)
+    return 1 if problems else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
