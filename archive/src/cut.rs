@@ -7,11 +7,13 @@ use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
 
+use std::sync::LazyLock;
+
 use custody_schemas::Decoded;
-use custody_schemas::decode::time_text;
 use custody_schemas::event::{Data, Party, Text};
+use custody_schemas::time::{time_text, time_us};
 use foldhash::fast::FixedState;
-use memchr::memmem;
+use memchr::memmem::{self, Finder};
 
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, Name, PARTIES_MAX, PARTY_TEXTS, has_marks,
@@ -28,7 +30,7 @@ const SEEN_MAX: usize = 1 << 16;
 pub(crate) struct Cutter {
     /// Hashes of the templates that were made so far. One that was made before is worth
     /// storing: a dictionary holds it once. Two with one hash only make a dictionary longer.
-    seen: HashSet<u64>,
+    seen: HashSet<u64, FixedState>,
     hasher: FixedState,
     holes: Vec<Hole>,
     template: String,
@@ -37,35 +39,46 @@ pub(crate) struct Cutter {
 
 #[derive(Debug, Clone, Copy)]
 struct Hole {
-    from: usize,
-    to: usize,
-    form: Form,
+    from: u32,
+    to: u32,
     name: Name,
+    form: Form,
     digits: Option<u8>,
 }
+
+/// Finds a member's name.
+struct Key(LazyLock<Finder<'static>>);
+
+impl Key {
+    const fn new(make: fn() -> Finder<'static>) -> Self {
+        Key(LazyLock::new(make))
+    }
+}
+
+static SEQUENCE: Key = Key::new(|| Finder::new("\"sequence\""));
+static SIZE: Key = Key::new(|| Finder::new("\"size\""));
+static CALL_KEYS: [Key; 3] = [
+    Key::new(|| Finder::new("\"response_code\"")),
+    Key::new(|| Finder::new("\"from_message_count\"")),
+    Key::new(|| Finder::new("\"to_message_count\"")),
+];
 
 /// The parties of the contract in the order of the `parties` column, without those that a
 /// call names in passing, which follow them.
 pub(crate) fn parties<'d, 'a>(data: &'d Data<'a>) -> impl Iterator<Item = (&'static str, &'d Party<'a>)> {
-    let one = |relation, party: &'d Option<Party<'a>>| party.iter().map(move |party| (relation, party));
+    let from = data.from.iter().map(|party| ("from", party));
     let to = data.to.iter().flatten().map(|party| ("to", party));
-    one("from", &data.from)
-        .chain(to)
-        .chain(one("via", &data.via))
-        .chain(one("participant", &data.participant))
+    let via = data.via.iter().map(|party| ("via", &**party));
+    let participant = data.participant.iter().map(|party| ("participant", &**party));
+    from.chain(to).chain(via).chain(participant)
 }
 
 impl Cutter {
     /// The template of an event whose decoded form is in the columns; `None` when the payload
     /// is better kept as it is. `detail` is the column of that name.
-    pub(crate) fn cut(
-        &mut self,
-        decoded: &Decoded<'_>,
-        detail: Option<&str>,
-        payload: &[u8],
-    ) -> Option<&str> {
-        let payload = std::str::from_utf8(payload).ok()?;
-        if has_marks(payload.as_bytes()) {
+    pub(crate) fn cut(&mut self, decoded: &Decoded<'_>, detail: Option<&str>) -> Option<&str> {
+        let payload = decoded.json;
+        if has_marks(payload.as_bytes()) || u32::try_from(payload.len()).is_err() {
             return None;
         }
         self.holes.clear();
@@ -100,7 +113,7 @@ impl Cutter {
             self.text(payload, Name::Row(letter), text);
         }
         self.time(payload, Name::Row(b't'), event.time.as_ref(), decoded.time_us);
-        self.number(payload, Name::Row(b'q'), "\"sequence\"", event.sequence);
+        self.number(payload, Name::Row(b'q'), &SEQUENCE, event.sequence);
     }
 
     fn data(&mut self, data: &Data<'_>, payload: &str) {
@@ -132,12 +145,11 @@ impl Cutter {
             }
             let times = [&call.invite_time, &call.answer_time, &call.end_time];
             for ((letter, _), text) in CALL_TIMES.into_iter().zip(times) {
-                let us = text.as_deref().and_then(custody_schemas::decode::time_us);
+                let us = text.as_deref().and_then(time_us);
                 self.time(payload, Name::Call(letter), text.as_ref(), us);
             }
-            let keys = ["\"response_code\"", "\"from_message_count\"", "\"to_message_count\""];
             let numbers = [call.response_code, call.from_message_count, call.to_message_count];
-            for (((letter, _), key), number) in CALL_NUMBERS.into_iter().zip(keys).zip(numbers) {
+            for (((letter, _), key), number) in CALL_NUMBERS.into_iter().zip(&CALL_KEYS).zip(numbers) {
                 self.number(payload, Name::Call(letter), key, number);
             }
         }
@@ -146,7 +158,7 @@ impl Cutter {
             for ((letter, _), text) in FILE_TEXTS.into_iter().zip(texts) {
                 self.text(payload, Name::File(letter), text.as_ref());
             }
-            self.number(payload, Name::File(b'z'), "\"size\"", file.size);
+            self.number(payload, Name::File(b'z'), &SIZE, file.size);
         }
     }
 
@@ -190,12 +202,12 @@ impl Cutter {
     }
 
     /// The digits after the first member of this name, in quotes or not, if they are the number.
-    fn number(&mut self, payload: &str, name: Name, key: &str, number: Option<i64>) {
+    fn number(&mut self, payload: &str, name: Name, key: &Key, number: Option<i64>) {
         let Some(number) = number else { return };
-        let Some(at) = memmem::find(payload.as_bytes(), key.as_bytes()) else { return };
+        let Some(at) = key.0.find(payload.as_bytes()) else { return };
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(number);
-        let after = payload[at + key.len()..].trim_start_matches([':', ' ', '"']);
+        let after = payload[at + key.0.needle().len()..].trim_start_matches([':', ' ', '"']);
         if after.starts_with(digits) {
             let from = payload.len() - after.len();
             self.hole(from, from + digits.len(), Form::AsIs, name, None);
@@ -203,23 +215,26 @@ impl Cutter {
     }
 
     fn hole(&mut self, from: usize, to: usize, form: Form, name: Name, digits: Option<u8>) {
+        // The length of the payload fits.
+        let (from, to) = (from as u32, to as u32);
         if to > from {
             self.holes.push(Hole { from, to, form, name, digits });
         }
     }
 
     fn make(&mut self, payload: &str) -> Option<()> {
-        self.holes.sort_unstable_by_key(|hole| (hole.from, hole.to, hole.name));
+        self.holes.sort_unstable_by_key(|hole| (hole.from, hole.to));
         self.template.clear();
         let mut at = 0;
         for hole in &self.holes {
+            let (from, to) = (hole.from as usize, hole.to as usize);
             // Two values that were looked for may have been found at one place.
-            if hole.from < at {
+            if from < at {
                 continue;
             }
-            self.template.push_str(payload.get(at..hole.from)?);
+            self.template.push_str(payload.get(at..from)?);
             push_hole(&mut self.template, hole.form, hole.name, hole.digits);
-            at = hole.to;
+            at = to;
         }
         self.template.push_str(payload.get(at..)?);
         (at > 0 && self.template.len() <= TEMPLATE_BYTES_MAX).then_some(())

@@ -3,6 +3,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::rows::Rows;
+use crate::template::Filler;
 use crate::view;
 
 /// What comes back of these payloads, and how many of them are stored as templates.
@@ -17,8 +18,8 @@ fn kept(payloads: &[&[u8]], headers: &[(&str, Option<&[u8]>)]) -> (Vec<Vec<u8>>,
     let templates = batch.num_rows() - batch.column_by_name("template").unwrap().null_count();
     let rows = view::Rows::new("file".into(), batch);
     let verbatim = rows.verbatim().unwrap();
-    let mut scratch = Vec::new();
-    let back = (0..rows.len()).map(|row| verbatim.payload(row, &mut scratch).unwrap().unwrap().to_vec());
+    let mut filler = Filler::default();
+    let back = (0..rows.len()).map(|row| verbatim.payload(row, &mut filler).unwrap().unwrap().to_vec());
     (back.collect(), templates)
 }
 
@@ -139,7 +140,9 @@ fn any_string() -> BoxedStrategy<String> {
 /// `"name" : value` with any white space.
 fn member(name: &'static str, value: impl Strategy<Value = String> + 'static) -> BoxedStrategy<String> {
     let space = prop_oneof![4 => Just(""), 1 => Just(" "), 1 => Just("\n\t")];
-    (value, space.clone(), space).prop_map(move |(value, a, b)| format!("{a}\"{name}\"{b}:{a}{value}{b}")).boxed()
+    (value, space.clone(), space)
+        .prop_map(move |(value, a, b)| format!("{a}\"{name}\"{b}:{a}{value}{b}"))
+        .boxed()
 }
 
 fn object(members: impl Strategy<Value = Vec<String>> + 'static) -> BoxedStrategy<String> {

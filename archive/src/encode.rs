@@ -39,9 +39,26 @@ fn properties() -> Result<WriterProperties, ParquetError> {
             .set_column_dictionary_enabled(column(name), false)
             .set_column_encoding(column(name), Encoding::DELTA_LENGTH_BYTE_ARRAY);
     }
-    // Hashes do not compress.
-    for name in ["identity", "leaf_check"] {
+    // Hashes do not compress, and what has a few values is small in a dictionary already:
+    // a compressor for each of its pages costs more than it saves.
+    const FEW: [&str; 10] = [
+        "topic",
+        "generation",
+        "partition",
+        "batch",
+        "archived_time",
+        "status",
+        "source",
+        "tenant",
+        "conversation_kind",
+        "content_type",
+    ];
+    for name in FEW.into_iter().chain(["identity", "leaf_check"]) {
         builder = builder.set_column_compression(column(name), Compression::UNCOMPRESSED);
+    }
+    for name in ["relation", "network", "role", "scope"] {
+        let path = ["parties", "list", "element", name].map(str::to_owned);
+        builder = builder.set_column_compression(ColumnPath::new(path.into()), Compression::UNCOMPRESSED);
     }
     for name in ["leaf_check", "template", "payload", "body", "identity"] {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);

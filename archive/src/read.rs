@@ -21,7 +21,7 @@ use crate::log::{self, Commit, FileRef};
 use crate::record::Record;
 use crate::store::{Location, S3Settings, Store};
 use crate::table::Table;
-use crate::template::TEXTS;
+use crate::template::{Filler, TEXTS};
 use crate::view::Rows;
 
 /// Rows decoded at a time.
@@ -271,14 +271,14 @@ pub(crate) fn footer_manifest(path: &str, meta: &FileMetaData) -> Result<Manifes
 
 /// Decodes a file and re-hashes every record: their number and Merkle root.
 pub(crate) fn file_leaves(path: &str, bytes: Bytes) -> Result<(u64, Hash), Error> {
-    let (mut tree, mut scratch) = (Tree::default(), Vec::new());
+    let (mut tree, mut filler) = (Tree::default(), Filler::default());
     let reader = open(path, bytes, Columns::Leaves, None)?;
     for rows in (RowReader { path: path.to_owned(), reader }) {
         let rows = rows?;
         let verbatim = rows.verbatim()?;
         for row in 0..rows.len() {
             let unfillable = |what| Error::corrupt(format!("{path} row {}: {what}", tree.len()));
-            let payload = verbatim.payload(row, &mut scratch).map_err(unfillable)?;
+            let payload = verbatim.payload(row, &mut filler).map_err(unfillable)?;
             tree.push(verbatim.leaf(row, payload));
         }
     }

@@ -6,6 +6,7 @@ use serde::Serialize;
 use crate::error::Error;
 use crate::log::FileRef;
 use crate::rows::leaf_check;
+use crate::template::Filler;
 use crate::view::{PartyRef, Rows, struct_number, struct_text, struct_time};
 
 /// Somebody whom an event names.
@@ -149,7 +150,7 @@ impl Record {
     /// Checks the rows' leaf hashes and decodes the rows from their bytes.
     pub(crate) fn read_all(rows: &Rows, file: &FileRef, out: &mut Vec<Record>) -> Result<(), Error> {
         let verbatim = rows.verbatim()?;
-        let (stored, mut scratch) = (rows.stored_checks()?, Vec::new());
+        let (stored, mut filler) = (rows.stored_checks()?, Filler::default());
         let mut positions = Vec::with_capacity(rows.len());
         let place = Partition { topic: String::new(), generation: 0, partition: 0 };
         let mut decoder = crate::rows::Rows::new(place, String::new());
@@ -165,7 +166,7 @@ impl Record {
             let altered = |why: &str| {
                 Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
             };
-            let payload = verbatim.payload(row, &mut scratch).map_err(|e| altered(&e.to_string()))?;
+            let payload = verbatim.payload(row, &mut filler).map_err(|e| altered(&e.to_string()))?;
             let leaf = verbatim.leaf(row, payload);
             if stored.value(row) != leaf_check(&leaf) {
                 return Err(altered("its leaf hash differs"));
@@ -190,8 +191,8 @@ impl Record {
 
     fn read(rows: &Rows, row: usize, position: Position, leaf: Hash, file: &FileRef) -> Result<Self, Error> {
         let verbatim = rows.verbatim()?;
-        let mut scratch = Vec::new();
-        let payload = verbatim.payload(row, &mut scratch).map_err(|e| Error::corrupt(e.to_string()))?;
+        let mut filler = Filler::default();
+        let payload = verbatim.payload(row, &mut filler).map_err(|e| Error::corrupt(e.to_string()))?;
         let payload = payload.map(<[u8]>::to_vec);
         let text = |name: &str| Ok::<_, Error>(rows.text(name, row)?.map(str::to_owned));
         Ok(Record {

@@ -8,9 +8,10 @@ use arrow_array::builder::{
 use arrow_array::{ArrayRef, Int64Array, ListArray, RecordBatch, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
-use custody_schemas::decode::{Decoded, decode, time_us};
+use custody_schemas::decode::{Decoded, decode};
 use custody_schemas::event::{Call, Data, File, Party};
 use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::time::time_us;
 use custody_schemas::{Hash, Incoming, Partition};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
@@ -263,17 +264,18 @@ impl Rows {
     /// Appends one consumed message: decoded if it can be, verbatim always. With a cutter
     /// the payload may be kept as a template.
     pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>, cutter: Option<&mut Cutter>) {
+        let hash = incoming.payload.map(Hash::of);
         match decode(incoming) {
-            Ok(decoded) => self.decoded(&decoded, incoming.payload, cutter),
+            Ok(decoded) => self.decoded(&decoded, hash, cutter),
             Err(reason) => {
                 self.quarantined += 1;
-                self.quarantine(&reason.0, incoming.payload);
+                self.quarantine(&reason.0, incoming.payload, hash);
             }
         }
-        self.verbatim(offset, incoming);
+        self.verbatim(offset, incoming, hash);
     }
 
-    fn decoded(&mut self, decoded: &Decoded<'_>, payload: Option<&[u8]>, cutter: Option<&mut Cutter>) {
+    fn decoded(&mut self, decoded: &Decoded<'_>, hash: Option<Hash>, cutter: Option<&mut Cutter>) {
         let event = &decoded.event;
         let none = Data::default();
         let data = event.data.as_deref().unwrap_or(&none);
@@ -306,16 +308,15 @@ impl Rows {
         self.sequence.append_option(event.sequence);
         self.event_time.append_option(decoded.time_us);
         self.append_parties(data);
-        self.calls.append(data.call.as_ref());
-        self.files.append(data.file.as_ref());
-        self.identity.append_value(identity(&event.source, &event.id, payload));
-        let template =
-            cutter.zip(payload).and_then(|(cutter, payload)| cutter.cut(decoded, detail.as_deref(), payload));
+        self.calls.append(data.call.as_deref());
+        self.files.append(data.file.as_deref());
+        self.identity.append_value(identity(&event.source, &event.id, hash));
+        let template = cutter.and_then(|cutter| cutter.cut(decoded, detail.as_deref()));
         self.template.append_option(template);
-        self.payload.append_option(payload.filter(|_| template.is_none()));
+        self.payload.append_option(template.is_none().then_some(decoded.json));
     }
 
-    fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>) {
+    fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>, hash: Option<Hash>) {
         let mut texts = [None; 16];
         texts[0] = Some(STATUS_QUARANTINED);
         texts[1] = Some(reason);
@@ -328,7 +329,7 @@ impl Rows {
         // Nothing says that two undecodable messages are one event: each keeps
         // an identity of its own, made from its position.
         let place = format!("{}:{}", self.partition, self.leaves.len());
-        self.identity.append_value(identity(&self.batch, &place, payload));
+        self.identity.append_value(identity(&self.batch, &place, hash));
         self.template.append_null();
         self.payload.append_option(payload);
     }
@@ -359,7 +360,7 @@ impl Rows {
         self.parties.end_row();
     }
 
-    fn verbatim(&mut self, offset: i64, incoming: &Incoming<'_>) {
+    fn verbatim(&mut self, offset: i64, incoming: &Incoming<'_>, payload: Option<Hash>) {
         let leaf = Leaf {
             topic: &self.partition.topic,
             generation: self.partition.generation,
@@ -367,7 +368,7 @@ impl Rows {
             offset,
             broker_time_ms: incoming.broker_time_ms,
             key: incoming.key,
-            payload: incoming.payload,
+            payload,
         };
         let hash = leaf_hash(leaf, incoming.headers.iter().copied());
         self.generation.append_value(self.partition.generation);
@@ -436,11 +437,12 @@ fn party_of(value: &Value) -> Party<'static> {
     }
 }
 
-/// What makes two records deliveries of one event: the same source, id and
-/// payload. The first 8 bytes of a SHA-256 over the three, lengths first.
-fn identity(source: &str, id: &str, payload: Option<&[u8]>) -> i64 {
+/// What makes two records deliveries of one event: the same source, id and payload. The
+/// beginning of a SHA-256 over source, id and the payload's hash, lengths first.
+fn identity(source: &str, id: &str, payload: Option<Hash>) -> i64 {
+    let payload = payload.as_ref().map_or(&[][..], |hash| &hash.0);
     let mut hasher = Sha256::new();
-    for part in [source.as_bytes(), id.as_bytes(), payload.unwrap_or_default()] {
+    for part in [source.as_bytes(), id.as_bytes(), payload] {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

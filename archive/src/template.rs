@@ -21,8 +21,11 @@
 //! A template that cannot be filled is damage: the writer reads back what it wrote.
 
 use std::fmt;
+use std::hash::BuildHasher;
+use std::ops::Range;
 
-use custody_schemas::decode::time_text;
+use custody_schemas::time::time_text;
+use foldhash::fast::FixedState;
 use memchr::memchr3;
 
 /// The text columns that may fill a hole.
@@ -63,6 +66,12 @@ pub(crate) enum Name {
     Call(u8),
     /// A member of the file.
     File(u8),
+}
+
+impl Name {
+    fn is_time(self) -> bool {
+        matches!(self, Name::Row(b't') | Name::Call(b'v' | b'a' | b'e'))
+    }
 }
 
 /// The value of a column in a row.
@@ -141,35 +150,93 @@ impl fmt::Display for Unfillable {
     }
 }
 
-/// Appends the payload that the template and a row's values make.
-pub(crate) fn fill<'a>(
-    template: &str,
-    mut value: impl FnMut(Name) -> Option<Value<'a>>,
-    out: &mut Vec<u8>,
-) -> Result<(), Unfillable> {
-    let mut rest = template.as_bytes();
-    while let Some(at) = memchr3(1, 2, 3, rest) {
-        out.extend_from_slice(&rest[..at]);
-        let form = Form::of(rest[at]);
-        let (name, after) = name(&rest[at + 1..]).ok_or(Unfillable)?;
-        rest = after;
-        match (value(name).ok_or(Unfillable)?, form) {
-            (Value::Text(text), Form::AsIs) => out.extend_from_slice(text.as_bytes()),
-            (Value::Text(text), Form::Json) => push_json(text, out),
-            (Value::Text(text), Form::Ascii) => push_ascii(text, out),
-            (Value::Number(number), Form::AsIs) => {
-                out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
-            }
-            (Value::Time(us), Form::AsIs) => {
-                let (digits, after) = rest.split_first().ok_or(Unfillable)?;
-                rest = after;
-                time_text(us, digits.wrapping_sub(b'0'), out).ok_or(Unfillable)?;
-            }
-            _ => return Err(Unfillable),
+/// A template, read.
+#[derive(Debug)]
+struct Parsed {
+    template: String,
+    pieces: Vec<Piece>,
+    /// What follows the last hole.
+    tail: Range<usize>,
+}
+
+/// Some text and the hole after it.
+#[derive(Debug)]
+struct Piece {
+    text: Range<usize>,
+    name: Name,
+    form: Form,
+    /// For times.
+    digits: u8,
+}
+
+impl Parsed {
+    fn of(template: &str) -> Result<Parsed, Unfillable> {
+        let bytes = template.as_bytes();
+        let (mut pieces, mut from) = (Vec::new(), 0);
+        while let Some(length) = memchr3(1, 2, 3, &bytes[from..]) {
+            let at = from + length;
+            let form = Form::of(bytes[at]);
+            let (name, rest) = name(&bytes[at + 1..]).ok_or(Unfillable)?;
+            let digits = if name.is_time() { *rest.first().ok_or(Unfillable)? } else { b'0' };
+            pieces.push(Piece { text: from..at, name, form, digits: digits.wrapping_sub(b'0') });
+            from = bytes.len() - rest.len() + usize::from(name.is_time());
         }
+        Ok(Parsed { template: template.to_owned(), pieces, tail: from..bytes.len() })
     }
-    out.extend_from_slice(rest);
-    Ok(())
+
+    fn fill<'a>(
+        &self,
+        mut value: impl FnMut(Name) -> Option<Value<'a>>,
+        out: &mut Vec<u8>,
+    ) -> Result<(), Unfillable> {
+        let bytes = self.template.as_bytes();
+        for piece in &self.pieces {
+            out.extend_from_slice(&bytes[piece.text.clone()]);
+            match (value(piece.name).ok_or(Unfillable)?, piece.form) {
+                (Value::Text(text), Form::AsIs) => out.extend_from_slice(text.as_bytes()),
+                (Value::Text(text), Form::Json) => push_json(text, out),
+                (Value::Text(text), Form::Ascii) => push_ascii(text, out),
+                (Value::Number(number), Form::AsIs) => {
+                    out.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+                }
+                (Value::Time(us), Form::AsIs) => time_text(us, piece.digits, out).ok_or(Unfillable)?,
+                _ => return Err(Unfillable),
+            }
+        }
+        out.extend_from_slice(&bytes[self.tail.clone()]);
+        Ok(())
+    }
+}
+
+/// So many templates are kept read; others with the same place take turns.
+const KEPT: usize = 256;
+
+/// Fills templates, one after another. Most records have one of a few.
+#[derive(Debug, Default)]
+pub(crate) struct Filler {
+    kept: Vec<Option<Parsed>>,
+    hasher: FixedState,
+    out: Vec<u8>,
+}
+
+impl Filler {
+    /// The payload that a template and a row's values make.
+    pub(crate) fn fill<'a>(
+        &mut self,
+        template: &str,
+        value: impl FnMut(Name) -> Option<Value<'a>>,
+    ) -> Result<&[u8], Unfillable> {
+        self.kept.resize_with(KEPT, || None);
+        let place = self.hasher.hash_one(template) % KEPT as u64;
+        let kept = &mut self.kept[place as usize];
+        let parsed = match kept.take().filter(|parsed| parsed.template == template) {
+            Some(parsed) => kept.insert(parsed),
+            None => kept.insert(Parsed::of(template)?),
+        };
+        self.out.clear();
+        parsed.fill(value, &mut self.out)?;
+        Ok(&self.out)
+    }
 }
 
 fn name(bytes: &[u8]) -> Option<(Name, &[u8])> {
@@ -234,9 +301,11 @@ mod tests {
             Name::File(b'z') => Some(Value::Number(i64::MAX)),
             _ => None,
         };
-        let mut out = Vec::new();
-        fill(template, value, &mut out).ok()?;
-        Some(String::from_utf8(out).unwrap())
+        let mut filler = Filler::default();
+        let first = filler.fill(template, value).map(<[u8]>::to_vec);
+        // From memory, and the same.
+        assert_eq!(filler.fill(template, value).map(<[u8]>::to_vec), first);
+        Some(String::from_utf8(first.ok()?).unwrap())
     }
 
     /// The form is read for ever.
@@ -282,7 +351,7 @@ mod tests {
                 seen = Some(name);
                 Some(Value::Text(""))
             };
-            fill(&template, value, &mut Vec::new()).unwrap();
+            Filler::default().fill(&template, value).unwrap();
             assert_eq!(seen, Some(name));
         }
     }

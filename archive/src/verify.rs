@@ -14,6 +14,7 @@ use crate::error::{Error, Kind};
 use crate::log::{Commit, FileRef};
 use crate::read::{Archive, Columns, manifest_of, rows_of};
 use crate::rows::leaf_check;
+use crate::template::Filler;
 use crate::view::Rows;
 
 /// Something that is not as it was archived.
@@ -152,8 +153,9 @@ fn check_content(archive: &Archive, file: &FileRef, report: &mut Report) -> Resu
     }
     let mut tree = Tree::default();
     let mut places = Places::new(&file.manifest.parts);
+    let mut filler = Filler::default();
     for rows in rows_of(&file.path, bytes, Columns::Leaves)? {
-        check_rows(&rows?, file, &mut tree, &mut places, report)?;
+        check_rows(&rows?, file, &mut tree, &mut places, &mut filler, report)?;
     }
     report.records += tree.len();
     if tree.len() != file.manifest.rows {
@@ -177,13 +179,14 @@ fn check_rows(
     file: &FileRef,
     tree: &mut Tree,
     places: &mut Places<'_>,
+    filler: &mut Filler,
     report: &mut Report,
 ) -> Result<(), Error> {
     let verbatim = rows.verbatim()?;
     let (stored, batches) = (rows.stored_checks()?, rows.batch_ids()?);
-    let mut scratch = Vec::new();
+
     for row in 0..rows.len() {
-        let leaf = verbatim.payload(row, &mut scratch).map(|payload| verbatim.leaf(row, payload));
+        let leaf = verbatim.payload(row, filler).map(|payload| verbatim.leaf(row, payload));
         // Without a leaf the root cannot be right either.
         tree.push(leaf.unwrap_or(Hash([0; 32])));
         let partition =

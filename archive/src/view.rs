@@ -13,7 +13,7 @@ use custody_schemas::hash::{Leaf, leaf_hash};
 use crate::columns::STATUS_QUARANTINED;
 use crate::error::Error;
 use crate::template::{
-    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Name, PARTY_TEXTS, TEXTS, Unfillable, Value, fill,
+    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Filler, Name, PARTY_TEXTS, TEXTS, Unfillable, Value,
 };
 
 impl Rows {
@@ -343,19 +343,19 @@ impl<'a> Verbatim<'a> {
         bytes_at(self.key, row)
     }
 
-    /// The payload as consumed; a template is filled into `scratch`.
+    /// The payload as consumed.
     pub(crate) fn payload<'s>(
         &self,
         row: usize,
-        scratch: &'s mut Vec<u8>,
+        filler: &'s mut Filler,
     ) -> Result<Option<&'s [u8]>, Unfillable>
     where
         'a: 's,
     {
-        let Some(template) = text_at(self.template, row) else { return Ok(bytes_at(self.payload, row)) };
-        scratch.clear();
-        fill(template, |name| self.values.value(row, name), scratch)?;
-        Ok(Some(scratch))
+        match text_at(self.template, row) {
+            None => Ok(bytes_at(self.payload, row)),
+            Some(template) => filler.fill(template, |name| self.values.value(row, name)).map(Some),
+        }
     }
 
     pub(crate) fn headers(
@@ -377,7 +377,7 @@ impl<'a> Verbatim<'a> {
             offset: self.offset.value(row),
             broker_time_ms: self.broker_time_ms(row),
             key: self.key(row),
-            payload,
+            payload: payload.map(Hash::of),
         };
         leaf_hash(leaf, self.headers(row))
     }

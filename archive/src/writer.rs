@@ -69,16 +69,7 @@ impl Encoded {
 
 /// `2013-05`, in UTC.
 fn month(ms: i64) -> String {
-    // Days to civil date: Howard Hinnant, "chrono-Compatible Low-Level Date
-    // Algorithms", civil_from_days.
-    let days = ms.div_euclid(86_400_000) + 719_468;
-    let era = days.div_euclid(146_097);
-    let day_of_era = days.rem_euclid(146_097);
-    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted = (5 * day_of_year + 2) / 153;
-    let month = if shifted < 10 { shifted + 3 } else { shifted - 9 };
-    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    let (year, month, _) = custody_schemas::time::civil(ms.div_euclid(86_400_000));
     format!("{year:04}-{month:02}")
 }
 

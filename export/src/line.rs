@@ -195,8 +195,8 @@ fn line<'a>(
         title: title.or_else(|| conversation.and_then(|conversation| conversation.title.as_deref())),
         from: data.from.as_ref(),
         to: data.to.as_deref().unwrap_or_default(),
-        via: data.via.as_ref(),
-        participant: data.participant.as_ref(),
+        via: data.via.as_deref(),
+        participant: data.participant.as_deref(),
         action: data.action.as_deref(),
         client: data.client.as_deref(),
         message_id: message.and_then(|message| message.id.as_deref()),
@@ -204,8 +204,8 @@ fn line<'a>(
         content_type,
         text: body.map(|body| plain(content_type, body)),
         reaction: data.reaction.as_ref(),
-        call: data.call.as_ref(),
-        file: data.file.as_ref(),
+        call: data.call.as_deref(),
+        file: data.file.as_deref(),
         warnings: decoded
             .iter()
             .flat_map(|decoded| &decoded.warnings)
@@ -309,7 +309,7 @@ impl Evidence {
             offset: self.position.offset,
             broker_time_ms: self.broker_time_ms,
             key: self.key.as_deref(),
-            payload: self.payload.as_deref(),
+            payload: self.payload.as_deref().map(Hash::of),
         };
         leaf_hash(leaf, self.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())))
     }

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use custody_archive::Relation;
 use custody_schemas::kind::short_name;
 use custody_schemas::text::plain;
+use foldhash::fast::RandomState;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
@@ -31,11 +32,15 @@ const KNOWN_BYTES_MAX: usize = 16 << 20;
 pub(crate) struct Documents {
     fields: Fields,
     values: Arc<Values>,
-    parties: HashMap<Vec<u8>, Known>,
-    kinds: HashMap<String, String>,
+    /// By what its terms depend on: the place in `known`.
+    parties: HashMap<Vec<u8>, usize, RandomState>,
+    known: Vec<Known>,
+    kinds: HashMap<String, String, RandomState>,
     /// Texts of both.
     known_bytes: usize,
     key: Vec<u8>,
+    /// The parties of the record in hand.
+    of_row: Vec<(Relation, usize)>,
 }
 
 /// The lists of terms of a party.
@@ -67,10 +72,12 @@ impl Documents {
         Documents {
             fields,
             values: Arc::default(),
-            parties: HashMap::new(),
-            kinds: HashMap::new(),
+            parties: HashMap::default(),
+            known: Vec::new(),
+            kinds: HashMap::default(),
             known_bytes: 0,
             key: Vec::new(),
+            of_row: Vec::new(),
         }
     }
 
@@ -88,29 +95,34 @@ impl Documents {
             values.text(fields.text, text);
         }
 
-        let remembered = self.parties.len() + row.parties.len() + self.kinds.len();
+        let remembered = self.known.len() + row.parties.len() + self.kinds.len();
         if remembered > KNOWN_MAX || self.known_bytes > KNOWN_BYTES_MAX {
             self.parties.clear();
+            self.known.clear();
             self.kinds.clear();
             self.known_bytes = 0;
         }
+        self.of_row.clear();
         for party in &row.parties {
             key_of(party, &mut self.key);
-            if !self.parties.contains_key(&self.key) {
-                let known = Known::of(party);
-                self.known_bytes += self.key.len() + known.terms.len() + known.network.len();
-                self.parties.insert(self.key.clone(), known);
-            }
+            let at = match self.parties.get(&self.key) {
+                Some(at) => *at,
+                None => {
+                    let known = Known::of(party);
+                    self.known_bytes += self.key.len() + known.terms.len() + known.network.len();
+                    self.known.push(known);
+                    self.parties.insert(self.key.clone(), self.known.len() - 1);
+                    self.known.len() - 1
+                }
+            };
+            self.of_row.push((party.relation, at));
         }
-        let known = |party: &Party<'_>, key: &mut Vec<u8>| {
-            key_of(party, key);
-            &self.parties[key]
-        };
-        for (field, relation) in
+        let known = &self.known;
+        for (field, wanted) in
             [(fields.from, Relation::From), (fields.to, Relation::To), (fields.other, Relation::Other)]
         {
-            let of = row.parties.iter().filter(|party| party.relation == relation);
-            values.lists(field, of.map(|party| &*known(party, &mut self.key).terms));
+            let of = self.of_row.iter().filter(|(relation, _)| *relation == wanted);
+            values.lists(field, of.map(|(_, at)| &*known[*at].terms));
         }
 
         if let Some(conversation) = row.conversation {
@@ -131,7 +143,7 @@ impl Documents {
         if let Some(tenant) = row.tenant {
             values.term(fields.tenant, &raw_term(&lower_case(tenant)));
         }
-        values.lists(fields.network, row.parties.iter().map(|party| &*known(party, &mut self.key).network));
+        values.lists(fields.network, self.of_row.iter().map(|(_, at)| &*known[*at].network));
         if row.quarantined {
             values.term(fields.flag, QUARANTINED);
         }

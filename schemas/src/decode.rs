@@ -9,6 +9,7 @@ use std::fmt;
 
 use crate::event::{Data, Event, Text};
 use crate::kind::{Kind, short_name};
+use crate::time::time_us;
 
 /// A Kafka message as consumed.
 #[derive(Debug, Clone, Copy)]
@@ -26,6 +27,8 @@ pub struct Incoming<'a> {
 /// A decoded event and what was odd about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded<'a> {
+    /// The payload, which is JSON.
+    pub json: &'a str,
     /// The event.
     pub event: Event<'a>,
     /// The type of the contract; `None` for a type that it does not know.
@@ -101,7 +104,7 @@ pub fn decode<'a>(incoming: &Incoming<'a>) -> Result<Decoded<'a>, Quarantine> {
     } else {
         structured(json, &mut warnings)?
     };
-    finish(event, incoming.broker_time_ms, warnings)
+    finish(json, event, incoming.broker_time_ms, warnings)
 }
 
 fn utf8(payload: &[u8]) -> Result<&str, Quarantine> {
@@ -170,6 +173,7 @@ fn binary<'a>(
 }
 
 fn finish<'a>(
+    json: &'a str,
     event: Event<'a>,
     broker_time_ms: Option<i64>,
     mut warnings: Vec<Warning>,
@@ -202,24 +206,7 @@ fn finish<'a>(
             Some(time)
         }
     };
-    Ok(Decoded { event, kind, time_us, warnings })
-}
-
-/// RFC 3339 with an offset, as microseconds since 1970 UTC; finer parts are cut.
-pub fn time_us(text: &str) -> Option<i64> {
-    text.parse::<jiff::Timestamp>().ok().map(|time| time.as_microsecond())
-}
-
-/// Appends a time of microseconds since 1970 UTC as RFC 3339 in UTC, with `Z` and this many
-/// digits of the second's fraction, 6 at most. `None` for more digits and for a time that is
-/// not in the years -9999 to 9999.
-pub fn time_text(us: i64, digits: u8, out: &mut Vec<u8>) -> Option<()> {
-    const PRINTER: jiff::fmt::temporal::DateTimePrinter = jiff::fmt::temporal::DateTimePrinter::new();
-    if digits > 6 {
-        return None;
-    }
-    let time = jiff::Timestamp::from_microsecond(us).ok()?;
-    PRINTER.precision(Some(digits)).print_timestamp(&time, out).ok()
+    Ok(Decoded { json, event, kind, time_us, warnings })
 }
 
 impl<'a> Decoded<'a> {

@@ -100,7 +100,8 @@ pub struct Event<'a> {
 }
 
 record! {
-    /// What happened. Which members a type has, the contract's table says.
+    /// What happened. Which members a type has, the contract's table says. What few
+    /// events have is boxed: a message in the making stays small.
     Data {
         /// The conversation that it happened in.
         conversation: Conversation<'a>,
@@ -109,7 +110,7 @@ record! {
         /// To whom.
         to: Vec<Party<'a>>,
         /// A bridge that relayed it.
-        via: Party<'a>,
+        via: Box<Party<'a>>,
         /// User agent of the sender.
         client: Text<'a>,
         /// The message sent, edited, deleted, reacted to or received.
@@ -119,11 +120,11 @@ record! {
         /// Delivery or reading of a message.
         receipt: Receipt<'a>,
         /// The file shared or fetched.
-        file: File<'a>,
+        file: Box<File<'a>>,
         /// The call.
-        call: Call<'a>,
+        call: Box<Call<'a>>,
         /// Who joined or left.
-        participant: Party<'a>,
+        participant: Box<Party<'a>>,
         /// `joined` or `left`.
         action: Text<'a>,
         /// The conversation's new title.
@@ -133,7 +134,7 @@ record! {
         /// The contact request's text.
         contact: Contact<'a>,
         /// The policy that was changed.
-        policy: Policy<'a>,
+        policy: Box<Policy<'a>>,
         /// The gateway itself.
         gateway: Gateway<'a>,
         /// An interval in which recording was not possible.

@@ -78,8 +78,8 @@ pub struct Leaf<'a> {
     pub broker_time_ms: Option<i64>,
     /// The message key.
     pub key: Option<&'a [u8]>,
-    /// The message payload; `None` for a tombstone.
-    pub payload: Option<&'a [u8]>,
+    /// SHA-256 of the message payload; `None` for a tombstone, which has none.
+    pub payload: Option<Hash>,
 }
 
 /// The leaf hash of a record, version 1.
@@ -89,7 +89,10 @@ pub struct Leaf<'a> {
 /// absent has the length `0xffffffff` and no bytes. Fields in order: topic;
 /// generation, partition (4 bytes big-endian); offset, broker time (8 bytes
 /// big-endian); key; the number of headers (4 bytes big-endian, no length),
-/// then name and value of each; payload. JSON is never canonicalised.
+/// then name and value of each; the SHA-256 of the payload. JSON is never canonicalised.
+///
+/// The payload's own hash stands in for it, so that a leaf can be proven where the payload
+/// must not be shown (a redaction) or is no longer there (an erasure).
 pub fn leaf_hash<'a, I>(leaf: Leaf<'_>, headers: I) -> Hash
 where
     I: IntoIterator<Item = (&'a str, Option<&'a [u8]>)>,
@@ -117,7 +120,7 @@ where
         field(&mut hasher, Some(name.as_bytes()));
         field(&mut hasher, value);
     }
-    field(&mut hasher, leaf.payload);
+    field(&mut hasher, leaf.payload.as_ref().map(|hash| &hash.0[..]));
     Hash(hasher.finalize().into())
 }
 
@@ -221,7 +224,7 @@ mod tests {
             offset: 3,
             broker_time_ms: Some(4),
             key: Some(b"k"),
-            payload: Some(b"p"),
+            payload: Some(Hash::of(b"p")),
         };
         let none: [(&str, Option<&[u8]>); 0] = [];
         let mut seen = std::collections::BTreeSet::new();
@@ -235,9 +238,9 @@ mod tests {
             Leaf { key: None, ..base },
             Leaf { key: Some(b""), ..base },
             Leaf { payload: None, ..base },
-            Leaf { payload: Some(b""), ..base },
+            Leaf { payload: Some(Hash::of(b"")), ..base },
             // Moving a byte across a field border must show.
-            Leaf { key: Some(b"kp"), payload: Some(b""), ..base },
+            Leaf { topic: "", key: Some(b"tk"), ..base },
         ];
         for leaf in variants {
             assert!(seen.insert(leaf_hash(leaf, none)), "{leaf:?}");

@@ -7,7 +7,7 @@
 //! - [`kind`]: the closed list of event types, their full and short names
 //! - [`event`]: the contract as Rust types (what producers write)
 //! - [`decode`]: what a consumer reads: lenient, nothing refused without a reason
-//! - [`text`]: the plain text of a body
+//! - [`text`]: the plain text of a body; [`time`]: RFC 3339
 //! - [`hash`]: RFC 6962 leaf hashes and Merkle trees
 //! - [`manifest`]: the versioned record of one batch
 //! - [`contract`]: JSON Schemas and the AsyncAPI document made from the types
@@ -20,6 +20,7 @@ pub mod kind;
 pub mod manifest;
 pub mod position;
 pub mod text;
+pub mod time;
 
 pub use decode::{Decoded, Incoming, Quarantine};
 pub use hash::Hash;

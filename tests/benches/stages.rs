@@ -43,7 +43,7 @@ use custody_ingest::Stop;
 use custody_ingest::kafka::Producer;
 use custody_schemas::decode::decode;
 use custody_schemas::hash::{Leaf, leaf_hash};
-use custody_schemas::{Incoming, Partition};
+use custody_schemas::{Hash, Incoming, Partition};
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
@@ -315,7 +315,7 @@ fn hash_all(messages: &[Message]) {
             offset,
             broker_time_ms: message.broker_time_ms,
             key: Some(message.key.as_bytes()),
-            payload: Some(&message.payload),
+            payload: Some(Hash::of(&message.payload)),
         };
         black_box(leaf_hash(leaf, HEADERS));
     }

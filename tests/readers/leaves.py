@@ -85,7 +85,8 @@ def leaf(row, payload_bytes):
     fields += [field(broker_time), field(row["key"]), struct.pack(">I", len(headers))]
     for header in headers:
         fields += [field(header["name"].encode()), field(header["value"])]
-    return hashlib.sha256(b"\0custody.leaf.v1" + b"".join(fields) + field(payload_bytes)).digest()
+    payload_hash = None if payload_bytes is None else hashlib.sha256(payload_bytes).digest()
+    return hashlib.sha256(b"\0custody.leaf.v1" + b"".join(fields) + field(payload_hash)).digest()
 
 
 def root(leaves):

@@ -144,7 +144,7 @@ impl Simple {
                 Kind::MessageSent
             }
             "join" | "leave" => {
-                draft.data.participant = draft.data.from.clone();
+                draft.data.participant = draft.data.from.clone().map(Box::new);
                 draft.data.action = Some(if word == "join" { "joined" } else { "left" }.into());
                 said.extend([("kind", Some(word.as_str())), ("body", record.body.as_deref())]);
                 Kind::ConversationParticipant

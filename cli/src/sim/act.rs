@@ -133,10 +133,13 @@ impl World {
             }
             Step::Share { by } => {
                 session.file = at.serial;
-                (Kind::FileShared, Data { file: Some(self.file(at.serial)), ..self.said_by(session, by) })
+                (
+                    Kind::FileShared,
+                    Data { file: Some(Box::new(self.file(at.serial))), ..self.said_by(session, by) },
+                )
             }
             Step::Download { by } => {
-                let file = Some(File { id: Some(id("f-", session.file)), ..File::default() });
+                let file = Some(Box::new(File { id: Some(id("f-", session.file)), ..File::default() }));
                 (Kind::FileDownloaded, Data { file, ..self.done_by(session, by) })
             }
             Step::Rename { by } => {
@@ -158,7 +161,10 @@ impl World {
         // Who joins was asked by the first member; who leaves does so alone.
         let by = if action == "joined" { 0 } else { who };
         Data {
-            participant: Some(Party { role: Some("guest".into()), ..self.people.named(session.member(who)) }),
+            participant: Some(Box::new(Party {
+                role: Some("guest".into()),
+                ..self.people.named(session.member(who))
+            })),
             action: Some(action.into()),
             ..self.done_by(session, by)
         }
@@ -228,13 +234,13 @@ impl World {
         Data {
             from: Some(self.people.named(Who::Admin)),
             client: Some(client(Who::Admin).into()),
-            policy: Some(Policy {
+            policy: Some(Box::new(Policy {
                 scope: Some(scope.into()),
                 target: Some(target.into()),
                 setting: Some("federation.enabled".into()),
                 old: Some(Value::Bool(!on)),
                 new: Some(Value::Bool(on)),
-            }),
+            })),
             ..Data::default()
         }
     }

@@ -25,22 +25,22 @@ pub(super) fn act(world: &mut World, session: &mut Session, step: Step, at: Mome
     match step {
         Step::Answer => {
             ring.answer_ms = Some(at.now_ms);
-            let call = Some(Call { media: media(&ring.media), ..call });
+            let call = Some(Box::new(Call { media: media(&ring.media), ..call }));
             let agent = Some(client(session.member(1)).into());
             (Kind::CallAnswered, Data { call, client: agent, ..world.said_by(session, 1) })
         }
         Step::AddMedia(medium) => {
             ring.media.push(medium);
-            let call = Some(Call { media: media(&ring.media), ..call });
+            let call = Some(Box::new(Call { media: media(&ring.media), ..call }));
             (Kind::CallMedia, Data { call, ..world.said_by(session, 0) })
         }
         Step::CallJoin { who } | Step::CallLeave { who } => {
             let action = if matches!(step, Step::CallJoin { .. }) { "joined" } else { "left" };
-            let participant = Some(world.people.named(session.member(who)));
+            let participant = Some(Box::new(world.people.named(session.member(who))));
             let data = world.done_by(session, who);
             (
                 Kind::CallParticipant,
-                Data { call: Some(call), participant, action: Some(action.into()), ..data },
+                Data { call: Some(Box::new(call)), participant, action: Some(action.into()), ..data },
             )
         }
         Step::End(outcome) => end(world, session, outcome, at),
@@ -65,7 +65,7 @@ fn invite(world: &World, session: &mut Session, behalf: Option<Who>, at: Moment)
     };
     session.call = Some(ring);
     let agent = Some(client(session.member(0)).into());
-    (Kind::CallInvited, Data { call: Some(call), client: agent, ..world.said_by(session, 0) })
+    (Kind::CallInvited, Data { call: Some(Box::new(call)), client: agent, ..world.said_by(session, 0) })
 }
 
 fn party_value(world: &World, who: Who) -> Value {
@@ -106,7 +106,10 @@ fn end(world: &mut World, session: &mut Session, outcome: Outcome, at: Moment) -
         quality,
         ..Call::default()
     };
-    (Kind::CallEnded, Data { call: Some(call), client: Some(client(session.member(0)).into()), ..data })
+    (
+        Kind::CallEnded,
+        Data { call: Some(Box::new(call)), client: Some(client(session.member(0)).into()), ..data },
+    )
 }
 
 fn tenths(rng: &mut Rng, low: u64, high: u64) -> Option<f64> {

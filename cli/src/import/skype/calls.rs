@@ -70,7 +70,7 @@ fn both_ends(book: &Book, row: &Row, members: Vec<&Row>, found: &mut Found) {
     let media = Some(vec!["audio".into()]);
     let begin_s = row.int("begin_timestamp");
     let call = Call { id: Some(name.clone().into()), media: media.clone(), ..Call::default() };
-    let invited = Data { call: Some(call), ..data.clone() };
+    let invited = Data { call: Some(Box::new(call)), ..data.clone() };
     found.add(&origin, Name::of(Kind::CallInvited), begin_s, invited, &[]);
 
     let duration =
@@ -91,7 +91,7 @@ fn both_ends(book: &Book, row: &Row, members: Vec<&Row>, found: &mut Found) {
         quality: some(members.iter().filter_map(|member| quality(member.text("debuginfo")?)).collect()),
         ..Call::default()
     };
-    let ended = Data { call: Some(call), ..data };
+    let ended = Data { call: Some(Box::new(call)), ..data };
     found.add(&origin, Name { kind: Kind::CallEnded.full(), suffix: ":ended" }, end_s, ended, &[]);
 }
 
@@ -101,7 +101,7 @@ fn lone_member(book: &Book, row: &Row, found: &mut Found) {
     let data = Data {
         conversation: row.text("call_name").map(|name| conversation(name, 2)),
         from: row.text("identity").map(|identity| book.called(identity, row.text("dispname"))),
-        call,
+        call: call.map(Box::new),
         ..Data::default()
     };
     let at_s = row.int("start_timestamp").filter(|&second| second > 0).or(row.int("creation_timestamp"));
@@ -139,7 +139,7 @@ fn named(origin: &Origin<'_>) -> String {
 /// A message that a call began, of a call that no table knows.
 pub(super) fn started(origin: &Origin<'_>, data: Data<'static>, found: &mut Found) {
     let call = Call { id: Some(named(origin).into()), media: Some(vec!["audio".into()]), ..Call::default() };
-    let data = Data { call: Some(call), ..data };
+    let data = Data { call: Some(Box::new(call)), ..data };
     found.add(origin, Name::of(Kind::CallInvited), origin.row.int("timestamp"), data, &[]);
 }
 
@@ -157,5 +157,5 @@ pub(super) fn ended(origin: &Origin<'_>, data: Data<'static>, found: &mut Found)
         reason: origin.row.text("reason").map(|reason| reason.to_owned().into()),
         ..Call::default()
     };
-    found.add(origin, Name::of(Kind::CallEnded), end_s, Data { call: Some(call), ..data }, &[]);
+    found.add(origin, Name::of(Kind::CallEnded), end_s, Data { call: Some(Box::new(call)), ..data }, &[]);
 }

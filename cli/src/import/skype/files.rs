@@ -51,7 +51,7 @@ fn transfer(book: &Book, row: &Row, found: &mut Found) {
         conversation: place.clone(),
         from: from.clone(),
         to: to.clone().map(|party| vec![party]),
-        file: Some(file),
+        file: Some(Box::new(file)),
         message: row.text("chatmsg_guid").map(|guid| plain(format!("skype:Messages:{guid}"), None)),
         ..Data::default()
     };
@@ -64,7 +64,7 @@ fn transfer(book: &Book, row: &Row, found: &mut Found) {
         conversation: place,
         from: to,
         to: from.map(|party| vec![party]),
-        file: Some(File { id, ..File::default() }),
+        file: Some(Box::new(File { id, ..File::default() })),
         ..Data::default()
     };
     found.add(&origin, Name { kind: Kind::FileDownloaded.full(), suffix: ":downloaded" }, at_s, data, &[]);

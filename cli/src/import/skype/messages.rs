@@ -197,7 +197,8 @@ fn participants(
     for (n, participant) in named.into_iter().enumerate() {
         let suffix = if n == 0 { String::new() } else { format!(":{n}") };
         let name = Name { kind: Kind::ConversationParticipant.full(), suffix: &suffix };
-        let data = Data { participant: Some(participant), action: Some(action.into()), ..data.clone() };
+        let data =
+            Data { participant: Some(Box::new(participant)), action: Some(action.into()), ..data.clone() };
         found.add(origin, name, origin.row.int("timestamp"), data, &[]);
     }
 }
@@ -213,7 +214,7 @@ fn shared(origin: &Origin<'_>, data: &Data<'static>, found: &mut Found) -> bool 
             size: attribute(tag, "size").and_then(|size| size.parse().ok()),
             ..File::default()
         };
-        let data = Data { file: Some(file), ..data.clone() };
+        let data = Data { file: Some(Box::new(file)), ..data.clone() };
         let name = Name { kind: Kind::FileShared.full(), suffix: &suffix };
         found.add(origin, name, origin.row.int("timestamp"), data, &[]);
     }
