@@ -21,7 +21,8 @@ struct Growing {
 pub struct BatchBuilder {
     id: String,
     parts: BTreeMap<Partition, Growing>,
-    cutter: Cutter,
+    /// Absent when payloads are kept verbatim.
+    cutter: Option<Cutter>,
     rows: u64,
     bytes: u64,
 }
@@ -29,7 +30,13 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch with this id (a UUID, made by the caller).
     pub fn new(id: String) -> Self {
-        BatchBuilder { id, parts: BTreeMap::new(), cutter: Cutter::default(), rows: 0, bytes: 0 }
+        BatchBuilder { id, parts: BTreeMap::new(), cutter: Some(Cutter::default()), rows: 0, bytes: 0 }
+    }
+
+    /// Keeps every payload verbatim, none as a template: larger, and nothing to put together.
+    pub fn verbatim(mut self) -> Self {
+        self.cutter = None;
+        self
     }
 
     /// Rows so far.
@@ -47,7 +54,7 @@ impl BatchBuilder {
         self.parts.is_empty()
     }
 
-    fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, &mut Cutter) {
+    fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, Option<&mut Cutter>) {
         let id = &self.id;
         let part = self.parts.entry(partition.clone()).or_insert_with(|| Growing {
             rows: Rows::new(partition.clone(), id.clone()),
@@ -55,7 +62,7 @@ impl BatchBuilder {
             skipped: 0,
             gaps: Vec::new(),
         });
-        (part, &mut self.cutter)
+        (part, self.cutter.as_mut())
     }
 
     /// Adds a message. `next` is the partition's next offset: offsets between it
@@ -78,7 +85,7 @@ impl BatchBuilder {
         // A time that no column can hold, some 292,000 years away, is none.
         let broker_time_ms = incoming.broker_time_ms.filter(|ms| ms.checked_mul(1_000).is_some());
         part.skipped += (offset - next).unsigned_abs();
-        part.rows.append(offset, &Incoming { broker_time_ms, ..*incoming }, Some(cutter));
+        part.rows.append(offset, &Incoming { broker_time_ms, ..*incoming }, cutter);
         part.span.to = offset + 1;
         let headers: usize =
             incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();

@@ -11,6 +11,9 @@ pub enum Kind {
     /// Another worker archived these partitions: drop what is in memory and
     /// read again from the archive's next offsets.
     Fenced,
+    /// The file that was made does not give back what was consumed: a fault of ours. Read
+    /// again, and keep payloads verbatim.
+    Unfaithful,
     /// What is stored is not what was archived: stop and look.
     Corrupt,
     /// The request or the settings are wrong: tell the user.

@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::sync::Arc;
 
-use arrow_array::Int64Array;
+use arrow_array::{Int64Array, RecordBatch};
 use bytes::Bytes;
 use custody_schemas::hash::Tree;
 use custody_schemas::{Hash, Manifest, Position};
@@ -18,6 +18,7 @@ use crate::encode::FOOTER_KEY;
 use crate::error::{Error, Kind};
 use crate::guard::guarded;
 use crate::log::{self, Commit, FileRef};
+use crate::recent::Recent;
 use crate::record::Record;
 use crate::store::{Location, S3Settings, Store};
 use crate::table::Table;
@@ -36,11 +37,13 @@ pub enum Columns {
     Positions,
     /// What a leaf hash covers, and its check.
     Leaves,
+    /// Both of these.
+    LeavesAndIndex,
     /// Everything.
     All,
 }
 
-const INDEX_COLUMNS: [&str; 10] = [
+const INDEX_COLUMNS: [&str; 11] = [
     "status",
     "type",
     "event_time",
@@ -51,6 +54,7 @@ const INDEX_COLUMNS: [&str; 10] = [
     "content_type",
     "body",
     "detail",
+    "identity",
 ];
 const POSITION_COLUMNS: [&str; 4] = ["topic", "generation", "partition", "offset"];
 /// Beside these and the positions, everything that may fill a template.
@@ -70,14 +74,13 @@ const LEAF_COLUMNS: [&str; 12] = [
 ];
 
 fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
+    let leaves = POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(TEXTS.map(|(_, name)| name));
     match columns {
         Columns::All => ProjectionMask::all(),
-        Columns::Index => ProjectionMask::columns(schema, INDEX_COLUMNS.into_iter().chain(["identity"])),
+        Columns::Index => ProjectionMask::columns(schema, INDEX_COLUMNS),
         Columns::Positions => ProjectionMask::columns(schema, POSITION_COLUMNS),
-        Columns::Leaves => {
-            let texts = TEXTS.map(|(_, name)| name);
-            ProjectionMask::columns(schema, POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(texts))
-        }
+        Columns::Leaves => ProjectionMask::columns(schema, leaves),
+        Columns::LeavesAndIndex => ProjectionMask::columns(schema, leaves.chain(INDEX_COLUMNS)),
     }
 }
 
@@ -85,11 +88,12 @@ fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> 
 #[derive(Clone)]
 pub struct Archive {
     pub(crate) store: Arc<Store>,
+    recent: Arc<Recent>,
 }
 
 impl Archive {
-    pub(crate) fn new(store: Arc<Store>) -> Self {
-        Archive { store }
+    pub(crate) fn new(store: Arc<Store>, recent: Arc<Recent>) -> Self {
+        Archive { store, recent }
     }
 
     /// Opens an existing archive.
@@ -104,7 +108,7 @@ impl Archive {
         }
         let store = Arc::new(Store::open(location, s3)?);
         match Table::open(&store, u64::MAX)? {
-            Some(_) => Ok(Archive { store }),
+            Some(_) => Ok(Archive::new(store, Arc::new(Recent::new(0)))),
             None => {
                 Err(Error::new(Kind::Invalid, format!("{location} is not an archive: it has no _delta_log")))
             }
@@ -129,8 +133,14 @@ impl Archive {
         Ok(commits)
     }
 
-    /// The rows of a file.
+    /// The rows of a file. For the index, rows that a writer of the same process has just read
+    /// back and proven are handed over as they are, once.
     pub fn read(&self, file: &FileRef, columns: Columns) -> Result<RowReader, Error> {
+        if columns == Columns::Index
+            && let Some(rows) = self.recent.take(&file.path)
+        {
+            return Ok(RowReader { path: file.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
+        }
         self.open_rows(file, columns, None)
     }
 
@@ -202,7 +212,7 @@ impl Archive {
             }
             None => open(&file.path, self.bytes(&file.path)?, columns, selection)?,
         };
-        Ok(RowReader { path: file.path.clone(), reader })
+        Ok(RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) })
     }
 
     pub(crate) fn bytes(&self, path: &str) -> Result<Bytes, Error> {
@@ -269,17 +279,25 @@ pub(crate) fn footer_manifest(path: &str, meta: &FileMetaData) -> Result<Manifes
     })
 }
 
-/// Decodes a file and re-hashes every record: their number and Merkle root.
-pub(crate) fn file_leaves(path: &str, bytes: Bytes) -> Result<(u64, Hash), Error> {
+/// Decodes a file and re-hashes every record: their number and Merkle root. Appends what the
+/// index is made from to `kept`, if it is there.
+pub(crate) fn file_leaves(
+    path: &str,
+    bytes: Bytes,
+    mut kept: Option<&mut Vec<RecordBatch>>,
+) -> Result<(u64, Hash), Error> {
     let (mut tree, mut filler) = (Tree::default(), Filler::default());
-    let reader = open(path, bytes, Columns::Leaves, None)?;
-    for rows in (RowReader { path: path.to_owned(), reader }) {
+    let columns = if kept.is_some() { Columns::LeavesAndIndex } else { Columns::Leaves };
+    for rows in rows_of(path, bytes, columns)? {
         let rows = rows?;
         let verbatim = rows.verbatim()?;
         for row in 0..rows.len() {
             let unfillable = |what| Error::corrupt(format!("{path} row {}: {what}", tree.len()));
             let payload = verbatim.payload(row, &mut filler).map_err(unfillable)?;
             tree.push(verbatim.leaf(row, payload));
+        }
+        if let Some(kept) = &mut kept {
+            kept.push(rows.only(&INDEX_COLUMNS)?);
         }
     }
     Ok((tree.len(), tree.root()))
@@ -296,20 +314,29 @@ pub(crate) fn manifest_of(path: &str, bytes: Bytes) -> Result<Manifest, Error> {
 }
 
 pub(crate) fn rows_of(path: &str, bytes: Bytes, columns: Columns) -> Result<RowReader, Error> {
-    Ok(RowReader { path: path.to_owned(), reader: open(path, bytes, columns, None)? })
+    Ok(RowReader { path: path.to_owned(), reader: Reader::File(Box::new(open(path, bytes, columns, None)?)) })
 }
 
 /// Reads a file's rows, some thousand at a time.
 pub struct RowReader {
     path: String,
-    reader: ParquetRecordBatchReader,
+    reader: Reader,
+}
+
+enum Reader {
+    File(Box<ParquetRecordBatchReader>),
+    ReadBack(std::vec::IntoIter<RecordBatch>),
 }
 
 impl Iterator for RowReader {
     type Item = Result<Rows, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let Some(next) = guarded(|| self.reader.next()) else {
+        let reader = match &mut self.reader {
+            Reader::File(reader) => reader,
+            Reader::ReadBack(rows) => return rows.next().map(|rows| Ok(Rows::new(self.path.clone(), rows))),
+        };
+        let Some(next) = guarded(|| reader.next()) else {
             return Some(Err(given_up(&self.path)));
         };
         Some(match next? {

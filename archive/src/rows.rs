@@ -2,10 +2,8 @@
 
 use std::sync::Arc;
 
-use arrow_array::builder::{
-    BinaryBuilder, Int32Builder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
-};
-use arrow_array::{ArrayRef, Int64Array, ListArray, RecordBatch, StructArray};
+use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
 use custody_schemas::decode::{Decoded, decode};
@@ -20,6 +18,7 @@ use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_OK, STATUS_QUARAN
 use crate::cut::{Cutter, parties};
 use crate::detail::{detail, json_text};
 use crate::error::{Error, Kind};
+use crate::sparse::Texts;
 
 fn time_builder() -> TimestampMicrosecondBuilder {
     TimestampMicrosecondBuilder::new().with_timezone("UTC")
@@ -88,6 +87,8 @@ pub(crate) fn internal(error: arrow_schema::ArrowError) -> Error {
 
 struct Calls {
     present: NullBufferBuilder,
+    /// Rows without a call since the last one with.
+    absent: usize,
     id: StringBuilder,
     media: StringBuilder,
     times: [TimestampMicrosecondBuilder; 3],
@@ -101,6 +102,7 @@ impl Calls {
     fn new() -> Self {
         Calls {
             present: NullBufferBuilder::new(0),
+            absent: 0,
             id: StringBuilder::new(),
             media: StringBuilder::new(),
             times: [time_builder(), time_builder(), time_builder()],
@@ -112,9 +114,12 @@ impl Calls {
     }
 
     fn append(&mut self, call: Option<&Call<'_>>) {
-        self.present.append(call.is_some());
-        let none = Call::default();
-        let call = call.unwrap_or(&none);
+        let Some(call) = call else {
+            self.absent += 1;
+            return;
+        };
+        self.settle();
+        self.present.append_non_null();
         let time = |text: &Option<custody_schemas::event::Text<'_>>| text.as_deref().and_then(time_us);
         let [invite, answer, end] = [time(&call.invite_time), time(&call.answer_time), time(&call.end_time)];
         self.id.append_option(call.id.as_deref());
@@ -135,7 +140,23 @@ impl Calls {
         self.quality.append_option(quality);
     }
 
+    fn settle(&mut self) {
+        let absent = std::mem::take(&mut self.absent);
+        if absent == 0 {
+            return;
+        }
+        self.present.append_n_nulls(absent);
+        self.times.iter_mut().for_each(|column| column.append_nulls(absent));
+        self.numbers.iter_mut().for_each(|column| column.append_nulls(absent));
+        for column in
+            [&mut self.id, &mut self.media, &mut self.reason, &mut self.diagnostics, &mut self.quality]
+        {
+            column.append_nulls(absent);
+        }
+    }
+
     fn finish(mut self) -> Result<ArrayRef, Error> {
+        self.settle();
         let [invite, answer, end] = self.times.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
         let [duration, code, from, to] =
             self.numbers.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
@@ -159,15 +180,20 @@ impl Calls {
 
 struct Files {
     present: NullBufferBuilder,
+    /// Rows without a file since the last one with.
+    absent: usize,
     texts: [StringBuilder; 5],
     size: Int64Builder,
 }
 
 impl Files {
     fn append(&mut self, file: Option<&File<'_>>) {
-        self.present.append(file.is_some());
-        let none = File::default();
-        let file = file.unwrap_or(&none);
+        let Some(file) = file else {
+            self.absent += 1;
+            return;
+        };
+        self.settle();
+        self.present.append_non_null();
         let texts = [&file.id, &file.name, &file.media_type, &file.sha256, &file.reference];
         for (column, value) in self.texts.iter_mut().zip(texts) {
             column.append_option(value.as_deref());
@@ -175,7 +201,17 @@ impl Files {
         self.size.append_option(file.size);
     }
 
+    fn settle(&mut self) {
+        let absent = std::mem::take(&mut self.absent);
+        if absent > 0 {
+            self.present.append_n_nulls(absent);
+            self.texts.iter_mut().for_each(|column| column.append_nulls(absent));
+            self.size.append_nulls(absent);
+        }
+    }
+
     fn finish(mut self) -> Result<ArrayRef, Error> {
+        self.settle();
         let [id, name, media_type, sha256, reference] =
             self.texts.each_mut().map(|column| Arc::new(column.finish()) as ArrayRef);
         let columns = vec![id, name, media_type, Arc::new(self.size.finish()) as ArrayRef, sha256, reference];
@@ -184,7 +220,7 @@ impl Files {
 }
 
 /// The text columns that are filled the same way, by name.
-const TEXTS: [&str; 18] = [
+const TEXTS: [&str; 16] = [
     "status",
     "reason",
     "warnings",
@@ -201,17 +237,13 @@ const TEXTS: [&str; 18] = [
     "content_type",
     "body",
     "detail",
-    "topic",
-    "batch",
 ];
 
 /// The rows of one partition, growing.
 pub(crate) struct Rows {
     partition: Partition,
     batch: String,
-    texts: [StringBuilder; 18],
-    generation: Int32Builder,
-    number: Int32Builder,
+    texts: [Texts; 16],
     offset: Int64Builder,
     broker_time: TimestampMicrosecondBuilder,
     sequence: Int64Builder,
@@ -224,7 +256,7 @@ pub(crate) struct Rows {
     header_ends: Vec<i32>,
     header_names: StringBuilder,
     header_values: BinaryBuilder,
-    template: StringBuilder,
+    template: Texts,
     payload: BinaryBuilder,
     pub(crate) leaves: Vec<Hash>,
     pub(crate) quarantined: u64,
@@ -235,9 +267,7 @@ impl Rows {
         Rows {
             partition,
             batch,
-            texts: TEXTS.map(|_| StringBuilder::new()),
-            generation: Int32Builder::new(),
-            number: Int32Builder::new(),
+            texts: TEXTS.map(|_| Texts::new()),
             offset: Int64Builder::new(),
             broker_time: time_builder(),
             sequence: Int64Builder::new(),
@@ -246,6 +276,7 @@ impl Rows {
             calls: Calls::new(),
             files: Files {
                 present: NullBufferBuilder::new(0),
+                absent: 0,
                 texts: [(); 5].map(|()| StringBuilder::new()),
                 size: Int64Builder::new(),
             },
@@ -254,7 +285,7 @@ impl Rows {
             header_ends: vec![0],
             header_names: StringBuilder::new(),
             header_values: BinaryBuilder::new(),
-            template: StringBuilder::new(),
+            template: Texts::new(),
             payload: BinaryBuilder::new(),
             leaves: Vec::new(),
             quarantined: 0,
@@ -312,7 +343,7 @@ impl Rows {
         self.files.append(data.file.as_deref());
         self.identity.append_value(identity(&event.source, &event.id, hash));
         let template = cutter.and_then(|cutter| cutter.cut(decoded, detail.as_deref()));
-        self.template.append_option(template);
+        self.template.push(template);
         self.payload.append_option(template.is_none().then_some(decoded.json));
     }
 
@@ -330,16 +361,14 @@ impl Rows {
         // an identity of its own, made from its position.
         let place = format!("{}:{}", self.partition, self.leaves.len());
         self.identity.append_value(identity(&self.batch, &place, hash));
-        self.template.append_null();
+        self.template.push(None);
         self.payload.append_option(payload);
     }
 
     fn append_texts(&mut self, values: [Option<&str>; 16]) {
         for (column, value) in self.texts.iter_mut().zip(values) {
-            column.append_option(value);
+            column.push(value);
         }
-        self.texts[16].append_value(&self.partition.topic);
-        self.texts[17].append_value(&self.batch);
     }
 
     fn append_parties(&mut self, data: &Data<'_>) {
@@ -371,8 +400,6 @@ impl Rows {
             payload,
         };
         let hash = leaf_hash(leaf, incoming.headers.iter().copied());
-        self.generation.append_value(self.partition.generation);
-        self.number.append_value(self.partition.partition);
         self.offset.append_value(offset);
         self.broker_time.append_option(incoming.broker_time_ms.map(|ms| ms.saturating_mul(1_000)));
         self.key.append_option(incoming.key);
@@ -397,8 +424,10 @@ impl Rows {
         let headers: Vec<ArrayRef> =
             vec![Arc::new(self.header_names.finish()), Arc::new(self.header_values.finish())];
         columns.extend([
-            ("generation", Arc::new(self.generation.finish()) as ArrayRef),
-            ("partition", Arc::new(self.number.finish())),
+            ("topic", same(&self.partition.topic, rows)),
+            ("batch", same(&self.batch, rows)),
+            ("generation", Arc::new(Int32Array::from_value(self.partition.generation, rows))),
+            ("partition", Arc::new(Int32Array::from_value(self.partition.partition, rows))),
             ("offset", Arc::new(self.offset.finish())),
             ("broker_time", Arc::new(self.broker_time.finish())),
             ("archived_time", Arc::new(archived.finish())),
@@ -420,6 +449,10 @@ impl Rows {
         });
         RecordBatch::try_new(SCHEMA.clone(), ordered.collect()).map_err(internal)
     }
+}
+
+fn same(text: &str, rows: usize) -> ArrayRef {
+    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)))
 }
 
 fn party_of(value: &Value) -> Party<'static> {

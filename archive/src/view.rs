@@ -115,6 +115,13 @@ impl Rows {
         })
     }
 
+    /// These columns alone.
+    pub(crate) fn only(&self, names: &[&str]) -> Result<RecordBatch, Error> {
+        let schema = self.batch.schema_ref();
+        let columns: Vec<usize> = names.iter().filter_map(|name| schema.index_of(name).ok()).collect();
+        self.batch.project(&columns).map_err(crate::rows::internal)
+    }
+
     pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<&str>, Error> {
         Ok(text_at(self.column::<StringArray>(name)?, row))
     }

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use arrow_array::RecordBatch;
 use custody_schemas::{Hash, Manifest, Partition};
 
 use crate::batch::Sealed;
@@ -12,6 +13,7 @@ use crate::encode::encode;
 use crate::error::{Error, Kind};
 use crate::log::{self, CommitFile, CommitRecord, FileRef};
 use crate::read::{Archive, file_leaves};
+use crate::recent::Recent;
 use crate::store::{Location, S3Settings, Store};
 use crate::table::{Append, FORMAT, Outcome, Table};
 
@@ -26,11 +28,13 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct WriterSettings {
     /// A Delta checkpoint after this many commits.
     pub checkpoint_every: u64,
+    /// Bytes of rows that were read back and are held for an index in the same process.
+    pub recent_bytes_max: usize,
 }
 
 impl Default for WriterSettings {
     fn default() -> Self {
-        WriterSettings { checkpoint_every: 100 }
+        WriterSettings { checkpoint_every: 100, recent_bytes_max: 0 }
     }
 }
 
@@ -91,6 +95,7 @@ pub struct Committed {
 /// Appends batches to one archive.
 pub struct Writer {
     store: Arc<Store>,
+    recent: Arc<Recent>,
     table: Table,
     /// Next offsets by application id, as of the table's version.
     next: HashMap<String, Option<i64>>,
@@ -115,12 +120,13 @@ impl Writer {
             Some(table) => table,
             None => Table::create(&store, settings.checkpoint_every)?,
         };
-        Ok(Writer { store, table, next: HashMap::new(), landed: HashMap::new() })
+        let recent = Arc::new(Recent::new(settings.recent_bytes_max));
+        Ok(Writer { store, recent, table, next: HashMap::new(), landed: HashMap::new() })
     }
 
     /// A reader of the same archive.
     pub fn reader(&self) -> Archive {
-        Archive::new(self.store.clone())
+        Archive::new(self.store.clone(), self.recent.clone())
     }
 
     /// The version that the writer stands at.
@@ -166,9 +172,12 @@ impl Writer {
         self.fence(&encoded.manifest)?;
         self.store.put(&encoded.path, encoded.bytes.clone())?;
         let put = started.elapsed();
-        self.read_back(encoded)?;
+        let rows = self.read_back(encoded)?;
         let read_back = started.elapsed() - put;
         let version = self.commit(encoded)?;
+        if !self.recent.is_off() {
+            self.recent.put(&encoded.path, rows);
+        }
         let commit = started.elapsed() - put - read_back;
         let file = FileRef {
             path: encoded.path.clone(),
@@ -198,8 +207,9 @@ impl Writer {
         Ok(())
     }
 
-    /// What the store gives back must be what was written, record by record.
-    fn read_back(&self, encoded: &Encoded) -> Result<(), Error> {
+    /// What the store gives back must be what was written, record by record. The rows that
+    /// the index is made from, if they are to be held.
+    fn read_back(&self, encoded: &Encoded) -> Result<Vec<RecordBatch>, Error> {
         let path = &encoded.path;
         let stored = self
             .store
@@ -208,11 +218,16 @@ impl Writer {
         if Hash::of(&stored) != encoded.sha256 {
             return Err(Error::new(Kind::Retry, format!("{path} reads back other bytes than were written")));
         }
-        let (rows, root) = file_leaves(path, stored)?;
+        let mut kept = Vec::new();
+        // The bytes are those that were encoded: what does not fit from here on is their fault.
+        let unfaithful = |e| Error::with(Kind::Unfaithful, format!("{path} cannot be read back"), e);
+        let (rows, root) =
+            file_leaves(path, stored, (!self.recent.is_off()).then_some(&mut kept)).map_err(unfaithful)?;
         if rows != encoded.manifest.rows || root != encoded.manifest.root {
-            return Err(Error::corrupt(format!("{path} does not hold the records that were sealed")));
+            let message = format!("{path} does not give back the records that were sealed");
+            return Err(Error::new(Kind::Unfaithful, message));
         }
-        Ok(())
+        Ok(kept)
     }
 
     fn commit(&mut self, encoded: &Encoded) -> Result<u64, Error> {

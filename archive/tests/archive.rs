@@ -21,7 +21,12 @@ fn location(dir: &Path) -> Location {
 }
 
 fn writer(dir: &Path) -> Writer {
-    Writer::open(&location(dir), &S3Settings::default(), &WriterSettings { checkpoint_every: 3 }).unwrap()
+    Writer::open(
+        &location(dir),
+        &S3Settings::default(),
+        &WriterSettings { checkpoint_every: 3, ..WriterSettings::default() },
+    )
+    .unwrap()
 }
 
 fn batch(id: &str, spans: &[(i32, i64, i64)]) -> Encoded {
@@ -214,4 +219,53 @@ fn wrong_places_are_refused_clearly() {
     fails(open(archive), "not a Custody archive");
     let missing = Archive::open(&Location::Folder(dir.path().join("none")), &S3Settings::default());
     assert!(missing.err().unwrap().to_string().contains("no archive"));
+}
+
+/// Payloads come back the same with templates and without; without, the file is larger.
+#[test]
+fn templates_change_the_size_and_nothing_else() {
+    let build = |builder: BatchBuilder| {
+        let mut builder = builder;
+        for offset in 0..200 {
+            let payload = EVENT.replace("ID", &offset.to_string());
+            let incoming =
+                Incoming { key: None, headers: &[], payload: Some(payload.as_bytes()), broker_time_ms: None };
+            builder.push(&partition(0), offset, offset, &incoming).unwrap();
+        }
+        Encoded::new(builder.seal("default", 1).unwrap()).unwrap()
+    };
+    let (cut, whole) =
+        (build(BatchBuilder::new("a".into())), build(BatchBuilder::new("a".into()).verbatim()));
+    assert!(cut.len() < whole.len(), "{} {}", cut.len(), whole.len());
+    assert_eq!(cut.manifest, whole.manifest);
+    let payloads = [cut, whole].map(|encoded| {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = writer(dir.path());
+        let file = writer.archive(&encoded).unwrap().file;
+        assert_eq!(check(dir.path()).problems, []);
+        let records = writer.reader().fetch(&file, &(0..200).collect::<Vec<_>>()).unwrap();
+        records.into_iter().map(|record| record.payload).collect::<Vec<_>>()
+    });
+    assert_eq!(payloads[0], payloads[1]);
+    assert_eq!(payloads[0][7].as_deref(), Some(EVENT.replace("ID", "7").as_bytes()));
+}
+
+/// What the index takes from memory is what is in the file.
+#[test]
+fn rows_that_were_just_read_back_are_those_of_the_file() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = WriterSettings { recent_bytes_max: 1 << 20, ..WriterSettings::default() };
+    let mut writer = Writer::open(&location(dir.path()), &S3Settings::default(), &settings).unwrap();
+    let file = writer.archive(&batch("a", &[(0, 0, 30), (1, 0, 5)])).unwrap().file;
+    let reader = writer.reader();
+    let rows = || {
+        let rows: Vec<_> = reader.read(&file, Columns::Index).unwrap().map(Result::unwrap).collect();
+        let shown = rows.iter().flat_map(|rows| {
+            let columns = rows.index_rows().unwrap();
+            (0..rows.len()).map(|row| format!("{:?}", columns.row(row))).collect::<Vec<_>>()
+        });
+        shown.collect::<Vec<_>>()
+    };
+    let (first, second) = (rows(), rows());
+    assert_eq!((first.len(), &first), (35, &second));
 }

@@ -34,11 +34,12 @@ pub fn archive(loaded: &Loaded) -> Result<Archive, Failure> {
     Ok(Archive::open(&Location::parse(&settings.archive.path)?, &s3(settings))?)
 }
 
-/// The archive, for writing; made if it is not there.
-pub fn writer(loaded: &Loaded) -> Result<Writer, Failure> {
+/// The archive, for writing; made if it is not there. `recent_bytes_max`: of rows that are held
+/// for an index in this process.
+pub fn writer(loaded: &Loaded, recent_bytes_max: usize) -> Result<Writer, Failure> {
     let settings = &loaded.settings;
     let location = Location::parse(&settings.archive.path)?;
-    let writer = WriterSettings { checkpoint_every: settings.archive.checkpoint_every };
+    let writer = WriterSettings { checkpoint_every: settings.archive.checkpoint_every, recent_bytes_max };
     Ok(Writer::open(&location, &s3(settings), &writer)?)
 }
 

@@ -14,6 +14,10 @@ use crate::follow::{IndexMetrics, follow, line};
 use crate::open;
 use crate::settings::Loaded;
 
+/// Rows that wait for the index: a few batches of the default size. What does not fit is read
+/// from the archive.
+const RECENT_BYTES_MAX: usize = 48 << 20;
+
 struct State {
     registry: Mutex<Registry>,
     ingest: Option<Arc<Metrics>>,
@@ -77,7 +81,7 @@ pub fn ingest(loaded: &Loaded) -> Done {
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let stop = stop_on_signal()?;
-    let writer = open::writer(loaded)?;
+    let writer = open::writer(loaded, 0)?;
     let state = State { registry: Mutex::new(registry), ingest: Some(metrics.clone()), index: None };
     let _server = http(loaded, state)?;
     let settings = &loaded.settings;
@@ -120,7 +124,7 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let index_metrics = Arc::new(IndexMetrics::new(&mut registry));
-    let writer = open::writer(loaded)?;
+    let writer = open::writer(loaded, RECENT_BYTES_MAX)?;
     let indexer =
         Indexer::open(&open::index_path(loaded)?, writer.reader(), custody_index::Settings::default())?;
     let state = State {

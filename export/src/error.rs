@@ -63,7 +63,7 @@ impl Error {
 impl From<custody_archive::Error> for Error {
     fn from(source: custody_archive::Error) -> Self {
         let kind = match source.kind {
-            custody_archive::Kind::Corrupt => Kind::Corrupt,
+            custody_archive::Kind::Corrupt | custody_archive::Kind::Unfaithful => Kind::Corrupt,
             custody_archive::Kind::Invalid => Kind::Invalid,
             custody_archive::Kind::Retry | custody_archive::Kind::Fenced => Kind::Retry,
         };

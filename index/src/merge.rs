@@ -171,14 +171,17 @@ mod tests {
         let of_bytes = |bytes: &[u64]| {
             let mut splits = metas(&vec![1; bytes.len()]);
             splits.iter_mut().zip(bytes).for_each(|(split, bytes)| split.bytes = *bytes);
-            plan(&splits, &POLICY).into_iter().map(|merge| merge.splits).collect::<Vec<_>>()
+            plan(&splits, &POLICY)
+                .into_iter()
+                .map(|merge| (merge.splits.start, merge.splits.end))
+                .collect::<Vec<_>>()
         };
         for (bytes, expected) in [
-            (&[100; 6][..], &[0..6][..]),
-            (&[400; 6], &[0..2, 2..4, 4..6]),
+            (&[100; 6][..], &[(0, 6)][..]),
+            (&[400; 6], &[(0, 2), (2, 4), (4, 6)]),
             // More than half of what fits is not small.
             (&[501; 6], &[]),
-            (&[501, 501, 1, 1, 1, 1, 1], &[2..7]),
+            (&[501, 501, 1, 1, 1, 1, 1], &[(2, 7)]),
             (&[u64::MAX; 6], &[]),
         ] {
             assert_eq!(of_bytes(bytes), expected, "{bytes:?}");

@@ -40,7 +40,7 @@ impl From<custody_archive::Error> for Error {
     fn from(error: custody_archive::Error) -> Self {
         let kind = match error.kind {
             custody_archive::Kind::Retry | custody_archive::Kind::Fenced => Kind::Unavailable,
-            custody_archive::Kind::Corrupt => Kind::Corrupt,
+            custody_archive::Kind::Corrupt | custody_archive::Kind::Unfaithful => Kind::Corrupt,
             custody_archive::Kind::Invalid => Kind::Invalid,
         };
         Error::new(kind, error.to_string())

@@ -17,6 +17,8 @@ use crate::resume::{Resume, plan};
 
 /// How long a poll waits when nothing comes: the resolution of the batch age.
 const POLL: Duration = Duration::from_millis(50);
+/// The most messages between two looks at the clock.
+const BURST: u32 = 64;
 /// First pause after a store failure; it doubles to the maximum.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -85,6 +87,8 @@ struct Loop<'a> {
     waiting: Option<Sealed>,
     in_flight: usize,
     paused: bool,
+    /// Payloads are kept verbatim: a file with templates did not give back what was consumed.
+    verbatim: bool,
     work: SyncSender<Sealed>,
     outcomes: Receiver<Outcome>,
 }
@@ -119,11 +123,12 @@ impl Worker {
                 worker: self,
                 owned: Vec::new(),
                 last: 0,
-                batch: new_batch(),
+                batch: new_batch(false),
                 since: None,
                 waiting: None,
                 in_flight: 0,
                 paused: false,
+                verbatim: false,
                 work,
                 outcomes,
             };
@@ -195,9 +200,10 @@ impl Worker {
     }
 }
 
-fn new_batch() -> BatchBuilder {
+fn new_batch(verbatim: bool) -> BatchBuilder {
     // Version 7: batches sort by the time that they were begun.
-    BatchBuilder::new(uuid::Uuid::now_v7().to_string())
+    let batch = BatchBuilder::new(uuid::Uuid::now_v7().to_string());
+    if verbatim { batch.verbatim() } else { batch }
 }
 
 fn now_ms() -> i64 {
@@ -210,16 +216,29 @@ impl Loop<'_> {
         while !self.worker.stop.is_stopped() {
             self.take_outcomes()?;
             self.hand_over()?;
-            let worker = self.worker;
-            match worker.source.poll(POLL)? {
-                Polled::Nothing => {}
-                Polled::Message(message) => self.take(&message)?,
-                Polled::Assigned(partitions) => self.resume(&partitions)?,
-                Polled::OutOfRange => self.resume_all()?,
-                Polled::Revoked => self.let_go()?,
-            }
+            self.poll()?;
         }
         self.finish()
+    }
+
+    /// Waits for a message and takes what is there already: the clock and the commit thread
+    /// are looked at now and then, not with each.
+    fn poll(&mut self) -> Result<(), Error> {
+        let (worker, mut wait) = (self.worker, POLL);
+        for _ in 0..BURST {
+            match worker.source.poll(wait)? {
+                Polled::Nothing => return Ok(()),
+                Polled::Message(message) => self.take(&message)?,
+                Polled::Assigned(partitions) => return self.resume(&partitions),
+                Polled::OutOfRange => return self.resume_all(),
+                Polled::Revoked => return self.let_go(),
+            }
+            if self.is_full() {
+                return Ok(());
+            }
+            wait = Duration::ZERO;
+        }
+        Ok(())
     }
 
     /// Appends a message to the batch. Messages of partitions that are not ours,
@@ -253,11 +272,14 @@ impl Loop<'_> {
         Some(self.last)
     }
 
-    fn is_due(&self) -> bool {
+    fn is_full(&self) -> bool {
         let settings = &self.worker.settings;
-        self.batch.bytes() >= settings.batch_bytes_max
-            || self.batch.rows() >= settings.batch_rows_max
-            || self.since.is_some_and(|since| since.elapsed() >= settings.batch_age_max)
+        self.batch.bytes() >= settings.batch_bytes_max || self.batch.rows() >= settings.batch_rows_max
+    }
+
+    fn is_due(&self) -> bool {
+        let age_max = self.worker.settings.batch_age_max;
+        self.is_full() || self.since.is_some_and(|since| since.elapsed() >= age_max)
     }
 
     /// Seals a due batch and gives it to the commit thread. While that one is
@@ -284,7 +306,7 @@ impl Loop<'_> {
 
     fn seal(&mut self) -> Result<(), Error> {
         self.since = None;
-        let batch = std::mem::replace(&mut self.batch, new_batch());
+        let batch = std::mem::replace(&mut self.batch, new_batch(self.verbatim));
         if !batch.is_empty() {
             self.waiting = Some(batch.seal(&self.worker.settings.retention_class, now_ms())?);
         }
@@ -312,13 +334,28 @@ impl Loop<'_> {
                 self.worker.source.tell_offsets(&offsets);
                 Ok(())
             }
-            Err(error) if error.kind == custody_archive::Kind::Fenced => {
-                tracing::warn!(%error, "fenced: dropping what is in memory and reading again");
-                self.worker.metrics.fenced();
+            Err(error) => {
+                self.dropped(error)?;
                 self.resume_all()
             }
-            Err(error) => Err(error.into()),
         }
+    }
+
+    /// A batch was not archived: what is in memory goes, and is read again. An error that
+    /// reading again does not mend ends the worker.
+    fn dropped(&mut self, error: custody_archive::Error) -> Result<(), Error> {
+        match error.kind {
+            custody_archive::Kind::Fenced => {
+                tracing::warn!(%error, "fenced: dropping what is in memory and reading again");
+                self.worker.metrics.fenced();
+            }
+            custody_archive::Kind::Unfaithful if !self.verbatim => {
+                tracing::error!(%error, "reading again, and keeping payloads verbatim from now on; please report this");
+                self.verbatim = true;
+            }
+            _ => return Err(error.into()),
+        }
+        Ok(())
     }
 
     /// Waits until the commit thread has nothing left; what it could not commit
@@ -331,13 +368,12 @@ impl Loop<'_> {
         while self.in_flight > 0 {
             let outcome = self.outcomes.recv().map_err(|_| ended())?;
             match outcome {
-                Err(error) if error.kind == custody_archive::Kind::Fenced => {
-                    tracing::warn!(%error, "fenced: dropping what is in memory");
-                    self.worker.metrics.fenced();
+                Err(error) => {
                     self.in_flight -= 1;
-                    self.batch = new_batch();
+                    self.dropped(error)?;
+                    self.batch = new_batch(self.verbatim);
                 }
-                other => self.outcome(other)?,
+                committed => self.outcome(committed)?,
             }
         }
         Ok(())
@@ -372,7 +408,7 @@ impl Loop<'_> {
     /// Finds out from the archive and the broker where each partition goes on.
     fn resume(&mut self, partitions: &[(String, i32)]) -> Result<(), Error> {
         self.drain()?;
-        self.batch = new_batch();
+        self.batch = new_batch(self.verbatim);
         self.since = None;
         self.owned.clear();
         let mut offsets = Vec::with_capacity(partitions.len());

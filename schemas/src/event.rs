@@ -100,8 +100,8 @@ pub struct Event<'a> {
 }
 
 record! {
-    /// What happened. Which members a type has, the contract's table says. What few
-    /// events have is boxed: a message in the making stays small.
+    /// What happened. Which members a type has, the contract's table says.
+    // What few events have is boxed: most are messages, and stay small while they are read.
     Data {
         /// The conversation that it happened in.
         conversation: Conversation<'a>,

@@ -252,7 +252,7 @@ mod tests {
         assert_eq!(leaf_hash(base, [("h", Some(&b"v"[..]))]).to_string(), GOLDEN_LEAF);
     }
 
-    const GOLDEN_LEAF: &str = "4b81b0cd95d12e55a5c16e09225c7a9c135cacf4d92157ef54f701ad2a9b7303";
+    const GOLDEN_LEAF: &str = "eccde172de069eb2ea20f496b201d8b19e0126d0f1a7f316316e3ceafbea4721";
 
     #[test]
     fn hex_round_trip() {
