@@ -1,17 +1,19 @@
 //! Keeping the index at the archive's newest version.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use custody_archive::{Archive, FileRef};
+use tantivy::directory::FileSlice;
 
+use crate::damage::guarded;
 use crate::disk;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, MANIFEST_VERSION, Manifest, SplitMeta};
 use crate::merge::{Policy, plan};
 use crate::settings::Settings;
 use crate::source::{Added, Source};
-use crate::split::{Built, SPLIT_VERSION, build, map, read_footer};
+use crate::split::{Built, SPLIT_VERSION, build, join, map, read_footer};
 
 /// Losing the next manifest's number to other indexers this often in a row is
 /// no coincidence.
@@ -108,7 +110,7 @@ impl<S: Source> Indexer<S> {
         let mut ready = Vec::new();
         for group in groups(&commits, &self.settings) {
             if !group.files.is_empty() {
-                let meta = self.write_split(&group.files)?;
+                let meta = self.write(|| build(&self.source, &group.files))?;
                 done.splits += 1;
                 done.docs += meta.docs;
                 ready.push(meta);
@@ -132,21 +134,24 @@ impl<S: Source> Indexer<S> {
         let mut next = self.following();
         // From the end, so that the ranges before stay true.
         for merge in merges.iter().rev() {
-            let mut files = Vec::new();
-            for meta in &self.base.splits[merge.splits.clone()] {
-                let footer = read_footer(&self.folder.split(meta), &map(&self.folder, meta)?)?;
-                files.extend(footer.files.into_iter().map(|covered| (covered.version, covered.file)));
-            }
-            let merged = self.write_split(&files)?;
+            let splits = self.base.splits[merge.splits.clone()]
+                .iter()
+                .map(|meta| Ok((self.folder.split(meta), map(&self.folder, meta)?)))
+                .collect::<Result<Vec<_>, Error>>()?;
+            let merged = self.write(|| match join(&splits)? {
+                Some(joined) => Ok(joined),
+                None => build(&self.source, &files_of(&splits)?),
+            })?;
             next.splits.splice(merge.splits.clone(), [merged]);
             done.merged += 1;
         }
         Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) })
     }
 
-    fn write_split(&self, files: &[(u64, FileRef)]) -> Result<SplitMeta, Error> {
+    fn write(&self, make: impl FnOnce() -> Result<Built, Error>) -> Result<SplitMeta, Error> {
         let started = Instant::now();
-        let Built { meta, bytes } = build(&self.source, files)?;
+        // Splits that are joined may be damaged.
+        let Built { meta, bytes } = guarded(&self.folder, make)?;
         let path = self.folder.split(&meta);
         // A file of this name has these bytes, or it is damaged.
         while !disk::put_if_absent(&path, &bytes)? {
@@ -269,6 +274,16 @@ pub(crate) fn damage(folder: &Folder, manifest: &Manifest) -> Result<Option<Stri
         }
     }
     Ok(None)
+}
+
+/// The files that splits were built from, and the versions that added them.
+fn files_of(splits: &[(PathBuf, FileSlice)]) -> Result<Vec<(u64, FileRef)>, Error> {
+    let mut files = Vec::new();
+    for (path, data) in splits {
+        let covered = read_footer(path, data)?.files.into_iter();
+        files.extend(covered.map(|covered| (covered.version, covered.file)));
+    }
+    Ok(files)
 }
 
 /// Files that become one split.

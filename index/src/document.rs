@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
-use crate::schema::{Fields, QUARANTINED, kind_terms, raw_term};
+use crate::schema::{Fields, PRESENT, PRESENT_PARTY, QUARANTINED, kind_terms, raw_term};
 use crate::source::{Party, Row};
 use crate::text::{address_terms, lower_case};
 
@@ -47,6 +47,13 @@ pub(crate) struct Documents {
 struct Known {
     terms: String,
     network: String,
+}
+
+/// Whether a document has the terms that show a field is there, see [`PRESENT`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Present {
+    Marked,
+    Unmarked,
 }
 
 /// The document of one record. Tantivy lets go of it before the next is made.
@@ -82,11 +89,19 @@ impl Documents {
     }
 
     /// The document of one record.
-    pub(crate) fn document(&mut self, row: &Row<'_>) -> OneRecord {
+    pub(crate) fn document(&mut self, row: &Row<'_>, present: Present) -> OneRecord {
         let fields = &self.fields;
         // Nobody else holds it any more, or it is copied.
         let values = Arc::make_mut(&mut self.values);
         values.clear();
+        if present == Present::Marked {
+            for field in [fields.from, fields.to, fields.other] {
+                values.term(field, PRESENT_PARTY);
+            }
+            for field in [fields.conversation, fields.kind, fields.tenant, fields.network, fields.flag] {
+                values.term(field, PRESENT);
+            }
+        }
         // Each text starts a position further on: no phrase runs across two.
         if let Some(body) = row.body {
             values.text(fields.text, &plain(row.content_type, body));
@@ -270,7 +285,7 @@ mod tests {
     }
 
     fn shown(documents: &mut Documents, row: &Row<'_>) -> Vec<String> {
-        let document = documents.document(row);
+        let document = documents.document(row, Present::Unmarked);
         let name = |field| documents.fields.schema.get_field_name(field).to_owned();
         let values = document.iter_fields_and_values();
         values
@@ -331,7 +346,7 @@ mod tests {
         for number in 0..20 {
             let (kind, address) = (format!("{long}{number}"), format!("{number}{long}"));
             let parties = vec![party(Relation::From, &address, None)];
-            documents.document(&Row { kind: &kind, parties, ..Row::default() });
+            documents.document(&Row { kind: &kind, parties, ..Row::default() }, Present::Unmarked);
             assert!(documents.parties.len() + documents.kinds.len() <= 6, "record {number}");
         }
     }

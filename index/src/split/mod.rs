@@ -5,14 +5,17 @@
 //!
 //! - `format`: the bytes of a split, apart from what is in the segment
 //! - `write`: from records to bytes
+//! - `join`: from small splits to a large one, with the same bytes
 //! - `open`: from a file to something that can be searched
 
 mod format;
+mod join;
 mod open;
 #[cfg(test)]
 mod tests;
 mod write;
 
 pub(crate) use format::{Covered, SPLIT_VERSION, read_footer};
+pub(crate) use join::join;
 pub(crate) use open::{OpenSplit, map};
 pub(crate) use write::{Built, build};

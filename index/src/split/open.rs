@@ -154,13 +154,13 @@ pub(crate) fn map(folder: &Folder, meta: &SplitMeta) -> Result<FileSlice, Error>
 
 /// The segment's files as pieces of the split. Nothing can be written.
 #[derive(Clone)]
-struct SplitDirectory {
+pub(super) struct SplitDirectory {
     data: FileSlice,
     parts: Arc<BTreeMap<PathBuf, Range<usize>>>,
 }
 
 impl SplitDirectory {
-    fn new(data: FileSlice, footer: &Footer) -> SplitDirectory {
+    pub(super) fn new(data: FileSlice, footer: &Footer) -> SplitDirectory {
         let parts = footer.parts.iter().map(|part| {
             let name = if part.name == META { META.to_owned() } else { format!("{SEGMENT}.{}", part.name) };
             // The footer was checked: every part is inside the file.

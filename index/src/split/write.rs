@@ -7,11 +7,12 @@ use custody_archive::FileRef;
 use custody_schemas::Hash;
 use tantivy::directory::{Directory, RamDirectory};
 use tantivy::indexer::SingleSegmentIndexWriter;
+use tantivy::schema::document::Document;
 use tantivy::store::Compressor;
 use tantivy::{Index, IndexSettings};
 
 use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION};
-use crate::document::{Documents, OneRecord};
+use crate::document::{Documents, OneRecord, Present};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
 use crate::schema::{Fields, raw_term, tokenizers};
@@ -22,7 +23,7 @@ use crate::text::lower_case;
 const MEMORY_BYTES: usize = 16 << 20;
 
 /// More tenants than these are not listed: the split is never pruned by tenant.
-const TENANTS_MAX: usize = 64;
+pub(super) const TENANTS_MAX: usize = 64;
 
 /// A split in memory.
 #[derive(Debug)]
@@ -38,6 +39,7 @@ pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<B
     let mut covered = Vec::with_capacity(files.len());
     for (version, file) in files {
         let first_doc = growing.docs;
+        growing.first_of_file = true;
         source.rows(file, &mut |row| growing.add(row))?;
         let rows = u64::from(growing.docs - first_doc);
         if rows != file.manifest.rows {
@@ -54,32 +56,42 @@ struct Growing {
     ram: RamDirectory,
     writer: SingleSegmentIndexWriter<OneRecord>,
     docs: u32,
+    /// The next document is the first of a file.
+    first_of_file: bool,
     time_ms: Option<(i64, i64)>,
     tenants: Option<BTreeSet<String>>,
     last_tenant: String,
 }
 
-fn failed(e: tantivy::TantivyError) -> Error {
+pub(super) fn failed(e: tantivy::TantivyError) -> Error {
     Error::tantivy("cannot build a split", e)
+}
+
+/// What takes up the documents of a segment.
+pub(super) fn segment_writer<D: Document>(
+    fields: &Fields,
+    ram: &RamDirectory,
+) -> Result<SingleSegmentIndexWriter<D>, Error> {
+    let settings = IndexSettings {
+        // Nothing is stored; compressing it would only cost a thread.
+        docstore_compression: Compressor::None,
+        docstore_compress_dedicated_thread: false,
+        ..IndexSettings::default()
+    };
+    let index = Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
+    index.single_segment_index_writer(ram.clone(), MEMORY_BYTES).map_err(failed)
 }
 
 impl Growing {
     fn new() -> Result<Growing, Error> {
         let (fields, ram) = (Fields::new(), RamDirectory::create());
-        let settings = IndexSettings {
-            // Nothing is stored; compressing it would only cost a thread.
-            docstore_compression: Compressor::None,
-            docstore_compress_dedicated_thread: false,
-            ..IndexSettings::default()
-        };
-        let index =
-            Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
-        let writer = index.single_segment_index_writer(ram.clone(), MEMORY_BYTES).map_err(failed)?;
+        let writer = segment_writer(&fields, &ram)?;
         Ok(Growing {
             documents: Documents::new(fields),
             ram,
             writer,
             docs: 0,
+            first_of_file: true,
             time_ms: None,
             tenants: Some(BTreeSet::new()),
             last_tenant: String::new(),
@@ -87,7 +99,9 @@ impl Growing {
     }
 
     fn add(&mut self, row: &Row<'_>) -> Result<(), Error> {
-        self.writer.add_document(self.documents.document(row)).map_err(failed)?;
+        let first_of_file = std::mem::take(&mut self.first_of_file);
+        let present = if first_of_file { Present::Marked } else { Present::Unmarked };
+        self.writer.add_document(self.documents.document(row, present)).map_err(failed)?;
         self.docs =
             self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
         if let Some(time_ms) = row.time_ms {
@@ -115,7 +129,7 @@ impl Growing {
 
     fn finish(self, files: Vec<Covered>) -> Result<Built, Error> {
         let index = self.writer.finalize().map_err(failed)?;
-        let (mut bytes, parts) = concatenated(&index, &self.ram, self.docs)?;
+        let parts = parts_of(&index, &self.ram, self.docs)?;
         let (time_ms_min, time_ms_max) = self.time_ms.unzip();
         let footer = Footer {
             version: SPLIT_VERSION,
@@ -123,25 +137,39 @@ impl Growing {
             time_ms_min,
             time_ms_max,
             tenants: self.tenants,
-            parts,
+            parts: Vec::new(),
             files,
         };
-        append_footer(&footer, &mut bytes)?;
-        let meta = SplitMeta {
-            id: Hash::of(&bytes).to_string(),
-            bytes: bytes.len() as u64,
-            files: footer.files.len() as u64,
-            docs: u64::from(footer.docs),
-            time_ms_min,
-            time_ms_max,
-            tenants: footer.tenants,
-        };
-        Ok(Built { meta, bytes })
+        finished(parts, footer)
     }
 }
 
+/// The split of a segment's parts. The footer is told where they are.
+pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Result<Built, Error> {
+    let mut bytes = Vec::new();
+    for (name, content) in parts {
+        footer.parts.push(Part { name, offset: bytes.len() as u64, length: content.len() as u64 });
+        bytes.extend_from_slice(&content);
+    }
+    append_footer(&footer, &mut bytes)?;
+    let meta = SplitMeta {
+        id: Hash::of(&bytes).to_string(),
+        bytes: bytes.len() as u64,
+        files: footer.files.len() as u64,
+        docs: u64::from(footer.docs),
+        time_ms_min: footer.time_ms_min,
+        time_ms_max: footer.time_ms_max,
+        tenants: footer.tenants,
+    };
+    Ok(Built { meta, bytes })
+}
+
 /// The segment's files in order of their lasting names.
-fn concatenated(index: &Index, ram: &RamDirectory, docs: u32) -> Result<(Vec<u8>, Vec<Part>), Error> {
+pub(super) fn parts_of(
+    index: &Index,
+    ram: &RamDirectory,
+    docs: u32,
+) -> Result<Vec<(String, Vec<u8>)>, Error> {
     let metas = index.load_metas().map_err(failed)?;
     let [segment] = &metas.segments[..] else {
         return Err(Error::corrupt(format!("tantivy made {} segments of one split", metas.segments.len())));
@@ -164,12 +192,7 @@ fn concatenated(index: &Index, ram: &RamDirectory, docs: u32) -> Result<(Vec<u8>
         }
     }
     files.sort_unstable();
-    let (mut bytes, mut parts) = (Vec::new(), Vec::new());
-    for (name, content) in files {
-        parts.push(Part { name, offset: bytes.len() as u64, length: content.len() as u64 });
-        bytes.extend_from_slice(&content);
-    }
-    Ok((bytes, parts))
+    Ok(files)
 }
 
 /// `meta.json` with the lasting id in place of the random one.

@@ -1,0 +1,100 @@
+//! Several splits as one, without reading the archive.
+//!
+//! Joining gives the bytes that building from the records gives (a property test, and
+//! `verify`, which builds every split anew), at a fraction of the cost. Tantivy's merger
+//! writes terms, postings and fast fields as its indexer does; what it writes otherwise, an
+//! empty store and `meta.json`, depends on the number of documents alone and is made anew.
+
+use std::path::Path;
+
+use tantivy::Index;
+use tantivy::directory::{FileSlice, RamDirectory};
+use tantivy::indexer::merge_indices;
+use tantivy::query::Bm25StatisticsProvider;
+use tantivy::schema::TantivyDocument;
+
+use super::format::{Covered, Footer, META, Part, SPLIT_VERSION, read_footer};
+use super::open::SplitDirectory;
+use super::write::{Built, TENANTS_MAX, failed, finished, parts_of, segment_writer};
+use crate::error::Error;
+use crate::schema::Fields;
+
+/// The store of the segment, which holds nothing.
+const STORE: &str = "store";
+
+/// Joins splits that follow one another, given as their paths and bytes. `None` where that would
+/// not give the bytes of building: no record has a word.
+pub(crate) fn join(splits: &[(impl AsRef<Path>, FileSlice)]) -> Result<Option<Built>, Error> {
+    let mut footers = Vec::with_capacity(splits.len());
+    let mut indices = Vec::with_capacity(splits.len());
+    for (path, data) in splits {
+        let footer = read_footer(path.as_ref(), data)?;
+        let open = |e| Error::tantivy(&format!("cannot open {}", path.as_ref().display()), e);
+        // A segment without documents has nothing to give, and the merger refuses it.
+        if footer.docs > 0 {
+            indices.push(Index::open(SplitDirectory::new(data.clone(), &footer)).map_err(open)?);
+        }
+        footers.push(footer);
+    }
+    let docs = footers.iter().try_fold(0_u32, |sum, footer| sum.checked_add(footer.docs));
+    let docs = docs.ok_or_else(|| Error::invalid("too many records in one split"))?;
+    let mut parts = frame(docs)?;
+    if !indices.is_empty() {
+        let ram = RamDirectory::create();
+        let merged = merge_indices(&indices, ram.clone()).map_err(failed)?;
+        if !has_words(&merged).map_err(failed)? {
+            return Ok(None);
+        }
+        let merged = parts_of(&merged, &ram, docs)?;
+        parts.retain(|(name, _)| is_frame(name));
+        parts.extend(merged.into_iter().filter(|(name, _)| !is_frame(name)));
+        parts.sort_unstable();
+    }
+    let footer = sum(footers, docs);
+    finished(parts, footer).map(Some)
+}
+
+/// Every other field has a term in every file, see [`PRESENT`](crate::schema::PRESENT).
+fn has_words(index: &Index) -> tantivy::Result<bool> {
+    let searcher = index.reader()?.searcher();
+    Ok(searcher.total_num_tokens(Fields::new().text)? > 0)
+}
+
+fn is_frame(name: &str) -> bool {
+    name == META || name == STORE
+}
+
+/// The parts of a segment of so many empty documents.
+fn frame(docs: u32) -> Result<Vec<(String, Vec<u8>)>, Error> {
+    let ram = RamDirectory::create();
+    let mut writer = segment_writer::<TantivyDocument>(&Fields::new(), &ram)?;
+    for _ in 0..docs {
+        writer.add_document(TantivyDocument::default()).map_err(failed)?;
+    }
+    parts_of(&writer.finalize().map_err(failed)?, &ram, docs)
+}
+
+fn sum(footers: Vec<Footer>, docs: u32) -> Footer {
+    let times_min = footers.iter().filter_map(|footer| footer.time_ms_min).min();
+    let times_max = footers.iter().filter_map(|footer| footer.time_ms_max).max();
+    let tenants: Option<Vec<_>> = footers.iter().map(|footer| footer.tenants.clone()).collect();
+    let tenants = tenants.map(|all| all.into_iter().flatten().collect());
+    let (mut files, mut first) = (Vec::new(), 0);
+    for footer in footers {
+        let shifted = footer
+            .files
+            .into_iter()
+            .map(|covered| Covered { first_doc: covered.first_doc + first, ..covered });
+        files.extend(shifted);
+        first += footer.docs;
+    }
+    Footer {
+        version: SPLIT_VERSION,
+        docs,
+        time_ms_min: times_min,
+        time_ms_max: times_max,
+        tenants: tenants.filter(|tenants: &std::collections::BTreeSet<String>| tenants.len() <= TENANTS_MAX),
+        parts: Vec::<Part>::new(),
+        files,
+    }
+}
