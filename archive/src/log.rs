@@ -100,7 +100,7 @@ pub(crate) fn read(store: &Store, version: u64) -> Result<Option<Commit>, Error>
     parse(version, &path, &bytes).map(Some)
 }
 
-fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Error> {
+pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Error> {
     let mut commit = Commit {
         version,
         committed_ms: 0,

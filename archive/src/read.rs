@@ -115,6 +115,17 @@ impl Archive {
         }
     }
 
+    /// Opens what may be damaged, for [`verify`](crate::verify()): only that there is something is
+    /// looked at.
+    pub fn open_to_verify(location: &Location, s3: &S3Settings) -> Result<Self, Error> {
+        let store = Arc::new(Store::open(location, s3)?);
+        if store.list("_delta_log")?.is_empty() {
+            let message = format!("{location} is not an archive: it has no _delta_log");
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        Ok(Archive::new(store, Arc::new(Recent::new(0))))
+    }
+
     /// The newest version.
     pub fn refresh(&self) -> Result<u64, Error> {
         let table = Table::open(&self.store, u64::MAX)?;
@@ -315,6 +326,22 @@ pub(crate) fn manifest_of(path: &str, bytes: Bytes) -> Result<Manifest, Error> {
 
 pub(crate) fn rows_of(path: &str, bytes: Bytes, columns: Columns) -> Result<RowReader, Error> {
     Ok(RowReader { path: path.to_owned(), reader: Reader::File(Box::new(open(path, bytes, columns, None)?)) })
+}
+
+/// The rows of any Parquet file as JSON objects, absent members left out.
+pub(crate) fn parquet_as_json(path: &str, bytes: Bytes) -> Result<Vec<serde_json::Value>, Error> {
+    let given_up = || given_up(path);
+    let read = || -> Result<Vec<RecordBatch>, Error> {
+        let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
+        let rows = reader.map_err(|e| damaged(path, e))?.collect::<Result<Vec<_>, _>>();
+        rows.map_err(|e| Error::with(Kind::Corrupt, format!("{path} cannot be decoded"), e))
+    };
+    let batches = guarded(read).unwrap_or_else(|| Err(given_up()))?;
+    let mut writer = arrow_json::ArrayWriter::new(Vec::new());
+    let written = batches.iter().try_for_each(|batch| writer.write(batch)).and_then(|()| writer.finish());
+    written.map_err(|e| Error::with(Kind::Corrupt, format!("{path} cannot be shown as JSON"), e))?;
+    serde_json::from_slice(&writer.into_inner())
+        .map_err(|e| Error::with(Kind::Corrupt, format!("{path} cannot be shown as JSON"), e))
 }
 
 /// Reads a file's rows, some thousand at a time.

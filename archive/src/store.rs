@@ -5,6 +5,7 @@ use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures::TryStreamExt;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
 use object_store::{ObjectStore, ObjectStoreExt};
@@ -154,6 +155,21 @@ impl Store {
     pub(crate) fn put(&self, relative: &str, bytes: Vec<u8>) -> Result<(), Error> {
         let written = self.runtime.block_on(self.objects.put(&self.path(relative), bytes.into()));
         written.map(|_| ()).map_err(|e| Error::with(Kind::Retry, format!("cannot write {relative}"), e))
+    }
+
+    /// The objects in a folder, and their sizes.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Error> {
+        let prefix = self.path(folder);
+        let listed = self.runtime.block_on(self.objects.list(Some(&prefix)).try_collect::<Vec<_>>());
+        let listed = listed.map_err(|e| Error::with(Kind::Retry, format!("cannot list {folder}"), e))?;
+        let relative = |path: &Path| {
+            let parts = path.prefix_match(&self.base).map(|parts| parts.collect::<Vec<_>>());
+            parts.map_or_else(
+                || path.to_string(),
+                |parts| parts.iter().map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"),
+            )
+        };
+        Ok(listed.into_iter().map(|object| (relative(&object.location), object.size)).collect())
     }
 
     /// Reads an object whole; `None` when there is none.

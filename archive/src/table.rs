@@ -76,6 +76,24 @@ fn engine(store: &Store) -> DefaultEngine<TokioMultiThreadExecutor> {
         .build()
 }
 
+fn delta_schema() -> Result<StructType, Error> {
+    StructType::try_from_arrow(&table_schema())
+        .map_err(|e| Error::with(Kind::Corrupt, "the archive's columns are not a Delta schema", e))
+}
+
+/// The columns of an archive, as `metaData` has them.
+pub(crate) fn schema_string() -> Result<String, Error> {
+    serde_json::to_string(&delta_schema()?)
+        .map_err(|e| Error::with(Kind::Corrupt, "the archive's columns cannot be written", e))
+}
+
+/// The table properties of an archive, as `metaData` has them.
+pub(crate) fn configuration() -> serde_json::Value {
+    let format = FORMAT.to_string();
+    let properties = PROPERTIES.iter().copied().chain([(FORMAT_KEY, format.as_str())]);
+    properties.map(|(name, value)| (name.to_owned(), value.into())).collect::<serde_json::Map<_, _>>().into()
+}
+
 impl Table {
     /// Opens the table; `None` when there is none at that place.
     pub(crate) fn open(store: &Store, checkpoint_every: u64) -> Result<Option<Self>, Error> {
@@ -97,8 +115,7 @@ impl Table {
     pub(crate) fn create(store: &Store, checkpoint_every: u64) -> Result<Self, Error> {
         store.make_root()?;
         let engine = engine(store);
-        let schema = StructType::try_from_arrow(&table_schema())
-            .map_err(|e| Error::with(Kind::Corrupt, "the archive's columns are not a Delta schema", e))?;
+        let schema = delta_schema()?;
         let format = FORMAT.to_string();
         let properties = PROPERTIES.iter().copied().chain([(FORMAT_KEY, format.as_str())]);
         let failed = |e| kernel("cannot create the archive", e);

@@ -72,7 +72,7 @@ impl Encoded {
 }
 
 /// `2013-05`, in UTC.
-fn month(ms: i64) -> String {
+pub(crate) fn month(ms: i64) -> String {
     let (year, month, _) = custody_schemas::time::civil(ms.div_euclid(86_400_000));
     format!("{year:04}-{month:02}")
 }

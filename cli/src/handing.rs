@@ -113,7 +113,7 @@ pub fn verify_production(dir: &Path, as_json: bool) -> Done {
 
 /// `custody verify`
 pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
-    let archive = open::archive(loaded)?;
+    let archive = open::archive_to_verify(loaded)?;
     let index_path = open::index_path(loaded)?;
     let bar = bar("verifying files");
     let report = custody_archive::verify(&archive, &mut advance(&bar))?;
@@ -147,6 +147,13 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             report.lost,
             report.problems.len()
         );
+        if let Some(path) = report.unreferenced.first() {
+            println!(
+                "{} files that no commit names, such as {}: writes that were cut short, or what is left of newest commits that were removed",
+                report.unreferenced.len(),
+                one_line(path)
+            );
+        }
         match (&index, &failed) {
             (None, Some(error)) => {
                 println!("index: it cannot be compared: {}", one_line(&error.to_string()));

@@ -34,6 +34,13 @@ pub fn archive(loaded: &Loaded) -> Result<Archive, Failure> {
     Ok(Archive::open(&Location::parse(&settings.archive.path)?, &s3(settings))?)
 }
 
+/// The archive, for verifying: it may be damaged.
+pub fn archive_to_verify(loaded: &Loaded) -> Result<Archive, Failure> {
+    require(loaded, &["archive.path"])?;
+    let settings = &loaded.settings;
+    Ok(Archive::open_to_verify(&Location::parse(&settings.archive.path)?, &s3(settings))?)
+}
+
 /// The archive, for writing; made if it is not there. `recent_bytes_max`: of rows that are held
 /// for an index in this process.
 pub fn writer(loaded: &Loaded, recent_bytes_max: usize) -> Result<Writer, Failure> {

@@ -3,6 +3,8 @@
 //! It trusts nothing that it can make anew: every file is hashed, every record
 //! re-hashed from its bytes, every root rebuilt, every span chained.
 
+mod log;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use custody_schemas::hash::Tree;
@@ -47,6 +49,9 @@ pub struct Report {
     pub lost: u64,
     /// Next offset of each partition: `topic:generation:partition`.
     pub next_offsets: BTreeMap<String, i64>,
+    /// Data files that no commit names: writes that were cut short, and what is left of newest
+    /// commits that were removed.
+    pub unreferenced: Vec<String>,
     /// What is wrong: nothing, if the archive is sound.
     pub problems: Vec<Problem>,
 }
@@ -61,24 +66,34 @@ impl Report {
 /// files done and of all.
 pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, Error> {
     let mut report = Report::default();
-    let newest = archive.refresh()?;
-    let commits = archive.commits_after(None)?;
-    report.version = newest;
-    if commits.len() as u64 != newest + 1 {
-        let missing = commits.len();
-        report.problem(format!("version {missing}"), "its commit file is missing from _delta_log");
-    }
-    let mut chain = Chain::default();
-    let total = commits.iter().map(|commit| commit.files.len() as u64).sum();
-    for commit in &commits {
-        check_commit(commit, &mut chain, &mut report);
+    let log = log::check(archive, &mut report)?;
+    report.version = log.newest;
+    let total = log.commits.iter().map(|commit| commit.files.len() as u64).sum();
+    for commit in &log.commits {
         for file in &commit.files {
-            check_file(archive, file, &mut report)?;
+            check_file(archive, commit.version, file, &mut report)?;
             progress(report.files, total);
         }
+        for part in commit.files.iter().flat_map(|file| &file.manifest.parts) {
+            report.next_offsets.insert(part.partition.to_string(), part.span.to);
+        }
     }
-    report.next_offsets = chain.next.iter().map(|(partition, next)| (partition.to_string(), *next)).collect();
+    unreferenced(archive, &log.commits, &mut report)?;
+    // Whoever goes by the log as other engines do must be able to.
+    if let Err(error) = archive.refresh() {
+        report.problem("_delta_log", format!("the table cannot be opened: {error}"));
+    }
     Ok(report)
+}
+
+fn unreferenced(archive: &Archive, commits: &[Commit], report: &mut Report) -> Result<(), Error> {
+    let named: BTreeSet<&str> =
+        commits.iter().flat_map(|commit| &commit.files).map(|file| file.path.as_str()).collect();
+    let stored = archive.store.list("")?.into_iter().map(|(path, _)| path);
+    let data = stored.filter(|path| path.ends_with(".parquet") && !path.starts_with('_'));
+    report.unreferenced = data.filter(|path| !named.contains(path.as_str())).collect();
+    report.unreferenced.sort_unstable();
+    Ok(())
 }
 
 /// Where each partition stands, and which batches were seen.
@@ -93,6 +108,11 @@ fn check_commit(commit: &Commit, chain: &mut Chain, report: &mut Report) {
     let named: Vec<_> = commit.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
     if named != commit.adds {
         report.problem(&place, format!("adds {:?} but its manifest names {named:?}", commit.adds));
+    }
+    for file in &commit.files {
+        if !file.path.ends_with(&format!("{}-{}.parquet", file.manifest.batch, file.sha256)) {
+            report.problem(&place, format!("the name of {} does not hold its batch and SHA-256", file.path));
+        }
     }
     for removed in &commit.removes {
         report.problem(&place, format!("removes {removed}, which nothing of Custody does"));
@@ -125,9 +145,9 @@ fn check_commit(commit: &Commit, chain: &mut Chain, report: &mut Report) {
 }
 
 /// Damage of one file is a problem to name; a store that does not answer is not.
-fn check_file(archive: &Archive, file: &FileRef, report: &mut Report) -> Result<(), Error> {
+fn check_file(archive: &Archive, version: u64, file: &FileRef, report: &mut Report) -> Result<(), Error> {
     report.files += 1;
-    match check_content(archive, file, report) {
+    match check_content(archive, version, file, report) {
         Err(error) if error.kind == Kind::Corrupt => {
             report.problem(&file.path, error.to_string());
             Ok(())
@@ -136,20 +156,24 @@ fn check_file(archive: &Archive, file: &FileRef, report: &mut Report) -> Result<
     }
 }
 
-fn check_content(archive: &Archive, file: &FileRef, report: &mut Report) -> Result<(), Error> {
+fn check_content(archive: &Archive, version: u64, file: &FileRef, report: &mut Report) -> Result<(), Error> {
     let bytes = archive.bytes(&file.path)?;
     report.bytes += bytes.len() as u64;
     if bytes.len() as u64 != file.bytes {
         report.problem(&file.path, format!("has {} bytes, was archived with {}", bytes.len(), file.bytes));
     }
-    if Hash::of(&bytes) != file.sha256 {
+    let intact = Hash::of(&bytes) == file.sha256;
+    if !intact {
         report.problem(&file.path, "its SHA-256 is not the one in the commit");
     }
-    if !file.path.ends_with(&format!("{}-{}.parquet", file.manifest.batch, file.sha256)) {
-        report.problem(&file.path, "its name does not hold its batch and SHA-256");
-    }
     if manifest_of(&file.path, bytes.clone())? != file.manifest {
-        report.problem(&file.path, "the manifest in its footer is not the one in the commit");
+        if intact {
+            // The file is as it was written, so its footer is right.
+            let what = format!("its manifest is not the one in the footer of {}", file.path);
+            report.problem(format!("version {version}"), what);
+        } else {
+            report.problem(&file.path, "the manifest in its footer is not the one in the commit");
+        }
     }
     let mut tree = Tree::default();
     let mut places = Places::new(&file.manifest.parts);
@@ -279,3 +303,7 @@ impl<'a> Places<'a> {
         self.fault
     }
 }
+
+#[cfg(test)]
+#[path = "sweep_tests.rs"]
+mod sweep_tests;

@@ -1,0 +1,302 @@
+//! The table's log, action by action: everything in it follows from the manifests of the
+//! batches, so everything in it can be made anew and compared.
+//!
+//! It is read without the kernel, which stops at the first damage that it meets and looks at
+//! few commits when there is a checkpoint.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use serde_json::{Map, Value, json};
+
+use super::{Chain, Report, check_commit};
+use crate::columns::PARTITION_COLUMNS;
+use crate::error::{Error, Kind};
+use crate::log::{self, Commit, FileRef};
+use crate::read::{Archive, parquet_as_json};
+use crate::table::{configuration, schema_string};
+use crate::writer::month;
+
+const FOLDER: &str = "_delta_log";
+const LAST: &str = "_last_checkpoint";
+
+/// Members of `commitInfo`. All but the first tell who wrote a commit and when, no more.
+const INFO: [&str; 8] = [
+    "custody",
+    "timestamp",
+    "operation",
+    "operationParameters",
+    "kernelVersion",
+    "engineInfo",
+    "txnId",
+    "isBlindAppend",
+];
+
+/// What the folder of the log holds.
+#[derive(Debug, Default)]
+struct Listing {
+    commits: BTreeSet<u64>,
+    /// Checkpoints by version.
+    checkpoints: BTreeMap<u64, String>,
+    has_last: bool,
+}
+
+/// What the log says, as far as it can be read.
+pub(super) struct Log {
+    pub(super) commits: Vec<Commit>,
+    pub(super) newest: u64,
+}
+
+/// Reads and checks the log.
+pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error> {
+    let listing = list(archive, report)?;
+    let newest = listing.commits.last().copied().unwrap_or(0);
+    let mut checker = Checker::default();
+    let mut commits = Vec::new();
+    for version in 0..=newest {
+        let Some(text) = archive.store.get(&log::commit_path(version))? else {
+            report.problem(format!("version {version}"), "its commit file is missing from _delta_log");
+            continue;
+        };
+        if let Some(commit) = checker.commit(version, &text, report) {
+            commits.push(commit);
+        }
+        if let Some(name) = listing.checkpoints.get(&version) {
+            checker.checkpoint(archive, name, report)?;
+        }
+    }
+    for (version, name) in listing.checkpoints.range(newest + 1..) {
+        report.problem(format!("{FOLDER}/{name}"), format!("is of version {version}, which no commit made"));
+    }
+    if listing.has_last {
+        last(archive, &listing, report)?;
+    }
+    Ok(Log { commits, newest })
+}
+
+fn list(archive: &Archive, report: &mut Report) -> Result<Listing, Error> {
+    let mut listing = Listing::default();
+    for (path, _) in archive.store.list(FOLDER)? {
+        let name = path.strip_prefix(FOLDER).unwrap_or(&path).trim_start_matches('/');
+        let version = name.get(..20).and_then(|digits| digits.parse::<u64>().ok());
+        match (version, name.get(20..)) {
+            (Some(version), Some(".json")) => drop(listing.commits.insert(version)),
+            (Some(version), Some(".checkpoint.parquet")) => {
+                drop(listing.checkpoints.insert(version, name.to_owned()));
+            }
+            _ if name == LAST => listing.has_last = true,
+            // A write that was cut short, which nothing reads.
+            _ if name.starts_with(".custody-") => {}
+            _ => report.problem(format!("{FOLDER}/{name}"), "is nothing that Custody writes"),
+        }
+    }
+    Ok(listing)
+}
+
+/// What the log has said so far.
+#[derive(Default)]
+struct Checker {
+    chain: Chain,
+    files: Vec<FileRef>,
+    next: BTreeMap<String, i64>,
+    meta_data: Option<Value>,
+}
+
+impl Checker {
+    fn commit(&mut self, version: u64, text: &[u8], report: &mut Report) -> Option<Commit> {
+        let path = log::commit_path(version);
+        let place = format!("version {version}");
+        let actions = match actions(text) {
+            Ok(actions) => actions,
+            Err((line, error)) => {
+                report.problem(&place, format!("{path} line {line} is not a Delta action: {error}"));
+                return None;
+            }
+        };
+        let commit = match log::parse(version, &path, text) {
+            Ok(commit) => commit,
+            Err(error) => {
+                report.problem(&place, error.to_string());
+                return None;
+            }
+        };
+        check_commit(&commit, &mut self.chain, report);
+        let info =
+            actions.iter().filter(|(name, _)| name == "commitInfo").filter_map(|(_, info)| info.as_object());
+        for member in info.flat_map(|info| info.keys()).filter(|member| !INFO.contains(&member.as_str())) {
+            report.problem(
+                &place,
+                format!("its commitInfo has a member {member:?}, which nothing of Custody writes"),
+            );
+        }
+        if version == 0 {
+            self.created(&actions, &place, report);
+        } else {
+            self.appended(&commit, &actions, &place, report);
+        }
+        self.files.extend(commit.files.iter().cloned());
+        self.next.extend(commit.txns.iter().cloned());
+        Some(commit)
+    }
+
+    /// The first commit makes the table and adds nothing.
+    fn created(&mut self, actions: &[(String, Value)], place: &str, report: &mut Report) {
+        for (name, action) in actions {
+            match name.as_str() {
+                "commitInfo" => {}
+                "protocol" if *action == protocol() => {}
+                "metaData" => {
+                    if let Some(what) = fault_of_meta_data(action) {
+                        report.problem(place, what);
+                    }
+                    self.meta_data = Some(action.clone());
+                }
+                _ => report.problem(place, format!("its action {name} is not what makes an archive")),
+            }
+        }
+        let names: Vec<_> = actions.iter().map(|(name, _)| name.as_str()).collect();
+        if names != ["commitInfo", "protocol", "metaData"] {
+            report.problem(place, format!("its actions are {names:?} instead of those that make an archive"));
+        }
+    }
+
+    /// Every later one adds one file and moves its partitions on.
+    fn appended(&self, commit: &Commit, actions: &[(String, Value)], place: &str, report: &mut Report) {
+        let mut expected: Vec<(String, Value)> =
+            commit.files.iter().map(|file| ("add".to_owned(), add(file))).collect();
+        if expected.is_empty() {
+            report.problem(place, "holds no batch");
+        }
+        for (app_id, next) in &commit.txns {
+            expected.push(("txn".to_owned(), json!({ "appId": app_id, "version": next })));
+        }
+        let found = actions.iter().filter(|(name, _)| name != "commitInfo");
+        let found: Vec<_> = found.map(|(name, action)| (name.clone(), proper(name, action))).collect();
+        if found != expected {
+            let (name, action) = found
+                .iter()
+                .find(|action| !expected.contains(action))
+                .map_or(("", &Value::Null), |(name, action)| (name.as_str(), action));
+            let what = format!("its actions do not follow from its batch: {name} {action}");
+            report.problem(place, what);
+        }
+    }
+
+    /// A checkpoint says what all commits until its version say.
+    fn checkpoint(&self, archive: &Archive, name: &str, report: &mut Report) -> Result<(), Error> {
+        let path = format!("{FOLDER}/{name}");
+        let rows = match archive.bytes(&path).and_then(|bytes| parquet_as_json(&path, bytes)) {
+            Ok(rows) => rows,
+            Err(error) if error.kind == Kind::Corrupt => {
+                report.problem(&path, error.to_string());
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        let mut expected: BTreeSet<(String, String)> = BTreeSet::new();
+        let mut expect = |name: &str, action: &Value| {
+            expected.insert((name.to_owned(), action.to_string()));
+        };
+        expect("protocol", &protocol());
+        if let Some(meta_data) = &self.meta_data {
+            expect("metaData", meta_data);
+        }
+        self.files.iter().for_each(|file| expect("add", &add(file)));
+        for (app_id, next) in &self.next {
+            expect("txn", &json!({ "appId": app_id, "version": next }));
+        }
+        let found: Vec<(String, String)> = rows
+            .iter()
+            .flat_map(|row| row.as_object().into_iter().flatten())
+            .map(|(name, action)| (name.clone(), proper(name, action).to_string()))
+            .collect();
+        let set: BTreeSet<_> = found.iter().cloned().collect();
+        if let Some((name, action)) = set.difference(&expected).next() {
+            report.problem(&path, format!("no commit until its version says: {name} {action}"));
+        }
+        if let Some((name, action)) = expected.difference(&set).next() {
+            report.problem(&path, format!("leaves out what a commit says: {name} {action}"));
+        }
+        if found.len() != set.len() {
+            report.problem(&path, "says something twice");
+        }
+        Ok(())
+    }
+}
+
+/// The actions of a commit file, one a line, by their names.
+fn actions(text: &[u8]) -> Result<Vec<(String, Value)>, (usize, String)> {
+    let mut actions = Vec::new();
+    for (at, line) in text.split(|byte| *byte == b'\n').enumerate().filter(|(_, line)| !line.is_empty()) {
+        let bad = |what: &dyn ToString| (at + 1, what.to_string());
+        let action: Map<String, Value> = serde_json::from_slice(line).map_err(|e| bad(&e))?;
+        match action.into_iter().collect::<Vec<_>>().as_slice() {
+            [(name, action)] => actions.push((name.clone(), action.clone())),
+            several => return Err(bad(&format!("it has {} members", several.len()))),
+        }
+    }
+    Ok(actions)
+}
+
+/// An action without what tells nothing of the table: when a `txn` was written, and, in a
+/// checkpoint, members that are there with their default value.
+fn proper(name: &str, action: &Value) -> Value {
+    let mut action = action.clone();
+    if let Some(members) = action.as_object_mut() {
+        members.retain(|_, value| !value.is_null());
+        match name {
+            "txn" => drop(members.remove("lastUpdated")),
+            "add" => drop(members.remove("tags").filter(|tags| *tags != json!({}))),
+            "metaData" | "protocol" => {}
+            _ => {}
+        }
+    }
+    action
+}
+
+fn add(file: &FileRef) -> Value {
+    let manifest = &file.manifest;
+    let values = [manifest.retention_class.clone(), month(manifest.archived_ms)];
+    let partitions: Map<String, Value> =
+        PARTITION_COLUMNS.into_iter().map(str::to_owned).zip(values.map(Value::String)).collect();
+    json!({
+        "path": file.path,
+        "partitionValues": partitions,
+        "size": file.bytes,
+        "modificationTime": manifest.archived_ms,
+        "dataChange": true,
+        "stats": json!({ "numRecords": manifest.rows }).to_string(),
+    })
+}
+
+fn protocol() -> Value {
+    json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": [], "writerFeatures": [] })
+}
+
+fn fault_of_meta_data(action: &Value) -> Option<String> {
+    let is = |name: &str, expected: &Value| (action.get(name) != Some(expected)).then(|| name.to_owned());
+    // The columns are compared as what they say: their text may be written in other ways.
+    let schema = |text: &Value| serde_json::from_str::<Value>(text.as_str()?).ok();
+    let columns = action.get("schemaString").and_then(schema);
+    let expected = serde_json::from_str::<Value>(&schema_string().ok()?).ok();
+    let fault = is("partitionColumns", &json!(PARTITION_COLUMNS))
+        .or_else(|| is("configuration", &configuration()))
+        .or_else(|| is("format", &json!({ "provider": "parquet", "options": {} })))
+        .or_else(|| (columns != expected).then(|| "schemaString".to_owned()));
+    fault.map(|name| format!("the table's {name} is not that of an archive"))
+}
+
+/// A hint for readers: where to begin.
+fn last(archive: &Archive, listing: &Listing, report: &mut Report) -> Result<(), Error> {
+    let path = format!("{FOLDER}/{LAST}");
+    let bytes = archive.bytes(&path)?;
+    let hint = serde_json::from_slice::<Value>(&bytes).ok();
+    let version = hint.as_ref().and_then(|hint| hint.get("version")?.as_u64());
+    match version {
+        Some(version) if listing.checkpoints.contains_key(&version) => {}
+        Some(version) => {
+            report.problem(path, format!("names a checkpoint of version {version}, which is not there"))
+        }
+        None => report.problem(path, "names no version"),
+    }
+    Ok(())
+}

@@ -1,0 +1,175 @@
+//! Damage in every file of a small archive is named, or tells nothing of the archive.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use custody_schemas::{Incoming, Partition};
+use serde_json::Value;
+
+use super::*;
+use crate::batch::BatchBuilder;
+use crate::read::parquet_as_json;
+use crate::store::{Location, S3Settings};
+use crate::writer::{Encoded, Writer, WriterSettings};
+
+fn small_archive(root: &Path) -> Location {
+    let location = Location::Folder(root.join("archive"));
+    let settings = WriterSettings { checkpoint_every: 3, ..WriterSettings::default() };
+    let mut writer = Writer::open(&location, &S3Settings::default(), &settings).unwrap();
+    let partition = |number| Partition { topic: "t".into(), generation: 1, partition: number };
+    for batch in 0..5_i64 {
+        let mut builder = BatchBuilder::new(format!("batch-{batch}"));
+        for number in 0..2 {
+            for offset in batch * 3..batch * 3 + 3 {
+                let payload = format!(
+                    r#"{{"id":"{offset}","source":"//gw","type":"federation.im.message.sent.v1","time":"2013-05-29T09:15:02Z","data":{{"message":{{"id":"m{offset}","text":"hello {offset}"}}}}}}"#
+                );
+                let payload = Some(payload.as_bytes());
+                let incoming =
+                    Incoming { key: Some(b"k"), headers: &[], payload, broker_time_ms: Some(offset) };
+                builder.push(&partition(number), offset, offset, &incoming).unwrap();
+            }
+        }
+        writer.archive(&Encoded::new(builder.seal("default", 1_400_000_000_000).unwrap()).unwrap()).unwrap();
+    }
+    location
+}
+
+fn files(dir: &Path, out: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(dir).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() { files(&path, out) } else { out.push(path) }
+    }
+    out.sort();
+}
+
+/// What a verification names: places and files that no commit names.
+fn named(location: &Location) -> Vec<String> {
+    let archive = Archive::open_to_verify(location, &S3Settings::default()).unwrap();
+    let report = verify(&archive, &mut |_, _| {}).unwrap();
+    let problems = report.problems.into_iter().map(|problem| format!("{}: {}", problem.place, problem.what));
+    problems.chain(report.unreferenced.into_iter().map(|path| format!("unreferenced {path}"))).collect()
+}
+
+/// What the table's log says in this file, or `None` when it cannot be read. Members that tell
+/// nothing of the archive are left out: who wrote a commit and when, and the table's own name.
+fn meaning(name: &str, bytes: &[u8]) -> Option<Value> {
+    if name.ends_with(".checkpoint.parquet") {
+        let rows = parquet_as_json(name, bytes.to_vec().into()).ok()?;
+        return Some(rows.into_iter().map(without_trivia).collect());
+    }
+    if name == "_last_checkpoint" {
+        return serde_json::from_slice::<Value>(bytes).ok()?.get("version").cloned();
+    }
+    let lines = bytes.split(|byte| *byte == b'\n').filter(|line| !line.is_empty());
+    lines
+        .map(|line| serde_json::from_slice(line).ok().map(without_trivia))
+        .collect::<Option<Vec<_>>>()
+        .map(Value::from)
+}
+
+fn without_trivia(mut action: Value) -> Value {
+    for (name, trivia) in [
+        (
+            "commitInfo",
+            &[
+                "timestamp",
+                "operation",
+                "operationParameters",
+                "kernelVersion",
+                "engineInfo",
+                "txnId",
+                "isBlindAppend",
+            ][..],
+        ),
+        ("txn", &["lastUpdated"]),
+        ("metaData", &["id", "name", "description", "createdTime"]),
+    ] {
+        if let Some(members) = action.get_mut(name).and_then(Value::as_object_mut) {
+            members.retain(|member, _| !trivia.contains(&member.as_str()));
+        }
+    }
+    action
+}
+
+#[test]
+fn every_damage_is_named_or_tells_nothing() {
+    let root = tempfile::tempdir().unwrap();
+    let location = small_archive(root.path());
+    assert_eq!(named(&location), Vec::<String>::new());
+    let mut all = Vec::new();
+    files(&root.path().join("archive"), &mut all);
+    assert!(all.iter().any(|path| path.to_string_lossy().ends_with(".checkpoint.parquet")), "{all:?}");
+    let (mut tried, mut harmless) = (0, 0);
+    for (at_file, path) in all.iter().enumerate() {
+        let good = fs::read(path).unwrap();
+        let name = path.file_name().unwrap().to_str().unwrap().to_owned();
+        let mut damaged: Vec<(String, Option<Vec<u8>>)> = vec![
+            ("deleted".into(), None),
+            ("emptied".into(), Some(Vec::new())),
+            ("cut".into(), Some(good[..good.len() / 2].to_vec())),
+            ("cut by a byte".into(), Some(good[..good.len() - 1].to_vec())),
+        ];
+        let same_kind =
+            |other: &&PathBuf| other.extension() == path.extension() && other.parent() == path.parent();
+        if let Some(other) = all[at_file + 1..].iter().find(same_kind) {
+            damaged.push(("replaced by its neighbour".into(), Some(fs::read(other).unwrap())));
+        }
+        for at in (0..good.len()).step_by((good.len() / 24).max(1)) {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << (at % 8);
+            damaged.push((format!("bit flipped at {at}"), Some(bad)));
+        }
+        for (what, bad) in damaged {
+            tried += 1;
+            match &bad {
+                None => fs::remove_file(path).unwrap(),
+                Some(bad) => fs::write(path, bad).unwrap(),
+            }
+            let problems = named(&location);
+            let version = name.get(..20).and_then(|digits| digits.parse::<u64>().ok());
+            let place = version.map(|version| format!("version {version}"));
+            let is_named = problems.iter().any(|problem| {
+                problem.contains(&name) || place.as_ref().is_some_and(|place| problem.contains(place))
+            });
+            let newest_removed =
+                bad.is_none() && problems.iter().any(|problem| problem.starts_with("unreferenced"));
+            // A hint for readers that go on without it.
+            let hint = name == "_last_checkpoint" && bad.is_none();
+            let same = bad.as_ref().is_some_and(|bad| {
+                path.parent().unwrap().ends_with("_delta_log")
+                    && meaning(&name, bad).is_some()
+                    && meaning(&name, bad) == meaning(&name, &good)
+            });
+            harmless += u32::from(!is_named);
+            assert!(is_named || newest_removed || hint || same, "{name}: {what}: {problems:?}");
+            fs::write(path, &good).unwrap();
+        }
+    }
+    assert_eq!(named(&location), Vec::<String>::new());
+    println!("{tried} damages, {} named, {harmless} that tell nothing of the archive", tried - harmless);
+}
+
+#[test]
+fn what_is_not_ours_is_named() {
+    let root = tempfile::tempdir().unwrap();
+    let location = small_archive(root.path());
+    let archive = root.path().join("archive");
+    fs::write(archive.join("_delta_log/notes.txt"), "x").unwrap();
+    fs::write(archive.join("retention_class=default/archive_month=2014-05/more.parquet"), "x").unwrap();
+    // What another engine would do: a file of its own, in a commit of its own.
+    fs::write(
+        archive.join("_delta_log/00000000000000000006.json"),
+        "{\"add\":{\"path\":\"more.parquet\",\"size\":1,\"partitionValues\":{},\"modificationTime\":0,\"dataChange\":true}}\n",
+    )
+    .unwrap();
+    let named = named(&location).join("\n");
+    for expected in [
+        "notes.txt",
+        "version 6: holds no batch",
+        "version 6: adds",
+        "unreferenced retention_class=default/archive_month=2014-05/more.parquet",
+    ] {
+        assert!(named.contains(expected), "{expected}: {named}");
+    }
+}
