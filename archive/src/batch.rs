@@ -10,6 +10,9 @@ use crate::cut::Cutter;
 use crate::error::{Error, Kind};
 use crate::rows::Rows;
 
+/// What a header without a name or a value takes in memory: many of them are not nothing.
+const HEADER_BYTES: usize = 16;
+
 struct Growing {
     rows: Rows,
     span: Span,
@@ -44,7 +47,7 @@ impl BatchBuilder {
         self.rows
     }
 
-    /// Bytes of keys, headers and payloads so far.
+    /// Bytes of keys, headers and payloads so far, and 16 more a header.
     pub fn bytes(&self) -> u64 {
         self.bytes
     }
@@ -87,8 +90,9 @@ impl BatchBuilder {
         part.skipped += (offset - next).unsigned_abs();
         part.rows.append(offset, &Incoming { broker_time_ms, ..*incoming }, cutter);
         part.span.to = offset + 1;
-        let headers: usize =
-            incoming.headers.iter().map(|(name, value)| name.len() + value.map_or(0, <[u8]>::len)).sum();
+        let header =
+            |(name, value): &(&str, Option<&[u8]>)| name.len() + value.map_or(0, <[u8]>::len) + HEADER_BYTES;
+        let headers: usize = incoming.headers.iter().map(header).sum();
         let size = incoming.key.map_or(0, <[u8]>::len) + headers + incoming.payload.map_or(0, <[u8]>::len);
         self.rows += 1;
         self.bytes += size as u64;

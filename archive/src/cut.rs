@@ -22,6 +22,12 @@ use crate::template::{
 
 /// A longer template is hardly one that comes again.
 const TEMPLATE_BYTES_MAX: usize = 8 << 10;
+/// A template of [`TEMPLATE_BYTES_MAX`] has no room for more holes.
+const HOLES_MAX: usize = 2_048;
+/// Texts that were unescaped are looked for in so many payloads' lengths, no further: a message of
+/// a hundred thousand escaped names must not hold up the others.
+const SEARCHES_MAX: usize = 64;
+
 /// So many different templates are remembered in one batch, 16 bytes each.
 const SEEN_MAX: usize = 1 << 16;
 
@@ -33,6 +39,7 @@ pub(crate) struct Cutter {
     seen: HashSet<u64, FixedState>,
     hasher: FixedState,
     holes: Vec<Hole>,
+    searches: usize,
     template: String,
     scratch: Vec<u8>,
 }
@@ -82,6 +89,7 @@ impl Cutter {
             return None;
         }
         self.holes.clear();
+        self.searches = 0;
         self.envelope(decoded, payload);
         if let Some(data) = &decoded.event.data {
             self.data(data, payload);
@@ -134,6 +142,9 @@ impl Cutter {
             self.text(payload, Name::Row(letter), text);
         }
         for (number, (_, party)) in (0..PARTIES_MAX).zip(parties(data)) {
+            if self.holes.len() > HOLES_MAX {
+                return;
+            }
             let texts = [&party.network, &party.address, &party.name, &party.role, &party.scope];
             for ((letter, _), text) in PARTY_TEXTS.into_iter().zip(texts) {
                 self.text(payload, Name::Party(number, letter), text.as_ref());
@@ -178,6 +189,10 @@ impl Cutter {
 
     fn searched(&mut self, payload: &str, name: Name, text: &str) {
         for (form, push) in [(Form::Json, push_json as fn(&str, &mut Vec<u8>)), (Form::Ascii, push_ascii)] {
+            if self.searches == SEARCHES_MAX {
+                return;
+            }
+            self.searches += 1;
             self.scratch.clear();
             push(text, &mut self.scratch);
             if let Some(from) = memmem::find(payload.as_bytes(), &self.scratch) {

@@ -30,7 +30,10 @@ impl Recent {
 
     /// The oldest make room for the newest.
     pub(crate) fn put(&self, path: &str, rows: Vec<RecordBatch>) {
-        let bytes = rows.iter().map(RecordBatch::get_array_memory_size).sum();
+        let bytes: usize = rows.iter().map(RecordBatch::get_array_memory_size).sum();
+        if bytes > self.bytes_max {
+            return;
+        }
         let mut entries = self.entries.lock().unwrap_or_else(PoisonError::into_inner);
         let mut held: usize = entries.iter().map(|entry| entry.bytes).sum();
         while held + bytes > self.bytes_max {

@@ -150,7 +150,7 @@ impl Record {
     /// Checks the rows' leaf hashes and decodes the rows from their bytes.
     pub(crate) fn read_all(rows: &Rows, file: &FileRef, out: &mut Vec<Record>) -> Result<(), Error> {
         let verbatim = rows.verbatim()?;
-        let (stored, mut filler) = (rows.stored_checks()?, Filler::default());
+        let (stored, batches, mut filler) = (rows.stored_checks()?, rows.batch_ids()?, Filler::default());
         let mut positions = Vec::with_capacity(rows.len());
         let place = Partition { topic: String::new(), generation: 0, partition: 0 };
         let mut decoder = crate::rows::Rows::new(place, String::new());
@@ -163,6 +163,11 @@ impl Record {
                 },
                 offset: verbatim.offset.value(row),
             };
+            let is_of_batch = file
+                .manifest
+                .parts
+                .iter()
+                .any(|part| part.partition == position.partition && part.span.contains(position.offset));
             let altered = |why: &str| {
                 Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
             };
@@ -170,6 +175,9 @@ impl Record {
             let leaf = verbatim.leaf(row, payload);
             if stored.value(row) != leaf_check(&leaf) {
                 return Err(altered("its leaf hash differs"));
+            }
+            if batches.value(row) != file.manifest.batch || !is_of_batch {
+                return Err(altered("it is of another batch than its file"));
             }
             let headers: Vec<_> = verbatim.headers(row).collect();
             let incoming = Incoming {

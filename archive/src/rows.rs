@@ -341,7 +341,16 @@ impl Rows {
         self.append_parties(data);
         self.calls.append(data.call.as_deref());
         self.files.append(data.file.as_deref());
-        self.identity.append_value(identity(&event.source, &event.id, hash));
+        self.identity.append_value(identity(
+            [
+                &event.source,
+                &event.id,
+                &event.kind,
+                event.time.as_deref().unwrap_or_default(),
+                event.tenant.as_deref().unwrap_or_default(),
+            ],
+            hash,
+        ));
         let template = cutter.and_then(|cutter| cutter.cut(decoded, detail.as_deref()));
         self.template.push(template);
         self.payload.append_option(template.is_none().then_some(decoded.json));
@@ -360,7 +369,7 @@ impl Rows {
         // Nothing says that two undecodable messages are one event: each keeps
         // an identity of its own, made from its position.
         let place = format!("{}:{}", self.partition, self.leaves.len());
-        self.identity.append_value(identity(&self.batch, &place, hash));
+        self.identity.append_value(identity([&self.batch, &place, "", "", ""], hash));
         self.template.push(None);
         self.payload.append_option(payload);
     }
@@ -470,12 +479,13 @@ fn party_of(value: &Value) -> Party<'static> {
     }
 }
 
-/// What makes two records deliveries of one event: the same source, id and payload. The
-/// beginning of a SHA-256 over source, id and the payload's hash, lengths first.
-fn identity(source: &str, id: &str, payload: Option<Hash>) -> i64 {
+/// What makes two records deliveries of one event: the same source and id, and the same content,
+/// which is type, time and tenant (in binary mode they are in headers) and the payload. The
+/// beginning of a SHA-256 over them and the payload's hash, lengths first.
+fn identity(texts: [&str; 5], payload: Option<Hash>) -> i64 {
     let payload = payload.as_ref().map_or(&[][..], |hash| &hash.0);
     let mut hasher = Sha256::new();
-    for part in [source.as_bytes(), id.as_bytes(), payload] {
+    for part in texts.map(str::as_bytes).into_iter().chain([payload]) {
         hasher.update((part.len() as u64).to_be_bytes());
         hasher.update(part);
     }

@@ -191,6 +191,10 @@ impl Parsed {
     ) -> Result<(), Unfillable> {
         let bytes = self.template.as_bytes();
         for piece in &self.pieces {
+            // No column holds a longer payload: a forged template must not take all memory.
+            if out.len() > PAYLOAD_BYTES_MAX {
+                return Err(Unfillable);
+            }
             out.extend_from_slice(&bytes[piece.text.clone()]);
             match (value(piece.name).ok_or(Unfillable)?, piece.form) {
                 (Value::Text(text), Form::AsIs) => out.extend_from_slice(text.as_bytes()),
@@ -207,6 +211,8 @@ impl Parsed {
         Ok(())
     }
 }
+
+const PAYLOAD_BYTES_MAX: usize = i32::MAX as usize;
 
 /// So many templates are kept read; others with the same place take turns.
 const KEPT: usize = 256;

@@ -110,9 +110,11 @@ impl Rows {
 
     pub(crate) fn column<T: Array + 'static>(&self, name: &str) -> Result<&T, Error> {
         let column = self.batch.column_by_name(name).and_then(|column| column.as_any().downcast_ref::<T>());
-        column.ok_or_else(|| {
-            Error::corrupt(format!("{}: column {name} is missing or of another type", self.path))
-        })
+        column.ok_or_else(|| self.other_type(name))
+    }
+
+    fn other_type(&self, name: &str) -> Error {
+        Error::corrupt(format!("{}: column {name} is missing or of another type", self.path))
     }
 
     /// These columns alone.
@@ -166,7 +168,16 @@ impl Rows {
     /// The columns that leaf hashes cover; read with [`crate::Columns::Leaves`].
     pub(crate) fn verbatim(&self) -> Result<Verbatim<'_>, Error> {
         let headers = self.column::<ListArray>("headers")?;
-        let members = headers.values().as_struct();
+        let (names, values) = headers
+            .values()
+            .as_struct_opt()
+            .and_then(|members| {
+                Some((
+                    members.columns().first()?.as_string_opt()?,
+                    members.columns().get(1)?.as_binary_opt()?,
+                ))
+            })
+            .ok_or_else(|| self.other_type("headers"))?;
         Ok(Verbatim {
             topic: self.column("topic")?,
             generation: self.column("generation")?,
@@ -175,8 +186,8 @@ impl Rows {
             broker_time: self.column("broker_time")?,
             key: self.column("key")?,
             header_ends: headers,
-            header_names: members.column(0).as_string::<i32>(),
-            header_values: members.column(1).as_binary::<i32>(),
+            header_names: names,
+            header_values: values,
             payload: self.column("payload")?,
             template: self.column("template")?,
             values: Values::of(self)?,
@@ -227,11 +238,10 @@ struct Parties<'a> {
 impl<'a> Parties<'a> {
     fn of(rows: &'a Rows) -> Result<Self, Error> {
         let list = rows.column::<ListArray>("parties")?;
-        let members = list.values().as_struct();
-        Ok(Parties {
-            list,
-            members: [0, 1, 2, 3, 4, 5].map(|index| members.column(index).as_string::<i32>()),
-        })
+        let members = list.values().as_struct_opt().map(StructArray::columns).unwrap_or_default();
+        let texts: Vec<&StringArray> = members.iter().filter_map(|column| column.as_string_opt()).collect();
+        let members = texts.try_into().map_err(|_| rows.other_type("parties"))?;
+        Ok(Parties { list, members })
     }
 
     fn range(&self, row: usize) -> std::ops::Range<usize> {

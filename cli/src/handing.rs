@@ -136,6 +136,9 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
         for problem in &report.problems {
             println!("{}", one_line(&format!("{}: {}", problem.place, problem.what)));
         }
+        if report.more > 0 {
+            println!("and {} more problems", report.more);
+        }
         println!(
             "archive: version {}, {} batches, {} files, {} records re-hashed ({} quarantined); {} offsets skipped, {} lost; {} problems",
             report.version,
@@ -145,7 +148,7 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             report.quarantined,
             report.skipped,
             report.lost,
-            report.problems.len()
+            report.problems.len() as u64 + report.more
         );
         if let Some(path) = report.unreferenced.first() {
             println!(

@@ -50,6 +50,14 @@ fn http(loaded: &Loaded, state: State) -> Result<Option<Server>, Failure> {
     Ok(Some(server))
 }
 
+struct StopOnDrop(Stop);
+
+impl Drop for StopOnDrop {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 /// Ends the loop on SIGTERM or SIGINT.
 pub fn stop_on_signal() -> Result<Stop, Failure> {
     let stop = Stop::default();
@@ -152,8 +160,11 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
             let stop = index_stop.clone();
             scope.spawn(move || follow(indexer, &woken, &stop, &index_metrics))
         };
-        let ended = worker.run();
-        index_stop.stop();
+        // Whichever way ingest ends, the follower is told, or nobody would ever know.
+        let ended = {
+            let _told = StopOnDrop(index_stop);
+            worker.run()
+        };
         let followed =
             follower.join().unwrap_or_else(|_| Err(Failure::failed("the index thread ended unexpectedly")));
         ended?;

@@ -1,9 +1,11 @@
 //! Keeping the index at the archive's newest version.
 
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use custody_archive::{Archive, FileRef};
+use custody_schemas::Hash;
 use tantivy::directory::FileSlice;
 
 use crate::damage::guarded;
@@ -138,20 +140,44 @@ impl<S: Source> Indexer<S> {
                 .iter()
                 .map(|meta| Ok((self.folder.split(meta), map(&self.folder, meta)?)))
                 .collect::<Result<Vec<_>, Error>>()?;
-            let merged = self.write(|| match join(&splits)? {
-                Some(joined) => Ok(joined),
-                None => build(&self.source, &files_of(&splits)?),
-            })?;
+            let files = match files_of(&splits) {
+                // Not even what it was built from can be read.
+                Err(error) if error.kind == Kind::Corrupt && !self.is_behind()? => {
+                    self.start_over(error.to_string())?;
+                    return self.advance(done);
+                }
+                files => files?,
+            };
+            let joined = self.joined(merge.splits.clone(), &splits);
+            let merged = self.write(|| joined.map_or_else(|| build(&self.source, &files), Ok))?;
             next.splits.splice(merge.splits.clone(), [merged]);
             done.merged += 1;
         }
         Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) })
     }
 
+    /// The splits as one. `None` where the archive has to be read instead: they do not have the
+    /// bytes that they are named after, or joining would give others than building.
+    fn joined(&self, range: Range<usize>, splits: &[(PathBuf, FileSlice)]) -> Option<Built> {
+        for (meta, (path, data)) in self.base.splits[range].iter().zip(splits) {
+            let whole = data.read_bytes().ok().filter(|bytes| Hash::of(bytes).to_string() == meta.id);
+            if whole.is_none() {
+                tracing::warn!(split = %path.display(), "a split is damaged: it is built anew from the archive");
+                return None;
+            }
+        }
+        match guarded(&self.folder, || join(splits)) {
+            Ok(joined) => joined,
+            Err(error) => {
+                tracing::warn!(%error, "splits cannot be joined: they are built anew from the archive");
+                None
+            }
+        }
+    }
+
     fn write(&self, make: impl FnOnce() -> Result<Built, Error>) -> Result<SplitMeta, Error> {
         let started = Instant::now();
-        // Splits that are joined may be damaged.
-        let Built { meta, bytes } = guarded(&self.folder, make)?;
+        let Built { meta, bytes } = make()?;
         let path = self.folder.split(&meta);
         // A file of this name has these bytes, or it is damaged.
         while !disk::put_if_absent(&path, &bytes)? {

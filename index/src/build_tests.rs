@@ -113,6 +113,38 @@ fn small_splits_are_merged_and_old_ones_removed() {
     assert_eq!(other.manifest().splits[0].id, merged);
 }
 
+/// Damage that opening does not see must not be joined into a split with a good name.
+#[test]
+fn damaged_splits_are_not_joined() {
+    let damages: [fn(&mut Vec<u8>); 3] = [
+        |bytes| bytes[100] ^= 1,
+        |bytes| {
+            let middle = bytes.len() / 2;
+            bytes[middle] ^= 1;
+        },
+        |bytes| {
+            let end = bytes.len();
+            bytes[end - 9..].fill(0);
+        },
+    ];
+    for damage in damages {
+        let world = World::new();
+        let mut indexer = world.indexer();
+        for n in 0..3 {
+            world.say(2 * n..2 * n + 2);
+            indexer.catch_up().unwrap();
+        }
+        let path = world.split_path(1);
+        let mut bytes = std::fs::read(&path).unwrap();
+        damage(&mut bytes);
+        std::fs::write(&path, bytes).unwrap();
+        world.say(6..8);
+        indexer.catch_up().unwrap();
+        assert_eq!(world.docs(), [8]);
+        assert_eq!(world.differences(), Vec::<String>::new());
+    }
+}
+
 #[test]
 fn what_is_damaged_is_built_anew_and_said() {
     type Damage = (&'static str, fn(&World));

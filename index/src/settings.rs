@@ -15,7 +15,7 @@ pub struct Settings {
     /// once there are many.
     pub small_docs: u64,
     /// How many small splits may stand in a row. Each costs a search about a
-    /// tenth of a millisecond; merging sooner reads the archive more often.
+    /// tenth of a millisecond; merging sooner writes each record more often.
     pub small_run_max: usize,
     /// Manifests that are kept, the current one included. A search that goes on
     /// from a page needs the manifest that the page was made from.

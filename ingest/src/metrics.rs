@@ -131,6 +131,12 @@ impl Metrics {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).trouble = trouble;
     }
 
+    /// Unless there is a reason already.
+    pub(crate) fn trouble_if_none(&self, trouble: &str) {
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.trouble.get_or_insert_with(|| trouble.to_owned());
+    }
+
     pub(crate) fn partitions(&self, count: usize) {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).partitions = count;
     }

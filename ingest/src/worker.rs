@@ -19,6 +19,13 @@ use crate::resume::{Resume, plan};
 const POLL: Duration = Duration::from_millis(50);
 /// The most messages between two looks at the clock.
 const BURST: u32 = 64;
+/// How often damaged messages are read again before the worker ends.
+const DAMAGED_MAX: u32 = 5;
+/// Damage that was longer ago was another one.
+const DAMAGED_AGE: Duration = Duration::from_secs(300);
+/// How often a log that ends before the archive is asked again: after a change of leader it may
+/// do so for a moment.
+const RESET_ASKED_MAX: u32 = 3;
 /// First pause after a store failure; it doubles to the maximum.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
 const PAUSE_MAX: Duration = Duration::from_secs(5);
@@ -87,6 +94,11 @@ struct Loop<'a> {
     waiting: Option<Sealed>,
     in_flight: usize,
     paused: bool,
+    /// How often messages arrived damaged, and when they last did.
+    damaged: u32,
+    damaged_at: Option<Instant>,
+    /// Something that was read was dropped and not read again.
+    dropped: bool,
     /// Payloads are kept verbatim: a file with templates did not give back what was consumed.
     verbatim: bool,
     work: SyncSender<Sealed>,
@@ -111,8 +123,11 @@ impl Worker {
     pub fn run(&self) -> Result<(), Error> {
         let (work, todo) = sync_channel::<Sealed>(1);
         let (done, outcomes) = channel();
+        // Even a panic must not leave a worker that looks ready and archives nothing.
+        let _ended = Ended(&self.metrics);
         thread::scope(|scope| {
-            scope.spawn(move || {
+            let committer = scope.spawn(move || {
+                let _ended = Ended(&self.metrics);
                 for sealed in todo {
                     if done.send(self.archive(sealed)).is_err() {
                         return;
@@ -128,11 +143,19 @@ impl Worker {
                 waiting: None,
                 in_flight: 0,
                 paused: false,
+                damaged: 0,
+                damaged_at: None,
+                dropped: false,
                 verbatim: false,
                 work,
                 outcomes,
             };
-            let ended = state.run();
+            let mut ended = state.run();
+            // Closes the queue: the commit thread ends.
+            drop(state);
+            if committer.join().is_err() {
+                ended = Err(self::ended());
+            }
             self.metrics.trouble(Some(match &ended {
                 Ok(()) => "stopped".to_owned(),
                 Err(error) => error.to_string(),
@@ -200,6 +223,15 @@ impl Worker {
     }
 }
 
+/// Says that the worker has ended, whichever way.
+struct Ended<'a>(&'a Metrics);
+
+impl Drop for Ended<'_> {
+    fn drop(&mut self) {
+        self.0.trouble_if_none("ended");
+    }
+}
+
 fn new_batch(verbatim: bool) -> BatchBuilder {
     // Version 7: batches sort by the time that they were begun.
     let batch = BatchBuilder::new(uuid::Uuid::now_v7().to_string());
@@ -231,6 +263,7 @@ impl Loop<'_> {
                 Polled::Message(message) => self.take(&message)?,
                 Polled::Assigned(partitions) => return self.resume(&partitions),
                 Polled::OutOfRange => return self.resume_all(),
+                Polled::Damaged => return self.read_again(),
                 Polled::Revoked => return self.let_go(),
             }
             if self.is_full() {
@@ -251,7 +284,8 @@ impl Loop<'_> {
         if offset < owned.next {
             return Ok(());
         }
-        let headers = message.headers();
+        let named = message.headers();
+        let headers: Vec<_> = named.iter().map(|(name, value)| (name.as_ref(), *value)).collect();
         let incoming = Incoming {
             key: message.key(),
             headers: &headers,
@@ -344,6 +378,7 @@ impl Loop<'_> {
     /// A batch was not archived: what is in memory goes, and is read again. An error that
     /// reading again does not mend ends the worker.
     fn dropped(&mut self, error: custody_archive::Error) -> Result<(), Error> {
+        self.dropped = true;
         match error.kind {
             custody_archive::Kind::Fenced => {
                 tracing::warn!(%error, "fenced: dropping what is in memory and reading again");
@@ -384,6 +419,7 @@ impl Loop<'_> {
     fn let_go(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
         self.owned.clear();
+        (self.paused, self.dropped) = (false, false);
         self.worker.metrics.partitions(0);
         Ok(())
     }
@@ -394,6 +430,24 @@ impl Loop<'_> {
         }
         self.seal()?;
         self.drain()
+    }
+
+    /// Messages arrived damaged: once more from the archive's offsets, a few times. Then the
+    /// broker has no better ones.
+    fn read_again(&mut self) -> Result<(), Error> {
+        if self.damaged_at.replace(Instant::now()).is_none_or(|last| last.elapsed() > DAMAGED_AGE) {
+            self.damaged = 0;
+        }
+        self.damaged += 1;
+        if self.damaged > DAMAGED_MAX {
+            return Err(Error::new(
+                Kind::Corrupt,
+                "Kafka keeps handing out messages that are damaged; nothing behind them is archived: mend \
+                 the broker's log, or let its retention delete them",
+            ));
+        }
+        thread::sleep(PAUSE_MIN * self.damaged);
+        self.resume_all()
     }
 
     fn resume_all(&mut self) -> Result<(), Error> {
@@ -419,7 +473,7 @@ impl Loop<'_> {
             self.owned.push(Owned { partition, next });
         }
         self.worker.source.read_from(&offsets)?;
-        self.paused = false;
+        (self.paused, self.dropped) = (false, false);
         self.worker.metrics.partitions(self.owned.len());
         self.worker.metrics.trouble(None);
         tracing::info!(partitions = self.owned.len(), "reading");
@@ -431,9 +485,13 @@ impl Loop<'_> {
             let mut writer = self.worker.writer.lock().unwrap_or_else(PoisonError::into_inner);
             writer.next_offset(partition)?
         };
-        let (low, end) = self.worker.source.watermarks(&partition.topic, partition.partition)?;
-        self.worker.metrics.end(&partition.topic, partition.partition, end);
-        match plan(next, low, end) {
+        let (mut asked, mut decided) = (0, self.decide(partition, next)?);
+        while matches!(decided, Resume::Reset { .. }) && asked < RESET_ASKED_MAX {
+            asked += 1;
+            thread::sleep(PAUSE_MIN * asked);
+            decided = self.decide(partition, next)?;
+        }
+        match decided {
             Resume::At(next) => Ok(next),
             Resume::AfterGap(span, reason) => {
                 tracing::error!(%partition, %span, ?reason, "offsets are gone from Kafka: recording a gap");
@@ -452,10 +510,21 @@ impl Loop<'_> {
         }
     }
 
+    fn decide(&self, partition: &Partition, next: Option<i64>) -> Result<Resume, Error> {
+        let (low, end) = self.worker.source.watermarks(&partition.topic, partition.partition)?;
+        self.worker.metrics.end(&partition.topic, partition.partition, end);
+        Ok(plan(next, low, end))
+    }
+
     /// Seals, commits and leaves.
     fn finish(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
-        tracing::info!("stopped: sealed and committed");
+        if self.dropped {
+            // Nothing is lost: it is still in Kafka, and whoever archived past us has it.
+            tracing::info!("stopped: what was not committed is read again by the next start");
+        } else {
+            tracing::info!("stopped: sealed and committed");
+        }
         Ok(())
     }
 }

@@ -5,6 +5,7 @@
 //! few commits when there is a checkpoint.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Range;
 
 use serde_json::{Map, Value, json};
 
@@ -16,6 +17,9 @@ use crate::read::{Archive, parquet_as_json};
 use crate::table::{configuration, schema_string};
 use crate::writer::month;
 
+/// The newest checkpoints are compared with the commits; each costs what all commits until its
+/// version do.
+const CHECKPOINTS_MAX: usize = 2;
 const FOLDER: &str = "_delta_log";
 const LAST: &str = "_last_checkpoint";
 
@@ -44,33 +48,56 @@ struct Listing {
 pub(super) struct Log {
     pub(super) commits: Vec<Commit>,
     pub(super) newest: u64,
+    /// Checkpoints that were compared.
+    pub(super) checkpoints: u64,
 }
 
 /// Reads and checks the log.
 pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error> {
     let listing = list(archive, report)?;
-    let newest = listing.commits.last().copied().unwrap_or(0);
     let mut checker = Checker::default();
-    let mut commits = Vec::new();
-    for version in 0..=newest {
-        let Some(text) = archive.store.get(&log::commit_path(version))? else {
-            report.problem(format!("version {version}"), "its commit file is missing from _delta_log");
+    let (mut commits, mut expected) = (Vec::new(), 0);
+    // Every checkpoint says all of the past: a few are enough to go by.
+    let recent: BTreeSet<u64> = listing.checkpoints.keys().rev().take(CHECKPOINTS_MAX).copied().collect();
+    for version in &listing.commits {
+        missing(expected..*version, report);
+        expected = version.saturating_add(1);
+        let Some(text) = archive.store.get(&log::commit_path(*version))? else {
+            missing(*version..expected, report);
             continue;
         };
-        if let Some(commit) = checker.commit(version, &text, report) {
+        if let Some(commit) = checker.commit(*version, &text, report) {
             commits.push(commit);
         }
-        if let Some(name) = listing.checkpoints.get(&version) {
+        if let Some(name) = listing.checkpoints.get(version).filter(|_| recent.contains(version)) {
             checker.checkpoint(archive, name, report)?;
         }
     }
-    for (version, name) in listing.checkpoints.range(newest + 1..) {
+    let strays = listing.checkpoints.iter().filter(|(version, _)| !listing.commits.contains(version));
+    for (version, name) in strays {
         report.problem(format!("{FOLDER}/{name}"), format!("is of version {version}, which no commit made"));
     }
     if listing.has_last {
         last(archive, &listing, report)?;
     }
-    Ok(Log { commits, newest })
+    let newest = listing.commits.last().copied().unwrap_or(0);
+    Ok(Log { commits, newest, checkpoints: recent.len() as u64 })
+}
+
+/// Commits that should be there, as one problem.
+fn missing(versions: Range<u64>, report: &mut Report) {
+    let place = format!("version {}", versions.start);
+    match versions.end.saturating_sub(versions.start) {
+        0 => {}
+        1 => report.problem(place, "its commit file is missing from _delta_log"),
+        many => {
+            let last = versions.end - 1;
+            report.problem(
+                place,
+                format!("{many} commit files, to version {last}, are missing from _delta_log"),
+            );
+        }
+    }
 }
 
 fn list(archive: &Archive, report: &mut Report) -> Result<Listing, Error> {
@@ -293,6 +320,9 @@ fn last(archive: &Archive, listing: &Listing, report: &mut Report) -> Result<(),
     let version = hint.as_ref().and_then(|hint| hint.get("version")?.as_u64());
     match version {
         Some(version) if listing.checkpoints.contains_key(&version) => {}
+        // It may have been written since the folder was listed.
+        Some(version)
+            if archive.store.get(&format!("{FOLDER}/{version:020}.checkpoint.parquet"))?.is_some() => {}
         Some(version) => {
             report.problem(path, format!("names a checkpoint of version {version}, which is not there"))
         }

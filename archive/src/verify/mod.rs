@@ -49,15 +49,26 @@ pub struct Report {
     pub lost: u64,
     /// Next offset of each partition: `topic:generation:partition`.
     pub next_offsets: BTreeMap<String, i64>,
+    /// Checkpoints that were compared with the commits: the newest, for each says all of the past.
+    pub checkpoints: u64,
     /// Data files that no commit names: writes that were cut short, and what is left of newest
     /// commits that were removed.
     pub unreferenced: Vec<String>,
     /// What is wrong: nothing, if the archive is sound.
     pub problems: Vec<Problem>,
+    /// Problems beyond these.
+    pub more: u64,
 }
+
+/// So many problems are told one by one.
+const PROBLEMS_MAX: usize = 1_000;
 
 impl Report {
     fn problem(&mut self, place: impl Into<String>, what: impl Into<String>) {
+        if self.problems.len() >= PROBLEMS_MAX {
+            self.more += 1;
+            return;
+        }
         self.problems.push(Problem { place: place.into(), what: what.into() });
     }
 }
@@ -66,8 +77,11 @@ impl Report {
 /// files done and of all.
 pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, Error> {
     let mut report = Report::default();
+    // Before the commits are read: what is committed meanwhile is named by none of them.
+    let stored = archive.store.list("")?;
     let log = log::check(archive, &mut report)?;
     report.version = log.newest;
+    report.checkpoints = log.checkpoints;
     let total = log.commits.iter().map(|commit| commit.files.len() as u64).sum();
     for commit in &log.commits {
         for file in &commit.files {
@@ -78,22 +92,32 @@ pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<R
             report.next_offsets.insert(part.partition.to_string(), part.span.to);
         }
     }
-    unreferenced(archive, &log.commits, &mut report)?;
-    // Whoever goes by the log as other engines do must be able to.
-    if let Err(error) = archive.refresh() {
-        report.problem("_delta_log", format!("the table cannot be opened: {error}"));
+    report.unreferenced = unreferenced(archive, stored, &log)?;
+    // Whoever goes by the log as other engines do must be able to. Where nothing is wrong with
+    // the log itself, it is the store or this program that fails.
+    match archive.refresh() {
+        Ok(_) => {}
+        Err(error) if report.problems.is_empty() => return Err(error),
+        Err(error) => report.problem("_delta_log", format!("the table cannot be opened: {error}")),
     }
     Ok(report)
 }
 
-fn unreferenced(archive: &Archive, commits: &[Commit], report: &mut Report) -> Result<(), Error> {
-    let named: BTreeSet<&str> =
-        commits.iter().flat_map(|commit| &commit.files).map(|file| file.path.as_str()).collect();
-    let stored = archive.store.list("")?.into_iter().map(|(path, _)| path);
-    let data = stored.filter(|path| path.ends_with(".parquet") && !path.starts_with('_'));
-    report.unreferenced = data.filter(|path| !named.contains(path.as_str())).collect();
-    report.unreferenced.sort_unstable();
-    Ok(())
+/// Files that were there when the log was read, and that no commit names until now.
+fn unreferenced(archive: &Archive, stored: Vec<(String, u64)>, log: &log::Log) -> Result<Vec<String>, Error> {
+    let since = archive.commits_after(Some(log.newest)).unwrap_or_default();
+    let named: BTreeSet<&str> = log
+        .commits
+        .iter()
+        .chain(&since)
+        .flat_map(|commit| &commit.files)
+        .map(|file| file.path.as_str())
+        .collect();
+    let data = stored.into_iter().map(|(path, _)| path);
+    let data = data.filter(|path| path.ends_with(".parquet") && !path.starts_with('_'));
+    let mut unreferenced: Vec<_> = data.filter(|path| !named.contains(path.as_str())).collect();
+    unreferenced.sort_unstable();
+    Ok(unreferenced)
 }
 
 /// Where each partition stands, and which batches were seen.

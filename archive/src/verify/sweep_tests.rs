@@ -173,3 +173,33 @@ fn what_is_not_ours_is_named() {
         assert!(named.contains(expected), "{expected}: {named}");
     }
 }
+
+/// The schema in a footer may say anything: that is damage to name, never a panic.
+#[test]
+fn a_damaged_footer_is_no_panic() {
+    let root = tempfile::tempdir().unwrap();
+    small_archive(root.path());
+    let mut all = Vec::new();
+    files(&root.path().join("archive/retention_class=default"), &mut all);
+    let good = fs::read(&all[0]).unwrap();
+    let length = u32::from_le_bytes(good[good.len() - 8..good.len() - 4].try_into().unwrap()) as usize;
+    let mut read = 0;
+    for at in good.len() - 8 - length..good.len() {
+        for bit in [at % 7, 7] {
+            let mut bad = good.clone();
+            bad[at] ^= 1 << bit;
+            let Ok(rows) = rows_of("file", bad.into(), Columns::LeavesAndIndex) else { continue };
+            for rows in rows {
+                let Ok(rows) = rows else { break };
+                let (Ok(verbatim), Ok(index)) = (rows.verbatim(), rows.index_rows()) else { break };
+                let mut filler = Filler::default();
+                for row in 0..rows.len() {
+                    let payload = verbatim.payload(row, &mut filler);
+                    read += usize::from(payload.is_ok_and(|payload| payload.is_some()));
+                    index.row(row);
+                }
+            }
+        }
+    }
+    assert!(read > 0);
+}

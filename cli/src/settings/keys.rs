@@ -305,4 +305,7 @@ pub(super) static OWNED_PROPERTIES: &[(&str, &str)] = &[
     ("enable.auto.commit", "the archive decides where a worker resumes"),
     ("enable.auto.offset.store", "the archive decides where a worker resumes"),
     ("auto.offset.reset", "a lost range is recorded as a gap, never skipped"),
+    ("check.crcs", "a damaged message is read again, never archived"),
+    ("partition.assignment.strategy", "a worker takes an assignment whole, never by steps"),
+    ("group.protocol", "a worker takes an assignment whole, never by steps"),
 ];

@@ -1,6 +1,7 @@
 //! librdkafka: the only module that knows it.
 
 mod embedded;
+mod headers;
 mod producer;
 mod source;
 

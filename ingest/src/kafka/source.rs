@@ -6,11 +6,12 @@ use std::time::Duration;
 
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Headers, Message};
+use rdkafka::message::{BorrowedMessage, Message};
 use rdkafka::metadata::Metadata;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
+use super::headers::{Header, headers};
 use super::{ClientErrors, KafkaSettings, client, refused};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
@@ -88,6 +89,8 @@ pub(crate) enum Polled<'a> {
     Revoked,
     /// An offset that we asked for is not in the log.
     OutOfRange,
+    /// Messages did not arrive as they were written.
+    Damaged,
 }
 
 /// A message, borrowed from librdkafka.
@@ -117,11 +120,8 @@ impl Consumed<'_> {
             Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Some(ms),
         }
     }
-    pub(crate) fn headers(&self) -> Vec<(&str, Option<&[u8]>)> {
-        self.message
-            .headers()
-            .map(|headers| headers.iter().map(|h| (h.key, h.value)).collect())
-            .unwrap_or_default()
+    pub(crate) fn headers(&self) -> Vec<Header<'_>> {
+        self.message.headers().map(headers).unwrap_or_default()
     }
 }
 
@@ -154,11 +154,17 @@ impl Source {
         config.set("auto.offset.reset", "error");
         config.set("allow.auto.create.topics", "false");
         config.set("enable.partition.eof", "false");
+        // The loop takes an assignment whole, never by steps.
+        config.set("partition.assignment.strategy", "range");
         config.set("statistics.interval.ms", "1000");
+        // What was altered on the wire or on the broker's disk is not what was published.
+        config.set("check.crcs", "true");
         config.set("queued.max.messages.kbytes", (settings.queue_bytes_max / 1_024).max(1).to_string());
-        for (name, value) in
-            [("fetch.message.max.bytes", "1048576"), ("partition.assignment.strategy", "range")]
-        {
+        for (name, value) in [
+            ("fetch.message.max.bytes", "1048576"),
+            // A full queue is soon empty again; the client's own default waits for a second.
+            ("fetch.queue.backoff.ms", "10"),
+        ] {
             if !settings.properties.contains_key(name) {
                 config.set(name, value);
             }
@@ -214,6 +220,12 @@ impl Source {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Ok(Polled::OutOfRange)
             }
+            // The client goes on behind the messages that it could not read: they would count as
+            // offsets that held nothing.
+            Some(RDKafkaErrorCode::BadMessage) => {
+                tracing::warn!(%error, "a message arrived damaged; reading it again");
+                Ok(Polled::Damaged)
+            }
             Some(
                 RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::UnknownTopic
@@ -243,6 +255,11 @@ impl Source {
     /// Reads these partitions, and only these, from these offsets.
     pub(crate) fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
         let list = offset_list(offsets)?;
+        // A pause outlives the assignment: without this a partition that was paused is never
+        // read again.
+        if let Err(error) = self.consumer.resume(&list) {
+            tracing::debug!(%error, "kafka resume");
+        }
         let assigned = self.consumer.assign(&list);
         assigned.map_err(|e| {
             Error::new(Kind::Unavailable, format!("cannot read from the archive's offsets: {e}"))
@@ -276,4 +293,54 @@ fn offset_list(offsets: &[(String, i32, i64)]) -> Result<TopicPartitionList, Err
             .map_err(|e| Error::new(Kind::Invalid, format!("{topic} {partition}: offset {offset}: {e}")))?;
     }
     Ok(list)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::time::Instant;
+
+    use prometheus_client::registry::Registry;
+
+    use super::*;
+    use crate::kafka::{Embedded, Producer};
+
+    /// The next message's offset, and the assignment if there is a new one.
+    fn next(source: &Source) -> i64 {
+        let until = Instant::now() + Duration::from_secs(30);
+        while Instant::now() < until {
+            match source.poll(Duration::from_millis(50)).unwrap() {
+                Polled::Message(message) => return message.offset(),
+                Polled::Assigned(partitions) => {
+                    let from: Vec<_> =
+                        partitions.into_iter().map(|(topic, number)| (topic, number, 0)).collect();
+                    source.read_from(&from).unwrap();
+                }
+                _ => {}
+            }
+        }
+        panic!("no message in 30 s");
+    }
+
+    /// A pause belongs to the partition and outlives its assignment.
+    #[test]
+    fn a_partition_that_was_paused_is_read_again() {
+        let embedded = Embedded::start("t", 1).unwrap();
+        let producer = Producer::connect(&embedded.brokers(), "t", &BTreeMap::new()).unwrap();
+        (0..10).for_each(|_| producer.send(b"k", b"{}").unwrap());
+        producer.flush().unwrap();
+        let settings = KafkaSettings {
+            brokers: embedded.brokers(),
+            topics: vec!["t".into()],
+            group: "g".into(),
+            queue_bytes_max: 1 << 20,
+            properties: BTreeMap::new(),
+        };
+        let source = Source::connect(&settings, Arc::new(Metrics::new(&mut Registry::default()))).unwrap();
+        assert_eq!(next(&source), 0);
+        source.pause(true);
+        // What a fence, a gap or a rebalance ends in.
+        source.read_from(&[("t".into(), 0, 4)]).unwrap();
+        assert_eq!(next(&source), 4);
+    }
 }
