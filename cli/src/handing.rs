@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use custody_export::{Format, Hit, REQUEST_VERSION, Receipt, Report, Request};
-use custody_index::verify_index;
+use custody_index::{FoundRow, verify_index};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
 
@@ -34,12 +34,18 @@ fn advance(bar: &ProgressBar) -> impl FnMut(u64, u64) + '_ {
 
 /// Produces; the receipt says what.
 pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
+    for (flag, text) in [("--who", &args.who), ("--why", &args.why)] {
+        if text.trim().is_empty() {
+            return Err(Failure::usage(format!("{flag} is empty: the receipt says who asked, and why")));
+        }
+    }
     let zone = asking::zone(&args.zone)?;
     let query = asking::query(&args.query, &zone)?;
     let (archive, searcher) = asking::searcher(loaded)?;
     let found = searcher.positions(&query, None)?;
     let files: Vec<_> = found.files.into_iter().map(Arc::new).collect();
-    let hits = found.rows.iter().map(|row| Hit { file: files[row.file].clone(), row: row.row }).collect();
+    let hit = |row: &FoundRow| Hit { file: files[row.file].clone(), row: row.row, deliveries: row.copies };
+    let hits = found.rows.iter().map(hit).collect();
     let request = Request {
         version: REQUEST_VERSION,
         query: args.query.clone(),
@@ -65,8 +71,14 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
 /// `custody export`
 pub fn export(loaded: &Loaded, args: &ExportArgs) -> Done {
     let receipt = produce(loaded, args)?;
+    let again = receipt.deliveries - receipt.count;
+    let again = if again > 0 {
+        format!(" ({again} more deliveries of the same counted, not repeated)")
+    } else {
+        String::new()
+    };
     println!(
-        "{} records in {}, complete through version {}; production {}",
+        "{} records{again} in {}, complete through version {}; production {}",
         receipt.count,
         args.out.display(),
         receipt.through_version,

@@ -142,7 +142,8 @@ fn open(dir: &Path, name: &'static str) -> Result<Result<Lines, &'static str>, E
 }
 
 fn request(receipt: &Receipt, problems: &mut Problems) -> Result<(), Error> {
-    let id = production_id(&receipt.request, receipt.through_version, &receipt.custody_version)?;
+    let id =
+        production_id(&receipt.request, receipt.through_version, &receipt.custody_version, receipt.digest)?;
     if id != receipt.production {
         let what = format!("production {} is not the id of its request, which is {id}", receipt.production);
         problems.file(RECEIPT, what);
@@ -213,6 +214,10 @@ fn records(
         Some(listed) => {
             compare(&mut lines, listed, problems)?;
             totals(&lines, &listed.receipt, problems);
+            if listed.deliveries != listed.receipt.deliveries {
+                let (says, sum) = (listed.receipt.deliveries, listed.deliveries);
+                problems.file(RECEIPT, format!("deliveries is {says}; those of the records are {sum}"));
+            }
         }
     }
     Ok((lines.records(), lines.members_compared()))

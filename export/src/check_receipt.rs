@@ -24,6 +24,8 @@ pub(crate) struct Listed {
 pub(crate) struct ReceiptLines {
     pub(crate) receipt: Receipt,
     lines: Lines,
+    /// Deliveries of the records that were read.
+    pub(crate) deliveries: u64,
     /// The last line before the records.
     head_end: u64,
     last: Option<Position>,
@@ -56,7 +58,15 @@ impl ReceiptLines {
             problems.file(lines.name, OTHER_FORM);
         }
         let head_end = lines.number;
-        Ok(Some(ReceiptLines { receipt, lines, head_end, last: None, more: false, ended: false }))
+        Ok(Some(ReceiptLines {
+            receipt,
+            lines,
+            deliveries: 0,
+            head_end,
+            last: None,
+            more: false,
+            ended: false,
+        }))
     }
 
     /// The next record; lines that cannot be read are problems.
@@ -86,6 +96,10 @@ impl ReceiptLines {
             self.more = more;
             match read {
                 Ok((position, entry)) => {
+                    self.deliveries = self.deliveries.saturating_add(entry.deliveries);
+                    if entry.deliveries == 0 {
+                        problems.line(name, number, format!("{position} was never delivered"));
+                    }
                     let before = self.last.replace(position.clone()).filter(|last| *last >= position);
                     if let Some(last) = before {
                         problems.line(name, number, format!("{position} does not come after {last}"));

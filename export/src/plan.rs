@@ -16,14 +16,16 @@ pub struct Hit {
     pub file: Arc<FileRef>,
     /// Its row there.
     pub row: u64,
+    /// How many records that match are deliveries of its event, itself included.
+    pub deliveries: u64,
 }
 
 /// Rows of one partition in one file.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) file: Arc<FileRef>,
-    /// Ascending, each once.
-    pub(crate) rows: Vec<u64>,
+    /// Ascending, each once, with its event's deliveries.
+    pub(crate) rows: Vec<(u64, u64)>,
     partition: Partition,
     from: i64,
 }
@@ -40,19 +42,19 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
         let message = format!("{} records are more than one production may hold ({RECORDS_MAX})", hits.len());
         return Err(Error::invalid(message));
     }
-    let mut files: BTreeMap<String, (Arc<FileRef>, Vec<u64>)> = BTreeMap::new();
+    let mut files: BTreeMap<String, (Arc<FileRef>, Vec<(u64, u64)>)> = BTreeMap::new();
     for hit in hits {
         match files.get_mut(&hit.file.path) {
-            Some((_, rows)) => rows.push(hit.row),
+            Some((_, rows)) => rows.push((hit.row, hit.deliveries)),
             None => {
-                files.insert(hit.file.path.clone(), (hit.file, vec![hit.row]));
+                files.insert(hit.file.path.clone(), (hit.file, vec![(hit.row, hit.deliveries)]));
             }
         }
     }
     let mut runs = Vec::with_capacity(files.len());
     for (file, mut rows) in files.into_values() {
         rows.sort_unstable();
-        rows.dedup();
+        rows.dedup_by_key(|(row, _)| *row);
         split(&file, &rows, &mut runs)?;
     }
     runs.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
@@ -60,11 +62,11 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
 }
 
 /// The rows of a file, partition by partition.
-fn split(file: &Arc<FileRef>, mut rows: &[u64], out: &mut Vec<Run>) -> Result<(), Error> {
+fn split(file: &Arc<FileRef>, mut rows: &[(u64, u64)], out: &mut Vec<Run>) -> Result<(), Error> {
     let mut end = 0;
     for part in &file.manifest.parts {
         end += part.rows;
-        let (own, rest) = rows.split_at(rows.partition_point(|row| *row < end));
+        let (own, rest) = rows.split_at(rows.partition_point(|(row, _)| *row < end));
         rows = rest;
         if !own.is_empty() {
             let (partition, from) = (part.partition.clone(), part.span.from);
@@ -72,7 +74,7 @@ fn split(file: &Arc<FileRef>, mut rows: &[u64], out: &mut Vec<Run>) -> Result<()
         }
     }
     match rows.first() {
-        Some(row) => Err(Error::corrupt(format!("{}: there is no row {row}: it has {end}", file.path))),
+        Some((row, _)) => Err(Error::corrupt(format!("{}: there is no row {row}: it has {end}", file.path))),
         None => Ok(()),
     }
 }
@@ -106,11 +108,13 @@ mod tests {
     }
 
     fn check(hits: &[(&Arc<FileRef>, u64)], expected: &str) {
-        let hits = hits.iter().map(|(file, row)| Hit { file: (*file).clone(), row: *row }).collect();
+        let hits =
+            hits.iter().map(|(file, row)| Hit { file: (*file).clone(), row: *row, deliveries: 1 }).collect();
         let found = match runs(hits) {
             Ok(runs) => runs
                 .iter()
-                .map(|run| format!("{}{:?}", run.file.path, run.rows))
+                .map(|run| (run, run.rows.iter().map(|(row, _)| *row).collect::<Vec<_>>()))
+                .map(|(run, rows)| format!("{}{rows:?}", run.file.path))
                 .collect::<Vec<_>>()
                 .join(" "),
             Err(error) => error.to_string(),

@@ -44,8 +44,11 @@ pub fn produce(
     let folder = Folder::begin(out)?;
     let mut writing = Writing::new(&folder)?;
     for run in &runs {
-        for rows in run.rows.chunks(ROWS_PER_FETCH) {
-            archive.fetch(&run.file, rows)?.iter().try_for_each(|record| writing.push(record))?;
+        for chunk in run.rows.chunks(ROWS_PER_FETCH) {
+            let rows: Vec<u64> = chunk.iter().map(|(row, _)| *row).collect();
+            let records = archive.fetch(&run.file, &rows)?;
+            let with = records.iter().zip(chunk.iter().map(|(_, deliveries)| *deliveries));
+            with.into_iter().try_for_each(|(record, deliveries)| writing.push(record, deliveries))?;
             progress(writing.tree.len(), total);
         }
     }
@@ -70,6 +73,7 @@ struct Writing {
     line: Vec<u8>,
     last: Option<Position>,
     tree: Tree,
+    deliveries: u64,
     types: BTreeMap<String, u64>,
     batches: BTreeMap<String, BatchEntry>,
 }
@@ -86,12 +90,13 @@ impl Writing {
             line: Vec::new(),
             last: None,
             tree: Tree::default(),
+            deliveries: 0,
             types: BTreeMap::new(),
             batches: BTreeMap::new(),
         })
     }
 
-    fn push(&mut self, record: &Record) -> Result<(), Error> {
+    fn push(&mut self, record: &Record, deliveries: u64) -> Result<(), Error> {
         let position = &record.position;
         if let Some(last) = self.last.as_ref().filter(|last| *last >= position) {
             return Err(Error::corrupt(format!("{}: record {position} stands after {last}", record.file)));
@@ -104,8 +109,13 @@ impl Writing {
             )));
         }
         self.records.put(&self.line)?;
-        let entry =
-            Entry { position: position.to_string(), leaf_hash: record.leaf, batch: record.batch.clone() };
+        let entry = Entry {
+            position: position.to_string(),
+            leaf_hash: record.leaf,
+            batch: record.batch.clone(),
+            deliveries,
+        };
+        self.deliveries += deliveries;
         self.entry_lines.push(&entry, &mut self.entries).map_err(|e| self.entries.failed(e))?;
         self.count(record, &kind)?;
         self.last = Some(position.clone());
@@ -134,11 +144,12 @@ impl Writing {
         let custody_version = env!("CARGO_PKG_VERSION").to_owned();
         let receipt = Receipt {
             format_version: RECEIPT_VERSION,
-            production: production_id(request, through_version, &custody_version)?,
+            production: production_id(request, through_version, &custody_version, self.tree.root())?,
             custody_version,
             request: request.clone(),
             through_version,
             count: self.tree.len(),
+            deliveries: self.deliveries,
             types: self.types,
             digest: self.tree.root(),
             files: vec![self.how_to.finish()?, self.records.finish()?],

@@ -35,6 +35,9 @@ pub struct Receipt {
     pub through_version: u64,
     /// How many records.
     pub count: u64,
+    /// How many records match: of an event that was delivered more than once, the first is
+    /// produced and all are counted here.
+    pub deliveries: u64,
     /// How many records of each type; those of types too many or too long to
     /// name are counted as [`OTHER_TYPES`].
     pub types: BTreeMap<String, u64>,
@@ -78,6 +81,8 @@ pub struct Entry {
     pub leaf_hash: Hash,
     /// The batch that it was archived in.
     pub batch: String,
+    /// How many records that match are deliveries of its event, itself included.
+    pub deliveries: u64,
 }
 
 /// What types beyond the limits are counted as.
@@ -112,6 +117,7 @@ impl Receipt {
             ("request", json(&self.request)?),
             ("through_version", json(&self.through_version)?),
             ("count", json(&self.count)?),
+            ("deliveries", json(&self.deliveries)?),
             ("types", json(&self.types)?),
             ("digest", json(&self.digest)?),
             ("files", json(&self.files)?),
@@ -174,6 +180,7 @@ mod tests {
             },
             through_version: 7,
             count: 2,
+            deliveries: 3,
             types: [("im.message.sent".into(), 1), ("quarantined".into(), 1)].into(),
             digest: Hash([1; 32]),
             files: vec![FileEntry { name: "records.jsonl".into(), bytes: 9, sha256: Hash([2; 32]) }],
@@ -196,9 +203,9 @@ mod tests {
         assert_eq!(Receipt::parse_head(&text).unwrap(), receipt());
         text.extend_from_slice(RECORDS_BEGIN.as_bytes());
         let mut lines = EntryLines::default();
-        for (offset, byte) in [(3, 4), (5, 6)] {
-            let entry =
-                Entry { position: format!("t:1:0:{offset}"), leaf_hash: Hash([byte; 32]), batch: "b".into() };
+        for (offset, byte, deliveries) in [(3, 4, 1), (5, 6, 2)] {
+            let (position, batch) = (format!("t:1:0:{offset}"), "b".into());
+            let entry = Entry { position, leaf_hash: Hash([byte; 32]), batch, deliveries };
             lines.push(&entry, &mut text).unwrap();
         }
         lines.end(&mut text).unwrap();

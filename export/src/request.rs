@@ -64,16 +64,18 @@ impl Request {
 /// The id of a production, made from all that decides its bytes: 32 hexadecimal
 /// digits, the first half of
 /// `SHA-256("custody.production.v1" || 0x00 || request as JSON || 0x00 ||
-/// through_version in decimal || 0x00 || custody_version)`.
+/// through_version in decimal || 0x00 || custody_version || 0x00 || digest of the
+/// records in hexadecimal)`.
 pub(crate) fn production_id(
     request: &Request,
     through_version: u64,
     custody_version: &str,
+    digest: Hash,
 ) -> Result<String, Error> {
     let json = serde_json::to_string(request).map_err(|e| Error::json("a request", e))?;
     let mut hasher = Sha256::new();
     hasher.update(b"custody.production.v1");
-    for part in [json.as_str(), &through_version.to_string(), custody_version] {
+    for part in [json.as_str(), &through_version.to_string(), custody_version, &digest.to_string()] {
         hasher.update([0]);
         hasher.update(part);
     }
@@ -93,17 +95,19 @@ mod tests {
     fn golden_v1() {
         let request: Request = serde_json::from_str(GOLDEN_V1).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), GOLDEN_V1);
-        let id = production_id(&request, 7, "0.1.0").unwrap();
+        let digest = Hash([1; 32]);
+        let id = production_id(&request, 7, "0.1.0", digest).unwrap();
         assert_eq!(id, GOLDEN_ID);
         let others = [
-            production_id(&request, 8, "0.1.0"),
-            production_id(&request, 7, "0.1.1"),
-            production_id(&Request { why: "case 8".into(), ..request.clone() }, 7, "0.1.0"),
+            production_id(&request, 8, "0.1.0", digest),
+            production_id(&request, 7, "0.1.1", digest),
+            production_id(&request, 7, "0.1.0", Hash([2; 32])),
+            production_id(&Request { why: "case 8".into(), ..request.clone() }, 7, "0.1.0", digest),
         ];
         others.into_iter().for_each(|other| assert_ne!(other.unwrap(), id));
     }
 
-    const GOLDEN_ID: &str = "275dfddd81063bd798ed28a56fe260af";
+    const GOLDEN_ID: &str = "58df1cfae6049e17c320e2ba77e1f4ce";
 
     #[test]
     fn what_no_receipt_should_hold_is_refused() {

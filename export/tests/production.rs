@@ -86,13 +86,16 @@ impl World {
 
     /// Every row, in no good order, some twice.
     fn all(&self) -> Vec<Hit> {
-        let rows =
-            self.files.iter().rev().flat_map(|file| (0..16).rev().map(|row| Hit { file: file.clone(), row }));
+        let rows = self
+            .files
+            .iter()
+            .rev()
+            .flat_map(|file| (0..16).rev().map(|row| Hit { file: file.clone(), row, deliveries: 1 }));
         rows.clone().chain(rows.take(5)).collect()
     }
 
     fn first(&self, rows: u64) -> Vec<Hit> {
-        (0..rows).map(|row| Hit { file: self.files[0].clone(), row }).collect()
+        (0..rows).map(|row| Hit { file: self.files[0].clone(), row, deliveries: 1 }).collect()
     }
 
     fn produce(&self, hits: Vec<Hit>, name: &str) -> Result<Receipt, custody_export::Error> {
@@ -218,7 +221,7 @@ fn damage_is_named() {
             "delete a line",
             |d| edit(d, RECORDS, |lines| drop(lines.remove(2))),
             &[
-                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 15",
+                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 16",
                 "receipt.json: count is 8; there are 7 records",
                 "receipt.json: types says 3 of im.message.sent; there are 2",
                 "receipt.json: digest is",
@@ -363,7 +366,7 @@ fn damage_is_named() {
         ),
         (
             "forget a file",
-            |d| edit(d, RECEIPT, |lines| lines[9] = r#""files":[],"#.into()),
+            |d| edit(d, RECEIPT, |lines| lines[10] = r#""files":[],"#.into()),
             &[
                 "receipt.json: it does not list records.jsonl",
                 "receipt.json: it does not list HOW-TO-VERIFY.txt",
@@ -377,7 +380,7 @@ fn damage_is_named() {
         ),
         (
             "forget a batch",
-            |d| edit(d, RECEIPT, |lines| lines[10] = r#""batches":{},"#.into()),
+            |d| edit(d, RECEIPT, |lines| lines[11] = r#""batches":{},"#.into()),
             &["records.jsonl line 1: batch b0 is not in the receipt"],
         ),
         (
@@ -396,34 +399,52 @@ fn damage_is_named() {
             "edit an entry's hash",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[12] = lines[12].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
+                    lines[13] = lines[13].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
                 })
             },
-            &["receipt.json line 13: it is not the entry of a record"],
+            &["receipt.json line 14: it is not the entry of a record"],
         ),
         (
             "edit an entry's batch",
-            |d| edit(d, RECEIPT, |lines| lines[12] = lines[12].replace("b0", "b1")),
+            |d| edit(d, RECEIPT, |lines| lines[13] = lines[13].replace("b0", "b1")),
             &["records.jsonl line 1: t:1:0:0 is of another batch in the receipt"],
         ),
         (
             "remove an entry",
-            |d| edit(d, RECEIPT, |lines| drop(lines.remove(13))),
+            |d| edit(d, RECEIPT, |lines| drop(lines.remove(14))),
             &["records.jsonl line 2: t:1:0:1 is not in the receipt"],
         ),
         (
             "swap entries",
-            |d| edit(d, RECEIPT, |lines| lines.swap(13, 14)),
-            &["receipt.json line 15: t:1:0:1 does not come after t:1:0:2"],
+            |d| edit(d, RECEIPT, |lines| lines.swap(14, 15)),
+            &["receipt.json line 16: t:1:0:1 does not come after t:1:0:2"],
+        ),
+        (
+            "count deliveries that were not",
+            |d| {
+                edit(d, RECEIPT, |lines| {
+                    lines[13] = lines[13].replace("\"deliveries\":1", "\"deliveries\":4")
+                })
+            },
+            &["receipt.json: deliveries is "],
+        ),
+        (
+            "a record that was never delivered",
+            |d| {
+                edit(d, RECEIPT, |lines| {
+                    lines[13] = lines[13].replace("\"deliveries\":1", "\"deliveries\":0")
+                })
+            },
+            &["receipt.json line 14: t:1:0:0 was never delivered"],
         ),
         (
             "a comma too few",
-            |d| edit(d, RECEIPT, |lines| lines[12] = lines[12].trim_end_matches(',').to_owned()),
-            &["receipt.json line 14: it is not in the form"],
+            |d| edit(d, RECEIPT, |lines| lines[13] = lines[13].trim_end_matches(',').to_owned()),
+            &["receipt.json line 15: it is not in the form"],
         ),
         (
             "capital digits",
-            |d| edit(d, RECEIPT, |lines| lines[8] = lines[8].to_uppercase().replace("DIGEST", "digest")),
+            |d| edit(d, RECEIPT, |lines| lines[9] = lines[9].to_uppercase().replace("DIGEST", "digest")),
             &["receipt.json: it is not in the form"],
         ),
         (
@@ -439,7 +460,7 @@ fn damage_is_named() {
         (
             "something after the end",
             |d| edit(d, RECEIPT, |lines| lines.push("{}".into())),
-            &["receipt.json line 22: something follows the end"],
+            &["receipt.json line 23: something follows the end"],
         ),
     ];
     let world = world();

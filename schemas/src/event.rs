@@ -333,6 +333,10 @@ fn sequence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D
         fn visit_u64<E: de::Error>(self, n: u64) -> Result<Self::Value, E> {
             Ok(i64::try_from(n).ok())
         }
+        // A number that no sequence can be: it stays in the payload.
+        fn visit_f64<E: de::Error>(self, _: f64) -> Result<Self::Value, E> {
+            Ok(None)
+        }
         fn visit_str<E: de::Error>(self, text: &str) -> Result<Self::Value, E> {
             Ok(text.parse().ok())
         }

@@ -81,7 +81,11 @@ fn produce(dir: &Path, searcher: &Searcher) {
     let hits: Vec<_> = found
         .rows
         .iter()
-        .map(|row| custody_export::Hit { file: files[row.file].clone(), row: row.row })
+        .map(|row| custody_export::Hit {
+            file: files[row.file].clone(),
+            row: row.row,
+            deliveries: row.copies,
+        })
         .collect();
     let request = custody_export::Request {
         version: custody_export::REQUEST_VERSION,

@@ -10,6 +10,7 @@ object: records, batches, templates (payloads that were put together) and bytes 
 payload. Exit codes: 0 all is proven, 1 something is not, 2 called wrongly.
 """
 
+import datetime
 import hashlib
 import json
 import os
@@ -18,6 +19,7 @@ import struct
 import sys
 
 import deltalake
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 TEXTS = dict(
@@ -32,9 +34,22 @@ FILE = dict(i="id", n="name", m="media_type", h="sha256", r="ref", z="size")
 HOLE = re.compile("([\x01\x02\x03])(?:P(.)([a-z])|C([vae])([0-6])|C([a-z])|F([a-z])|t([0-6])|([a-z]))", re.S)
 
 
-def time_text(time, digits):
+EPOCH = datetime.datetime(1970, 1, 1)
+
+
+def time_text(us, digits):
+    time = EPOCH + datetime.timedelta(microseconds=us)
     text = time.isoformat(timespec="seconds")[:19]
     return text + (f".{time.microsecond:06}"[: int(digits) + 1] if int(digits) else "") + "Z"
+
+
+def numbers(kind):
+    """Times as microseconds: some are in years that Python does not have."""
+    if pa.types.is_timestamp(kind):
+        return pa.int64()
+    if pa.types.is_struct(kind):
+        return pa.struct([field.with_type(numbers(field.type)) for field in kind])
+    return kind
 
 
 def escaped(match):
@@ -78,7 +93,7 @@ def field(data):
 def leaf(row, payload_bytes):
     broker_time = row["broker_time"]
     if broker_time is not None:
-        broker_time = struct.pack(">q", round(broker_time.timestamp() * 1000))
+        broker_time = struct.pack(">q", broker_time // 1000)
     headers = row["headers"] or []
     fields = [field(row["topic"].encode()), field(struct.pack(">i", row["generation"]))]
     fields += [field(struct.pack(">i", row["partition"])), field(struct.pack(">q", row["offset"]))]
@@ -137,7 +152,8 @@ def main():
             problems.append(f"{path}: its footer and its commit have other manifests")
         leaves = []
         for batch in file.iter_batches(batch_size=4096):
-            for row in batch.to_pylist():
+            fields = [field.with_type(numbers(field.type)) for field in batch.schema]
+            for row in pa.Table.from_batches([batch]).cast(pa.schema(fields)).to_pylist():
                 whole = payload(row)
                 leaves.append(leaf(row, whole))
                 if struct.pack(">q", row["leaf_check"]) != leaves[-1][:8]:
