@@ -13,6 +13,7 @@ use crate::failure::{Done, Failure};
 use crate::open;
 use crate::settings::Loaded;
 use crate::show;
+use crate::{out, outln};
 
 /// Records of one conversation that are printed at most.
 const CONVERSATION_MAX: usize = 100_000;
@@ -65,7 +66,7 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let (archive, searcher) = searcher(loaded)?;
     if args.count {
         let count = searcher.count(&query)?;
-        println!("{}", count.total);
+        outln!("{}", count.total);
         // For people: programs read the number alone.
         eprintln!("complete through version {}", count.through_version);
         return Ok(());
@@ -80,12 +81,12 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let behind = archive.refresh()?.saturating_sub(answer.through_version);
     match args.format {
         FormatArg::Table => {
-            print!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
-            print!("{}", show::hits::summary(&answer, behind, Some(&args.zone)));
+            out!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
+            out!("{}", show::hits::summary(&answer, behind, Some(&args.zone)));
         }
-        FormatArg::Json => println!("{}", show::hits::json(&answer)),
+        FormatArg::Json => outln!("{}", show::hits::json(&answer)),
         FormatArg::Jsonl => {
-            print!("{}", show::hits::jsonl(&answer));
+            out!("{}", show::hits::jsonl(&answer));
             // No line of the answer can say it, and there may be none.
             eprint!("{}", show::hits::summary(&answer, behind, None));
         }
@@ -108,7 +109,7 @@ pub fn record(loaded: &Loaded, text: &str, zone_name: &str) -> Done {
         return Err(Failure::failed(what));
     };
     for record in archive.fetch(&file, &[row])? {
-        print!("{}", show::record::record(&record, &zone, std::io::stdout().is_terminal()));
+        out!("{}", show::record::record(&record, &zone, std::io::stdout().is_terminal()));
     }
     Ok(())
 }
@@ -124,8 +125,12 @@ pub fn conversation(loaded: &Loaded, id: &str, around: Option<&str>, window: usi
     if records.is_empty() {
         return Err(Failure::failed(format!("no record of conversation {id:?} through version {through}")));
     }
-    print!("{}", show::conversation::conversation(&records, &zone, around.as_ref(), window));
-    println!("\n{} records; complete through version {through}; times in {zone_name}", records.len());
+    if let Some(position) = around.as_ref().filter(|at| !records.iter().any(|record| record.position == **at))
+    {
+        return Err(Failure::failed(format!("{position} is no record of conversation {id:?}")));
+    }
+    out!("{}", show::conversation::conversation(&records, &zone, around.as_ref(), window));
+    outln!("\n{} records; complete through version {through}; times in {zone_name}", records.len());
     Ok(())
 }
 

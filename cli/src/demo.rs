@@ -13,6 +13,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::args::{DemoArgs, ExportArgs, FormatArg, OrderArg, SearchArgs};
 use crate::failure::{Done, Failure};
+use crate::outln;
 use crate::settings::{Inputs, Loaded, Settings};
 use crate::sim::{SimSettings, Simulator};
 use crate::{asking, handing, logging, run};
@@ -152,7 +153,7 @@ fn record(args: &DemoArgs, loaded: &Loaded, brokers: &str) -> Result<u64, Failur
 }
 
 fn search(loaded: &Loaded, query: &str) -> Done {
-    println!("\n$ custody search '{query}' --limit 3");
+    outln!("\n$ custody search '{query}' --limit 3 --archive {}", loaded.settings.archive.path);
     let args = SearchArgs {
         query: query.to_owned(),
         limit: 3,
@@ -174,8 +175,8 @@ pub fn demo(args: &DemoArgs) -> Done {
             archive.display()
         )));
     }
-    println!("Custody demo: a simulated gateway between Lync users of contoso.example and Skype users.");
-    println!(
+    outln!("Custody demo: a simulated gateway between Lync users of contoso.example and Skype users.");
+    outln!(
         "The Kafka broker is librdkafka's test cluster, in this process and in memory: for the demo only."
     );
     let embedded = Embedded::start(TOPIC, PARTITIONS)?;
@@ -183,36 +184,42 @@ pub fn demo(args: &DemoArgs) -> Done {
     let loaded = settings(&args.dir, &brokers)?;
     logging::start(&loaded.settings.log)?;
     let started = Instant::now();
-    println!("\nPublishing and archiving at once:");
+    outln!("\nPublishing and archiving at once:");
     let events = record(args, &loaded, &brokers)?;
     let took = started.elapsed();
-    println!("  {events} events archived, indexed and proven in {:.1} s", took.as_secs_f64());
+    outln!("  {events} events archived, indexed and proven in {:.1} s", took.as_secs_f64());
     for query in SEARCHES {
         search(&loaded, query)?;
     }
     let out = args.dir.join("production");
-    println!("\n$ custody export '{}' --out {}", SEARCHES[0], out.display());
+    let (who, why) = ("custody demo", "to show a production");
+    outln!(
+        "\n$ custody export '{}' --out {} --who '{who}' --why '{why}' --archive {}",
+        SEARCHES[0],
+        out.display(),
+        archive.display()
+    );
     let export = ExportArgs {
         query: SEARCHES[0].to_owned(),
         out: out.clone(),
-        who: "custody demo".to_owned(),
-        why: "to show a production".to_owned(),
+        who: who.to_owned(),
+        why: why.to_owned(),
         zone: "UTC".to_owned(),
     };
     handing::export(&loaded, &export)?;
-    println!("\n$ custody verify {}", out.display());
+    outln!("\n$ custody verify {}", out.display());
     handing::verify_production(&out, false)?;
-    println!("\n$ custody verify --archive {}", archive.display());
+    outln!("\n$ custody verify --archive {}", archive.display());
     handing::verify_archive(&loaded, false)?;
     let (position, conversation) = example(&loaded)?;
     let archive = archive.display();
-    println!("\nDone. The archive is a Delta Lake table in {archive}. Go on with:");
-    println!("  custody search 'invoice AND from:@contoso.example' --archive {archive}");
-    println!("  custody search 'type:policy.changed' --archive {archive}");
-    println!("  custody conversation '{conversation}' --around {position} --archive {archive}");
-    println!("  custody show {position} --archive {archive}");
-    println!("  custody verify {}", out.display());
-    println!("(with cargo: cargo run --release -- search …)");
+    outln!("\nDone. The archive is a Delta Lake table in {archive}. Go on with:");
+    outln!("  custody search 'invoice AND from:@contoso.example' --archive {archive}");
+    outln!("  custody search 'type:policy.changed' --archive {archive}");
+    outln!("  custody conversation '{conversation}' --around {position} --archive {archive}");
+    outln!("  custody show {position} --archive {archive}");
+    outln!("  custody verify {}", out.display());
+    outln!("(with cargo: cargo run --release -- search …)");
     Ok(())
 }
 

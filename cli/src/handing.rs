@@ -15,6 +15,7 @@ use crate::failure::{Done, Failure};
 use crate::open;
 use crate::settings::Loaded;
 use crate::show::one_line;
+use crate::{out, outln};
 
 fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
@@ -77,14 +78,14 @@ pub fn export(loaded: &Loaded, args: &ExportArgs) -> Done {
     } else {
         String::new()
     };
-    println!(
+    outln!(
         "{} records{again} in {}, complete through version {}; production {}",
         receipt.count,
         args.out.display(),
         receipt.through_version,
         receipt.production
     );
-    println!("verify it, with or without the archive: custody verify {}", args.out.display());
+    outln!("verify it, with or without the archive: custody verify {}", args.out.display());
     Ok(())
 }
 
@@ -113,9 +114,9 @@ fn production(dir: &Path, report: &Report) -> String {
 pub fn verify_production(dir: &Path, as_json: bool) -> Done {
     let report = custody_export::verify(dir)?;
     if as_json {
-        println!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
+        outln!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
     } else {
-        print!("{}", production(dir, &report));
+        out!("{}", production(dir, &report));
     }
     if report.is_sound() {
         return Ok(());
@@ -143,15 +144,15 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             "index": index,
             "index_failed": failed.as_ref().map(ToString::to_string),
         }));
-        println!("{}", text.map_err(Failure::failed)?);
+        outln!("{}", text.map_err(Failure::failed)?);
     } else {
         for problem in &report.problems {
-            println!("{}", one_line(&format!("{}: {}", problem.place, problem.what)));
+            outln!("{}", one_line(&format!("{}: {}", problem.place, problem.what)));
         }
         if report.more > 0 {
-            println!("and {} more problems", report.more);
+            outln!("and {} more problems", report.more);
         }
-        println!(
+        outln!(
             "archive: version {}, {} batches, {} files, {} records re-hashed ({} quarantined); {} offsets skipped, {} lost; {} problems",
             report.version,
             report.batches,
@@ -163,7 +164,7 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             report.problems.len() as u64 + report.more
         );
         if let Some(path) = report.unreferenced.first() {
-            println!(
+            outln!(
                 "{} files that no commit names, such as {}: writes that were cut short, or what is left of newest commits that were removed",
                 report.unreferenced.len(),
                 one_line(path)
@@ -171,20 +172,21 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
         }
         match (&index, &failed) {
             (None, Some(error)) => {
-                println!("index: it cannot be compared: {}", one_line(&error.to_string()));
+                outln!("index: it cannot be compared: {}", one_line(&error.to_string()));
             }
             (None, None) => {
-                println!("index: there is none at {}; it is built by the next search", index_path.display())
+                outln!("index: there is none at {}; it is built by the next search", index_path.display())
             }
             (Some(index), _) => {
                 for difference in &index.differences {
-                    println!("index: {}", one_line(&difference.to_string()));
+                    outln!("index: {}", one_line(&difference.to_string()));
                 }
                 let through =
                     index.through_version.map_or_else(|| "none".to_owned(), |version| version.to_string());
-                println!(
+                outln!(
                     "index: {} splits with {} records rebuilt and compared, complete through version {through}; {differences} differences",
-                    index.splits, index.docs
+                    index.splits,
+                    index.docs
                 );
             }
         }

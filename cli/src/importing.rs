@@ -12,6 +12,7 @@ use crate::import::{ImportReport, Lines, Outgoing, Simple, import_lines, import_
 use crate::open;
 use crate::settings::Loaded;
 use crate::show::one_line;
+use crate::{out, outln};
 
 fn connect(loaded: &Loaded) -> Result<Producer, Failure> {
     open::require(loaded, &["kafka.brokers", "kafka.topics"])?;
@@ -62,11 +63,11 @@ pub fn events(loaded: &Loaded, files: &[PathBuf], tenant: &str) -> Done {
             .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
         producer.flush()?;
         bar.finish_and_clear();
-        print!("{}", published(file, &report));
+        out!("{}", published(file, &report));
         eprint!("{}", refusals(file, &report));
         refused += report.refused_count;
     }
-    println!("acknowledged by Kafka: {}", producer.acknowledged());
+    outln!("acknowledged by Kafka: {}", producer.acknowledged());
     if refused > 0 {
         return Err(Failure::failed(format!("{refused} lines were refused; everything else was published")));
     }
@@ -82,9 +83,9 @@ pub fn skype_db(loaded: &Loaded, file: &Path, tenant: &str) -> Done {
     let report = import_skype(history, &mut publish(&producer, &bar))?;
     producer.flush()?;
     bar.finish_and_clear();
-    print!("{}", published(file, &report));
+    out!("{}", published(file, &report));
     eprint!("{left_out}");
-    println!("acknowledged by Kafka: {}", producer.acknowledged());
+    outln!("acknowledged by Kafka: {}", producer.acknowledged());
     Ok(())
 }
 

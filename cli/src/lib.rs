@@ -4,6 +4,7 @@
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
 //! - [`import`] reads existing history, [`importing`] publishes it
+//! - [`out`] prints answers
 //! - [`demo`] shows it all with the simulated gateway of [`sim`]
 
 pub mod args;
@@ -16,6 +17,7 @@ pub mod import;
 pub mod importing;
 pub mod logging;
 pub mod open;
+pub mod out;
 pub mod run;
 pub mod settings;
 pub mod show;

@@ -8,6 +8,7 @@ use custody_cli::args::{Cli, Cmd, ConfigCmd, ImportCmd, command, inputs};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
 use custody_cli::{asking, demo, handing, importing, logging, run};
+use custody_cli::{out, outln};
 
 fn main() -> ExitCode {
     match start() {
@@ -30,7 +31,7 @@ fn start() -> Done {
     match &cli.command {
         Cmd::Demo(args) => return demo::demo(args),
         Cmd::Config(ConfigCmd::Example) => {
-            print!("{}", settings::example());
+            out!("{}", settings::example());
             return Ok(());
         }
         Cmd::Verify { dir: Some(dir), json } => return handing::verify_production(dir, *json),
@@ -59,11 +60,11 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
         Cmd::Config(ConfigCmd::Check) => {
-            println!("the settings are sound");
+            outln!("the settings are sound");
             Ok(())
         }
         Cmd::Config(_) => {
-            print!("{}", settings::print(loaded));
+            out!("{}", settings::print(loaded));
             Ok(())
         }
         // Handled before the settings are read.

@@ -20,12 +20,15 @@ pub struct Hit {
     pub deliveries: u64,
 }
 
+/// A row, and how many deliveries its event has.
+pub(crate) type Row = (u64, u64);
+
 /// Rows of one partition in one file.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) file: Arc<FileRef>,
     /// Ascending, each once, with its event's deliveries.
-    pub(crate) rows: Vec<(u64, u64)>,
+    pub(crate) rows: Vec<Row>,
     partition: Partition,
     from: i64,
 }
@@ -42,7 +45,7 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
         let message = format!("{} records are more than one production may hold ({RECORDS_MAX})", hits.len());
         return Err(Error::invalid(message));
     }
-    let mut files: BTreeMap<String, (Arc<FileRef>, Vec<(u64, u64)>)> = BTreeMap::new();
+    let mut files: BTreeMap<String, (Arc<FileRef>, Vec<Row>)> = BTreeMap::new();
     for hit in hits {
         match files.get_mut(&hit.file.path) {
             Some((_, rows)) => rows.push((hit.row, hit.deliveries)),
@@ -62,7 +65,7 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
 }
 
 /// The rows of a file, partition by partition.
-fn split(file: &Arc<FileRef>, mut rows: &[(u64, u64)], out: &mut Vec<Run>) -> Result<(), Error> {
+fn split(file: &Arc<FileRef>, mut rows: &[Row], out: &mut Vec<Run>) -> Result<(), Error> {
     let mut end = 0;
     for part in &file.manifest.parts {
         end += part.rows;

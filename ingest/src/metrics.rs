@@ -47,6 +47,11 @@ fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 14))
 }
 
+/// Before the first assignment: a worker that was killed keeps its partitions until its session is
+/// over.
+pub(crate) const WAITING: &str =
+    "waiting for Kafka to assign partitions; a worker that was killed holds its own until its session ends";
+
 impl Metrics {
     /// Registers the metrics.
     pub fn new(registry: &mut Registry) -> Self {
@@ -67,7 +72,7 @@ impl Metrics {
             lag_records: Gauge::default(),
             lag_seconds: Gauge::default(),
             version: Gauge::default(),
-            status: Mutex::new(Status { trouble: Some("starting".into()), partitions: 0 }),
+            status: Mutex::new(Status { trouble: Some(WAITING.into()), partitions: 0 }),
             ends: Mutex::default(),
             next: Mutex::default(),
         };

@@ -64,6 +64,16 @@ fn bad_payloads_are_quarantined_with_the_reason() {
         let error = decode(&message(payload)).unwrap_err();
         assert!(error.0.contains(reason), "{error} for {:?}", String::from_utf8_lossy(payload));
     }
+    for array in [
+        GOOD.replace(r#""message":{"id":"m","text":"Hi \"you\""}"#, r#""message":["m","text/plain","Hi"]"#),
+        GOOD.replace(
+            r#"{"network":"skype","address":"live:bob","name":"B\u00f6b"}"#,
+            r#"["skype","live:bob"]"#,
+        ),
+    ] {
+        assert_ne!(array, GOOD);
+        assert!(decode(&message(array.as_bytes())).unwrap_err().0.contains("invalid type: sequence"));
+    }
     let tombstone = Incoming { payload: None, ..message(b"") };
     assert!(decode(&tombstone).unwrap_err().0.contains("tombstone"));
     let wrong_type = GOOD.replace("{\"network\":\"skype\"", "{\"network\":7");

@@ -10,7 +10,7 @@ use std::ops::Deref;
 
 use schemars::JsonSchema;
 use serde::de::{self, Deserializer, Visitor};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer};
 use serde_json::Value;
 
 /// A text, borrowed from the payload where it holds no escapes.
@@ -46,11 +46,44 @@ impl fmt::Display for Text<'_> {
     }
 }
 
+/// Reads a struct from an object alone: serde would read an array by the order of our fields, which
+/// is no form of the contract.
+struct Object<D>(D);
+
+impl<'de, D: Deserializer<'de>> Deserializer<'de> for Object<D> {
+    type Error = D::Error;
+
+    fn deserialize_any<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, D::Error> {
+        self.0.deserialize_map(visitor)
+    }
+
+    serde::forward_to_deserialize_any! {
+        bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf option unit
+        unit_struct newtype_struct seq tuple tuple_struct map struct enum identifier ignored_any
+    }
+}
+
+macro_rules! from_object {
+    ($name:ident) => {
+        impl<'de: 'a, 'a> Deserialize<'de> for $name<'a> {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                $name::deserialize(Object(deserializer))
+            }
+        }
+
+        impl Serialize for $name<'_> {
+            fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                $name::serialize(self, serializer)
+            }
+        }
+    };
+}
+
 macro_rules! record {
     ($(#[$doc:meta])* $name:ident { $($(#[$field_meta:meta])* $field:ident: $type:ty,)* }) => {
         $(#[$doc])*
         #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-        #[serde(bound(deserialize = "'de: 'a"))]
+        #[serde(remote = "Self", bound(deserialize = "'de: 'a"))]
         pub struct $name<'a> {
             $(
                 $(#[$field_meta])*
@@ -58,11 +91,13 @@ macro_rules! record {
                 pub $field: Option<$type>,
             )*
         }
+        from_object!($name);
     };
 }
 
 /// A CloudEvents 1.0 event of a federation gateway.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(remote = "Self")]
 pub struct Event<'a> {
     /// CloudEvents version: `1.0`.
     #[serde(borrow, default)]
@@ -98,6 +133,8 @@ pub struct Event<'a> {
     #[serde(borrow, default, skip_serializing_if = "Option::is_none")]
     pub data: Option<Box<Data<'a>>>,
 }
+
+from_object!(Event);
 
 record! {
     /// What happened. Which members a type has, the contract's table says.
@@ -347,7 +384,7 @@ fn sequence<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<i64>, D
     deserializer.deserialize_any(Number)
 }
 
-fn sequence_text<S: serde::Serializer>(number: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
+fn sequence_text<S: Serializer>(number: &Option<i64>, serializer: S) -> Result<S::Ok, S::Error> {
     match number {
         Some(number) => serializer.collect_str(number),
         None => serializer.serialize_none(),

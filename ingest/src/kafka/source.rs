@@ -162,6 +162,9 @@ impl Source {
         config.set("queued.max.messages.kbytes", (settings.queue_bytes_max / 1_024).max(1).to_string());
         for (name, value) in [
             ("fetch.message.max.bytes", "1048576"),
+            // A worker that was killed holds its partitions for so long; polling never waits on
+            // anything that takes seconds.
+            ("session.timeout.ms", "10000"),
             // A full queue is soon empty again; the client's own default waits for a second.
             ("fetch.queue.backoff.ms", "10"),
         ] {
@@ -178,6 +181,7 @@ impl Source {
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         let subscribed = source.consumer.subscribe(&topics);
         subscribed.map_err(|e| Error::new(Kind::Invalid, format!("cannot subscribe to {topics:?}: {e}")))?;
+        tracing::info!(?topics, group = settings.group, "{}", crate::metrics::WAITING);
         Ok(source)
     }
 
