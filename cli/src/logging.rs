@@ -9,7 +9,8 @@ use crate::settings::Log;
 fn filter(level: &str) -> String {
     let ours = ["archive", "ingest", "index", "export", "console", "cli"]
         .map(|name| format!("custody_{name}={level}"));
-    format!("warn,delta_kernel=error,delta_kernel_default_engine=error,librdkafka=error,{}", ours.join(","))
+    // The kernel's errors reach us as values; its own log would repeat them without a place.
+    format!("warn,delta_kernel=off,delta_kernel_default_engine=off,librdkafka=error,{}", ours.join(","))
 }
 
 /// Starts logging.
