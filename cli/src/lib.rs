@@ -4,7 +4,7 @@
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
 //! - [`import`] reads existing history, [`importing`] publishes it
-//! - [`out`] prints answers
+//! - [`mod@out`] prints answers
 //! - [`demo`] shows it all with the simulated gateway of [`sim`]
 
 pub mod args;
