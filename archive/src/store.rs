@@ -89,6 +89,10 @@ impl Store {
         match location {
             Location::Folder(path) => {
                 let folder = std::path::absolute(path).map_err(failed)?;
+                if folder.exists() && !folder.is_dir() {
+                    let message = format!("{location} is a file, not the folder of an archive");
+                    return Err(Error::new(Kind::Invalid, message));
+                }
                 let bad = || Error::new(Kind::Invalid, format!("archive path {location} cannot be used"));
                 let root = Url::from_directory_path(&folder).map_err(|()| bad())?;
                 let base = Path::from_absolute_path(&folder).map_err(|_| bad())?;

@@ -206,6 +206,7 @@ fn wrong_places_are_refused_clearly() {
         Writer::open(&Location::Folder(path), &S3Settings::default(), &WriterSettings::default())
     };
     fs::write(dir.path().join("holiday.jpg"), b"x").unwrap();
+    fails(open(dir.path().join("holiday.jpg")), "is a file");
     fails(open(dir.path().to_path_buf()), "is not an archive");
     // A newer version's archive.
     let archive = dir.path().join("archive");

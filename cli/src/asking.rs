@@ -79,6 +79,12 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let request = Request { query, order, limit: args.limit, after, at_version: None };
     let answer = searcher.search(&request)?;
     let behind = archive.refresh()?.saturating_sub(answer.through_version);
+    if answer.total == 0
+        && let Some(word) = lower_operator(&args.query)
+    {
+        let operator = word.to_ascii_uppercase();
+        eprintln!("{word:?} was looked for as a word; the operator is {operator}, in capitals");
+    }
     match args.format {
         FormatArg::Table => {
             out!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
@@ -92,6 +98,15 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
         }
     }
     Ok(())
+}
+
+/// An operator in lower case, which is a word like any other.
+fn lower_operator(query: &str) -> Option<&str> {
+    // In a phrase it is meant as a word.
+    let outside = query.split('"').step_by(2);
+    outside
+        .flat_map(str::split_whitespace)
+        .find(|word| matches!(*word, "and" | "or" | "not" | "And" | "Or" | "Not"))
 }
 
 fn position(text: &str) -> Result<Position, Failure> {
@@ -154,4 +169,22 @@ fn fetch_all(archive: &Archive, found: &Found) -> Result<Vec<Record>, Failure> {
         }
     }
     Ok(records)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn operators_in_lower_case_are_noticed() {
+        for (query, expected) in [
+            ("invoice and audit", Some("and")),
+            ("a AND b", None),
+            ("\"research and development\" x", None),
+            ("Not this", Some("Not")),
+            ("sand", None),
+        ] {
+            assert_eq!(lower_operator(query), expected, "{query}");
+        }
+    }
 }

@@ -53,13 +53,27 @@ fn source_of(path: &Path) -> String {
 /// `custody import events FILE…`
 pub fn events(loaded: &Loaded, files: &[PathBuf], tenant: &str) -> Done {
     let producer = connect(loaded)?;
+    let imported = import_files(&producer, files, tenant);
+    // Also after a failure: whoever imports again must know what is there already.
+    let flushed = producer.flush();
+    outln!("acknowledged by Kafka: {}", producer.acknowledged());
+    let refused = imported?;
+    flushed?;
+    if refused > 0 {
+        return Err(Failure::failed(format!("{refused} lines were refused; everything else was published")));
+    }
+    Ok(())
+}
+
+/// How many lines were refused.
+fn import_files(producer: &Producer, files: &[PathBuf], tenant: &str) -> Result<u64, Failure> {
     let mut refused = 0;
     for file in files {
         let mut lines =
             Lines::open(file).map_err(|e| Failure::failed(format!("cannot open {}: {e}", file.display())))?;
         let mut form = Simple::new(source_of(file), tenant);
         let bar = spinner();
-        let report = import_lines(&mut lines, &mut form, &mut publish(&producer, &bar))
+        let report = import_lines(&mut lines, &mut form, &mut publish(producer, &bar))
             .map_err(|e| Failure::failed(format!("{}: {e}", file.display())))?;
         producer.flush()?;
         bar.finish_and_clear();
@@ -67,15 +81,14 @@ pub fn events(loaded: &Loaded, files: &[PathBuf], tenant: &str) -> Done {
         eprint!("{}", refusals(file, &report));
         refused += report.refused_count;
     }
-    outln!("acknowledged by Kafka: {}", producer.acknowledged());
-    if refused > 0 {
-        return Err(Failure::failed(format!("{refused} lines were refused; everything else was published")));
-    }
-    Ok(())
+    Ok(refused)
 }
 
 /// `custody import skype-db FILE`
 pub fn skype_db(loaded: &Loaded, file: &Path, tenant: &str) -> Done {
+    if !file.is_file() {
+        return Err(Failure::failed(format!("{}: there is no such file", file.display())));
+    }
     let history = skype::read(file, &source_of(file), tenant).map_err(Failure::failed)?;
     let left_out = left_out(file, &history);
     let producer = connect(loaded)?;

@@ -15,6 +15,7 @@ use crate::check_lines::{Found, RecordLines};
 use crate::check_receipt::{Listed, ReceiptLines};
 use crate::error::Error;
 use crate::folder::names;
+use crate::folder::part;
 use crate::receipt::{FileEntry, Receipt};
 use crate::request::production_id;
 use crate::settings::{LINE_BYTES_MAX, PROBLEMS_MAX, READ_BYTES};
@@ -102,9 +103,21 @@ pub fn verify(dir: &Path) -> Result<Report, Error> {
     if !dir.is_dir() {
         return Err(Error::invalid(format!("there is no production at {}: no such folder", dir.display())));
     }
+    let is_there = |name: &str| fs::symlink_metadata(dir.join(name)).is_ok();
+    let unfinished = is_there(&part(RECEIPT));
+    if !unfinished && !is_there(RECEIPT) && !is_there(RECORDS) {
+        return Err(Error::invalid(format!("{} holds no production", dir.display())));
+    }
     let mut problems = Problems::default();
     let mut listed = match open(dir, RECEIPT)? {
         Ok(lines) => ReceiptLines::open(lines, &mut problems)?,
+        Err(_) if unfinished && !is_there(RECEIPT) => {
+            problems.file(
+                RECEIPT,
+                "it is not there yet: the export is not finished, or was cut short; run it again",
+            );
+            None
+        }
         Err(what) => {
             problems.file(RECEIPT, what);
             None

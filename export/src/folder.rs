@@ -28,7 +28,7 @@ pub(crate) struct Folder {
     receipt: File,
 }
 
-fn part(name: &str) -> String {
+pub(crate) fn part(name: &str) -> String {
     format!("{name}{PART}")
 }
 

@@ -481,6 +481,17 @@ fn damage_is_named() {
     }
 }
 
+#[test]
+fn what_is_no_production_is_not_a_damaged_one() {
+    let dir = tempfile::tempdir().unwrap();
+    fs::write(dir.path().join("holiday.jpg"), "x").unwrap();
+    let error = verify(dir.path()).unwrap_err().to_string();
+    assert!(error.contains("holds no production"), "{error}");
+    fs::write(dir.path().join("receipt.json.part"), "").unwrap();
+    let report = verify(dir.path()).unwrap();
+    assert!(report.problems[0].to_string().contains("the export is not finished"), "{:?}", report.problems);
+}
+
 /// Another version's readable members cannot be compared, and the report must not hide that.
 #[test]
 fn what_was_not_compared_is_said() {
@@ -558,7 +569,10 @@ fn a_killed_run_is_begun_anew() {
         let dir = world.path(&n.to_string());
         fs::create_dir(&dir).unwrap();
         names.iter().for_each(|name| fs::write(dir.join(name), vec![b'x'; 1 << 20]).unwrap());
-        assert_ne!(problems(&dir), [""; 0], "{names:?} is no production");
+        match names {
+            [] => assert!(verify(&dir).is_err(), "an empty folder is no production"),
+            names => assert_ne!(problems(&dir), [""; 0], "{names:?} is no production"),
+        }
         world.produce(world.all(), &n.to_string()).unwrap();
         assert!(contents(&dir) == good, "{names:?}");
     }
