@@ -44,6 +44,22 @@ fn client(brokers: &str, properties: &BTreeMap<String, String>) -> ClientConfig 
     config
 }
 
+/// Whether librdkafka knows every property and takes its value. Nothing is connected.
+pub fn check(settings: &KafkaSettings) -> Result<(), Error> {
+    let made = client(&settings.brokers, &settings.properties).create_native_config();
+    made.map(|_| ())
+        .map_err(|e| Error::new(Kind::Invalid, format!("kafka.properties: {}", without_value(&e))))
+}
+
+/// What is wrong with a property, without its value: a misspelled one may be a password.
+fn without_value(error: &KafkaError) -> String {
+    match error {
+        KafkaError::ClientConfig(_, what, name, _) if what.contains(name.as_str()) => what.clone(),
+        KafkaError::ClientConfig(_, what, name, _) => format!("{name}: {what}"),
+        other => other.to_string(),
+    }
+}
+
 /// What librdkafka told us of its connections, apart from any call.
 #[derive(Clone, Default)]
 struct ClientErrors {
@@ -89,4 +105,28 @@ fn refused(brokers: &str, reason: &str) -> Error {
     let message =
         format!("Kafka at {brokers} refuses us: {reason}; check the credentials and what they are allowed");
     Error::new(Kind::Invalid, message)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn properties_are_checked_without_a_broker() {
+        let with = |name: &str, value: &str| KafkaSettings {
+            brokers: "nobody.example:9092".into(),
+            topics: vec!["t".into()],
+            group: "g".into(),
+            queue_bytes_max: 1 << 20,
+            properties: [(name.to_owned(), value.to_owned())].into(),
+        };
+        check(&with("fetch.min.bytes", "7")).unwrap();
+        for (name, value) in [("bogus.prop", "1"), ("fetch.min.bytes", "many")] {
+            let error = check(&with(name, value)).unwrap_err();
+            assert!(error.kind == Kind::Invalid && error.to_string().contains(name), "{error}");
+        }
+        // Misspelled, and a password.
+        let text = check(&with("sasl.pasword", "s3cr3t")).unwrap_err().to_string();
+        assert!(text.contains("sasl.pasword") && !text.contains("s3cr3t"), "{text}");
+    }
 }

@@ -11,7 +11,7 @@ use rdkafka::message::{DeliveryResult, Header, OwnedHeaders};
 use rdkafka::producer::{BaseRecord, Producer as _, ProducerContext, ThreadedProducer};
 use rdkafka::{ClientConfig, ClientContext};
 
-use super::{ClientErrors, client};
+use super::{ClientErrors, client, without_value};
 use crate::error::{Error, Kind};
 
 #[derive(Default)]
@@ -69,9 +69,9 @@ impl Producer {
         config.set("message.timeout.ms", "60000");
         let context = Context::default();
         let deliveries = context.0.clone();
-        let inner: ThreadedProducer<Context> = config
-            .create_with_context(context)
-            .map_err(|e| Error::new(Kind::Invalid, format!("cannot set up the Kafka producer: {e}")))?;
+        let inner: ThreadedProducer<Context> = config.create_with_context(context).map_err(|e| {
+            Error::new(Kind::Invalid, format!("cannot set up the Kafka producer: {}", without_value(&e)))
+        })?;
         let producer = Producer { topic: topic.to_owned(), brokers: brokers.to_owned(), inner, deliveries };
         producer.check_topic()?;
         Ok(producer)

@@ -12,7 +12,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
 use super::headers::{Header, headers};
-use super::{ClientErrors, KafkaSettings, client, refused};
+use super::{ClientErrors, KafkaSettings, client, refused, without_value};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
 
@@ -173,9 +173,9 @@ impl Source {
             }
         }
         let context = Context { shared: Mutex::default(), metrics };
-        let consumer: BaseConsumer<Context> = config
-            .create_with_context(context)
-            .map_err(|e| Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {e}")))?;
+        let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(|e| {
+            Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {}", without_value(&e)))
+        })?;
         let source = Source { consumer, brokers: settings.brokers.clone() };
         source.check_topics(&settings.topics)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
