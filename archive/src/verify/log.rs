@@ -264,18 +264,12 @@ fn actions(text: &[u8]) -> Result<Vec<(String, Value)>, (usize, String)> {
     Ok(actions)
 }
 
-/// An action without what tells nothing of the table: when a `txn` was written, and, in a
-/// checkpoint, members that are there with their default value.
+/// An action without what tells nothing of the table: when a `txn` was written, and members that
+/// are there without a value.
 fn proper(name: &str, action: &Value) -> Value {
     let mut action = action.clone();
     if let Some(members) = action.as_object_mut() {
-        members.retain(|_, value| !value.is_null());
-        match name {
-            "txn" => drop(members.remove("lastUpdated")),
-            "add" => drop(members.remove("tags").filter(|tags| *tags != json!({}))),
-            "metaData" | "protocol" => {}
-            _ => {}
-        }
+        members.retain(|member, value| !value.is_null() && (name, member.as_str()) != ("txn", "lastUpdated"));
     }
     action
 }
