@@ -6,7 +6,6 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 use std::hash::BuildHasher;
-
 use std::sync::LazyLock;
 
 use custody_schemas::Decoded;
@@ -54,13 +53,7 @@ struct Hole {
 }
 
 /// Finds a member's name.
-struct Key(LazyLock<Finder<'static>>);
-
-impl Key {
-    const fn new(make: fn() -> Finder<'static>) -> Self {
-        Key(LazyLock::new(make))
-    }
-}
+type Key = LazyLock<Finder<'static>>;
 
 static SEQUENCE: Key = Key::new(|| Finder::new("\"sequence\""));
 static SIZE: Key = Key::new(|| Finder::new("\"size\""));
@@ -219,10 +212,10 @@ impl Cutter {
     /// The digits after the first member of this name, in quotes or not, if they are the number.
     fn number(&mut self, payload: &str, name: Name, key: &Key, number: Option<i64>) {
         let Some(number) = number else { return };
-        let Some(at) = key.0.find(payload.as_bytes()) else { return };
+        let Some(at) = key.find(payload.as_bytes()) else { return };
         let mut buffer = itoa::Buffer::new();
         let digits = buffer.format(number);
-        let after = payload[at + key.0.needle().len()..].trim_start_matches([':', ' ', '"']);
+        let after = payload[at + key.needle().len()..].trim_start_matches([':', ' ', '"']);
         if after.starts_with(digits) {
             let from = payload.len() - after.len();
             self.hole(from, from + digits.len(), Form::AsIs, name, None);

@@ -36,6 +36,7 @@ mod writer;
 pub use batch::{BatchBuilder, Sealed};
 pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
 pub use error::{Error, Kind};
+pub use guard::guarded;
 pub use log::{Commit, FileRef};
 pub use read::{Archive, Columns, RowReader};
 pub use record::{Party, Record};

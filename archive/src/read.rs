@@ -255,11 +255,12 @@ fn open<T: ChunkReader + 'static>(
     columns: Columns,
     selection: Option<RowSelection>,
 ) -> Result<ParquetRecordBatchReader, Error> {
-    guarded(|| open_unguarded(path, input, columns, selection)).unwrap_or_else(|| Err(given_up(path)))
+    guarded(|| open_unguarded(path, input, columns, selection))
+        .unwrap_or_else(|said| Err(given_up(path, said)))
 }
 
-fn given_up(path: &str) -> Error {
-    Error::corrupt(format!("{path} cannot be decoded: it is damaged"))
+fn given_up(path: &str, said: String) -> Error {
+    Error::with(Kind::Corrupt, format!("{path} cannot be decoded: it is damaged"), said)
 }
 
 fn open_unguarded<T: ChunkReader + 'static>(
@@ -330,13 +331,12 @@ pub(crate) fn rows_of(path: &str, bytes: Bytes, columns: Columns) -> Result<RowR
 
 /// The rows of any Parquet file as JSON objects, absent members left out.
 pub(crate) fn parquet_as_json(path: &str, bytes: Bytes) -> Result<Vec<serde_json::Value>, Error> {
-    let given_up = || given_up(path);
     let read = || -> Result<Vec<RecordBatch>, Error> {
         let reader = ParquetRecordBatchReaderBuilder::try_new(bytes).and_then(|builder| builder.build());
         let rows = reader.map_err(|e| damaged(path, e))?.collect::<Result<Vec<_>, _>>();
         rows.map_err(|e| Error::with(Kind::Corrupt, format!("{path} cannot be decoded"), e))
     };
-    let batches = guarded(read).unwrap_or_else(|| Err(given_up()))?;
+    let batches = guarded(read).unwrap_or_else(|said| Err(given_up(path, said)))?;
     let mut writer = arrow_json::ArrayWriter::new(Vec::new());
     let written = batches.iter().try_for_each(|batch| writer.write(batch)).and_then(|()| writer.finish());
     written.map_err(|e| Error::with(Kind::Corrupt, format!("{path} cannot be shown as JSON"), e))?;
@@ -363,8 +363,9 @@ impl Iterator for RowReader {
             Reader::File(reader) => reader,
             Reader::ReadBack(rows) => return rows.next().map(|rows| Ok(Rows::new(self.path.clone(), rows))),
         };
-        let Some(next) = guarded(|| reader.next()) else {
-            return Some(Err(given_up(&self.path)));
+        let next = match guarded(|| reader.next()) {
+            Ok(next) => next,
+            Err(said) => return Some(Err(given_up(&self.path, said))),
         };
         Some(match next? {
             Ok(batch) => Ok(Rows::new(self.path.clone(), batch)),

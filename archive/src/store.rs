@@ -161,19 +161,15 @@ impl Store {
         written.map(|_| ()).map_err(|e| Error::with(Kind::Retry, format!("cannot write {relative}"), e))
     }
 
-    /// The objects in a folder, and their sizes.
-    pub(crate) fn list(&self, folder: &str) -> Result<Vec<(String, u64)>, Error> {
-        let prefix = self.path(folder);
-        let listed = self.runtime.block_on(self.objects.list(Some(&prefix)).try_collect::<Vec<_>>());
+    /// The objects in a folder and below it.
+    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
+        let listed = self.objects.list(Some(&self.path(folder))).map_ok(|object| object.location);
+        let listed = self.runtime.block_on(listed.try_collect::<Vec<_>>());
         let listed = listed.map_err(|e| Error::with(Kind::Retry, format!("cannot list {folder}"), e))?;
-        let relative = |path: &Path| {
-            let parts = path.prefix_match(&self.base).map(|parts| parts.collect::<Vec<_>>());
-            parts.map_or_else(
-                || path.to_string(),
-                |parts| parts.iter().map(|part| part.as_ref().to_owned()).collect::<Vec<_>>().join("/"),
-            )
-        };
-        Ok(listed.into_iter().map(|object| (relative(&object.location), object.size)).collect())
+        let base = self.base.as_ref();
+        let relative =
+            |path: &Path| path.as_ref().trim_start_matches(base).trim_start_matches('/').to_owned();
+        Ok(listed.iter().map(relative).collect())
     }
 
     /// Reads an object whole; `None` when there is none.

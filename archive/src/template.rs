@@ -56,7 +56,7 @@ pub(crate) const FILE_TEXTS: [(u8, &str); 5] =
     [(b'i', "id"), (b'n', "name"), (b'm', "media_type"), (b'h', "sha256"), (b'r', "ref")];
 
 /// What a hole is filled with.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Name {
     /// A column of the row.
     Row(u8),
@@ -92,7 +92,7 @@ pub(crate) enum Form {
 }
 
 impl Form {
-    pub(crate) const fn mark(self) -> u8 {
+    const fn mark(self) -> u8 {
         match self {
             Form::AsIs => 1,
             Form::Json => 2,

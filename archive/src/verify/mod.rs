@@ -104,7 +104,7 @@ pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<R
 }
 
 /// Files that were there when the log was read, and that no commit names until now.
-fn unreferenced(archive: &Archive, stored: Vec<(String, u64)>, log: &log::Log) -> Result<Vec<String>, Error> {
+fn unreferenced(archive: &Archive, stored: Vec<String>, log: &log::Log) -> Result<Vec<String>, Error> {
     let since = archive.commits_after(Some(log.newest)).unwrap_or_default();
     let named: BTreeSet<&str> = log
         .commits
@@ -113,8 +113,7 @@ fn unreferenced(archive: &Archive, stored: Vec<(String, u64)>, log: &log::Log) -
         .flat_map(|commit| &commit.files)
         .map(|file| file.path.as_str())
         .collect();
-    let data = stored.into_iter().map(|(path, _)| path);
-    let data = data.filter(|path| path.ends_with(".parquet") && !path.starts_with('_'));
+    let data = stored.into_iter().filter(|path| path.ends_with(".parquet") && !path.starts_with('_'));
     let mut unreferenced: Vec<_> = data.filter(|path| !named.contains(path.as_str())).collect();
     unreferenced.sort_unstable();
     Ok(unreferenced)
@@ -232,7 +231,6 @@ fn check_rows(
 ) -> Result<(), Error> {
     let verbatim = rows.verbatim()?;
     let (stored, batches) = (rows.stored_checks()?, rows.batch_ids()?);
-
     for row in 0..rows.len() {
         let leaf = verbatim.payload(row, filler).map(|payload| verbatim.leaf(row, payload));
         // Without a leaf the root cannot be right either.

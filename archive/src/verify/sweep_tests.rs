@@ -70,18 +70,7 @@ fn meaning(name: &str, bytes: &[u8]) -> Option<Value> {
 
 fn without_trivia(mut action: Value) -> Value {
     for (name, trivia) in [
-        (
-            "commitInfo",
-            &[
-                "timestamp",
-                "operation",
-                "operationParameters",
-                "kernelVersion",
-                "engineInfo",
-                "txnId",
-                "isBlindAppend",
-            ][..],
-        ),
+        ("commitInfo", &log::TRIVIA[..]),
         ("txn", &["lastUpdated"]),
         ("metaData", &["id", "name", "description", "createdTime"]),
     ] {

@@ -5,6 +5,7 @@
 //! writes terms, postings and fast fields as its indexer does; what it writes otherwise, an
 //! empty store and `meta.json`, depends on the number of documents alone and is made anew.
 
+use std::collections::BTreeSet;
 use std::path::Path;
 
 use tantivy::Index;
@@ -13,7 +14,7 @@ use tantivy::indexer::merge_indices;
 use tantivy::query::Bm25StatisticsProvider;
 use tantivy::schema::TantivyDocument;
 
-use super::format::{Covered, Footer, META, Part, SPLIT_VERSION, read_footer};
+use super::format::{Covered, Footer, META, SPLIT_VERSION, read_footer};
 use super::open::SplitDirectory;
 use super::write::{Built, TENANTS_MAX, failed, finished, parts_of, segment_writer};
 use crate::error::Error;
@@ -75,26 +76,22 @@ fn frame(docs: u32) -> Result<Vec<(String, Vec<u8>)>, Error> {
 }
 
 fn sum(footers: Vec<Footer>, docs: u32) -> Footer {
-    let times_min = footers.iter().filter_map(|footer| footer.time_ms_min).min();
-    let times_max = footers.iter().filter_map(|footer| footer.time_ms_max).max();
     let tenants: Option<Vec<_>> = footers.iter().map(|footer| footer.tenants.clone()).collect();
-    let tenants = tenants.map(|all| all.into_iter().flatten().collect());
-    let (mut files, mut first) = (Vec::new(), 0);
-    for footer in footers {
-        let shifted = footer
-            .files
-            .into_iter()
-            .map(|covered| Covered { first_doc: covered.first_doc + first, ..covered });
-        files.extend(shifted);
-        first += footer.docs;
-    }
-    Footer {
+    let tenants = tenants.map(|all| all.into_iter().flatten().collect::<BTreeSet<_>>());
+    let mut sum = Footer {
         version: SPLIT_VERSION,
         docs,
-        time_ms_min: times_min,
-        time_ms_max: times_max,
-        tenants: tenants.filter(|tenants: &std::collections::BTreeSet<String>| tenants.len() <= TENANTS_MAX),
-        parts: Vec::<Part>::new(),
-        files,
+        time_ms_min: footers.iter().filter_map(|footer| footer.time_ms_min).min(),
+        time_ms_max: footers.iter().filter_map(|footer| footer.time_ms_max).max(),
+        tenants: tenants.filter(|tenants| tenants.len() <= TENANTS_MAX),
+        parts: Vec::new(),
+        files: Vec::new(),
+    };
+    let mut first = 0;
+    for footer in footers {
+        let shifted = |covered: Covered| Covered { first_doc: covered.first_doc + first, ..covered };
+        sum.files.extend(footer.files.into_iter().map(shifted));
+        first += footer.docs;
     }
+    sum
 }
