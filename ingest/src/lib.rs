@@ -14,12 +14,14 @@
 //!
 //! This crate does not know the index.
 
+mod committer;
 mod error;
 pub mod kafka;
 mod metrics;
 pub mod resume;
 mod worker;
 
+pub use committer::OnCommit;
 pub use error::{Error, Kind};
 pub use metrics::{Metrics, Status};
-pub use worker::{OnCommit, Stop, Worker, WorkerSettings};
+pub use worker::{Stop, Worker, WorkerSettings};

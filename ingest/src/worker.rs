@@ -1,15 +1,16 @@
 //! The loop: poll, append, seal, hand over, publish.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, TryRecvError, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use custody_archive::{BatchBuilder, Committed, Encoded, Sealed, Writer};
+use custody_archive::{BatchBuilder, Sealed, Writer};
 use custody_schemas::manifest::Gap;
 use custody_schemas::{Incoming, Partition};
 
+use crate::committer::{Committer, OnCommit, Outcome};
 use crate::error::{Error, Kind};
 use crate::kafka::{KafkaSettings, Polled, Source};
 use crate::metrics::Metrics;
@@ -26,9 +27,8 @@ const DAMAGED_AGE: Duration = Duration::from_secs(300);
 /// How often a log that ends before the archive is asked again: after a change of leader it may
 /// do so for a moment.
 const RESET_ASKED_MAX: u32 = 3;
-/// First pause after a store failure; it doubles to the maximum.
-const PAUSE_MIN: Duration = Duration::from_millis(200);
-const PAUSE_MAX: Duration = Duration::from_secs(5);
+/// Pause before something is read or asked again; it grows with each.
+const PAUSE: Duration = Duration::from_millis(200);
 
 /// Bounds of the loop.
 #[derive(Debug, Clone)]
@@ -61,24 +61,18 @@ impl Stop {
     }
 }
 
-/// Called after each commit, on the commit thread.
-pub type OnCommit = Box<dyn Fn(&Committed) + Send + Sync>;
-
 /// One of our partitions and the next offset that the loop expects of it.
 struct Owned {
     partition: Partition,
     next: i64,
 }
 
-type Outcome = Result<Committed, custody_archive::Error>;
-
 /// Archives topics until it is stopped.
 pub struct Worker {
     settings: WorkerSettings,
     source: Source,
-    writer: Arc<Mutex<Writer>>,
+    committer: Committer,
     metrics: Arc<Metrics>,
-    on_commit: OnCommit,
     stop: Stop,
 }
 
@@ -116,7 +110,8 @@ impl Worker {
         stop: Stop,
     ) -> Result<Self, Error> {
         let source = Source::connect(kafka, metrics.clone())?;
-        Ok(Worker { settings, source, writer: Arc::new(Mutex::new(writer)), metrics, on_commit, stop })
+        let committer = Committer::new(writer, settings.retry_age_max, metrics.clone(), on_commit);
+        Ok(Worker { settings, source, committer, metrics, stop })
     }
 
     /// Runs until stopped; everything consumed by then is archived.
@@ -129,7 +124,7 @@ impl Worker {
             let committer = scope.spawn(move || {
                 let _ended = Ended(&self.metrics);
                 for sealed in todo {
-                    if done.send(self.archive(sealed)).is_err() {
+                    if done.send(self.committer.archive(sealed)).is_err() {
                         return;
                     }
                 }
@@ -163,64 +158,6 @@ impl Worker {
             ended
         })
     }
-
-    /// Archives one batch, trying again while the store fails for a while.
-    fn archive(&self, sealed: Sealed) -> Outcome {
-        let consumed = sealed.bytes;
-        let started = Instant::now();
-        let encoded = Encoded::new(sealed)?;
-        let encode = started.elapsed();
-        let mut pause = PAUSE_MIN;
-        loop {
-            let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            match writer.archive(&encoded) {
-                Ok(committed) => {
-                    drop(writer);
-                    self.committed(&committed, consumed, encode);
-                    return Ok(committed);
-                }
-                Err(error) if error.kind == custody_archive::Kind::Retry => {
-                    drop(writer);
-                    if started.elapsed() > self.settings.retry_age_max {
-                        return Err(error);
-                    }
-                    tracing::warn!(batch = encoded.manifest.batch, %error, pause_ms = pause.as_millis(), "store failed; trying again");
-                    self.metrics.retried();
-                    self.metrics.trouble(Some(format!("the store fails: {error}")));
-                    thread::sleep(pause);
-                    pause = (pause * 2).min(PAUSE_MAX);
-                }
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    fn committed(&self, committed: &Committed, consumed: u64, encode: Duration) {
-        let manifest = &committed.file.manifest;
-        let (quarantined, skipped, lost) = manifest.parts.iter().fold((0, 0, 0), |sum, part| {
-            (sum.0 + part.quarantined, sum.1 + part.skipped, sum.2 + part.lost())
-        });
-        tracing::info!(
-            version = committed.version,
-            batch = manifest.batch,
-            rows = manifest.rows,
-            partitions = manifest.parts.len(),
-            consumed_bytes = consumed,
-            file_bytes = committed.file.bytes,
-            quarantined,
-            skipped,
-            lost,
-            encode_ms = encode.as_millis(),
-            put_ms = committed.put.as_millis(),
-            read_back_ms = committed.read_back.as_millis(),
-            commit_ms = committed.commit.as_millis(),
-            "archived"
-        );
-        let age = now_ms().saturating_sub(manifest.archived_ms);
-        self.metrics.committed(committed, consumed, u64::try_from(age).ok().map(Duration::from_millis));
-        self.metrics.trouble(None);
-        (self.on_commit)(committed);
-    }
 }
 
 /// Says that the worker has ended, whichever way.
@@ -238,7 +175,7 @@ fn new_batch(verbatim: bool) -> BatchBuilder {
     if verbatim { batch.verbatim() } else { batch }
 }
 
-fn now_ms() -> i64 {
+pub(crate) fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
@@ -446,7 +383,7 @@ impl Loop<'_> {
                  the broker's log, or let its retention delete them",
             ));
         }
-        thread::sleep(PAUSE_MIN * self.damaged);
+        thread::sleep(PAUSE * self.damaged);
         self.resume_all()
     }
 
@@ -481,14 +418,11 @@ impl Loop<'_> {
     }
 
     fn resume_one(&mut self, partition: &Partition) -> Result<i64, Error> {
-        let next = {
-            let mut writer = self.worker.writer.lock().unwrap_or_else(PoisonError::into_inner);
-            writer.next_offset(partition)?
-        };
+        let next = self.worker.committer.next_offset(partition)?;
         let (mut asked, mut decided) = (0, self.decide(partition, next)?);
         while matches!(decided, Resume::Reset { .. }) && asked < RESET_ASKED_MAX {
             asked += 1;
-            thread::sleep(PAUSE_MIN * asked);
+            thread::sleep(PAUSE * asked);
             decided = self.decide(partition, next)?;
         }
         match decided {
