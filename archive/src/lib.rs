@@ -35,12 +35,13 @@ mod writer;
 
 pub use batch::{BatchBuilder, Sealed};
 pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+pub use durable::{Disk, Temporary, put_durably};
 pub use error::{Error, Kind};
 pub use guard::guarded;
 pub use log::{Commit, FileRef};
 pub use read::{Archive, Columns, RowReader};
 pub use record::{Party, Record};
-pub use store::{Location, S3Settings};
+pub use store::{Location, S3Settings, Store};
 pub use verify::{Problem, Report, verify};
 pub use view::{IndexRow, IndexRows, PartyRef, Relation, Rows};
 pub use writer::{Committed, Encoded, Writer, WriterSettings};

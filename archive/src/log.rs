@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Kind};
 use crate::store::Store;
 
-/// One Parquet file of the archive and the batch in it.
+/// One batch, and where it is: a run of rows in a Parquet file, all of it until compaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct FileRef {
     /// Path below the archive.
@@ -19,7 +19,10 @@ pub struct FileRef {
     pub bytes: u64,
     /// SHA-256 of the whole file.
     pub sha256: Hash,
-    /// The batch that it holds.
+    /// The first row of the batch in a file that holds several; absent where the file is the batch.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub first_row: Option<u64>,
+    /// The batch.
     pub manifest: Manifest,
 }
 
@@ -135,6 +138,7 @@ fn file_ref(path: &str, text: &str) -> Result<FileRef, Error> {
         path: record.file.path,
         bytes: record.file.bytes,
         sha256: record.file.sha256,
+        first_row: None,
         manifest: record.manifest,
     })
 }

@@ -144,7 +144,7 @@ impl Archive {
         Ok(commits)
     }
 
-    /// The rows of a file. For the index, rows that a writer of the same process has just read
+    /// The rows of a batch. For the index, rows that a writer of the same process has just read
     /// back and proven are handed over as they are, once.
     pub fn read(&self, file: &FileRef, columns: Columns) -> Result<RowReader, Error> {
         if columns == Columns::Index
@@ -152,15 +152,15 @@ impl Archive {
         {
             return Ok(RowReader { path: file.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
         }
-        self.open_rows(file, columns, None)
+        self.open_rows(file, columns, file.selection())
     }
 
-    /// Single records of a file by row number, ascending. Each is re-hashed: one
+    /// Single records of a batch by row number, ascending. Each is re-hashed: one
     /// that is not what was archived is an error, never an answer. What a record
     /// says is decoded anew from the bytes that the hash covers; the columns
     /// beside them, which no hash of its own covers, are not read.
     pub fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
-        let selection = select(rows);
+        let selection = select(file.first_row.unwrap_or(0), rows);
         let mut records = Vec::with_capacity(rows.len());
         for rows in self.open_rows(file, Columns::Leaves, Some(selection))? {
             Record::read_all(&rows?, file, &mut records)?;
@@ -176,7 +176,7 @@ impl Archive {
         Ok(records)
     }
 
-    /// The file and row number of a position; `None` when it holds no record.
+    /// The batch and row number of a position; `None` when it holds no record.
     pub fn locate(&self, position: &Position) -> Result<Option<(FileRef, u64)>, Error> {
         for file in self.commits_after(None)?.into_iter().flat_map(|commit| commit.files) {
             let mut first = 0;
@@ -231,18 +231,30 @@ impl Archive {
     }
 }
 
-/// Row numbers, ascending, as runs to skip and to take.
-fn select(rows: &[u64]) -> RowSelection {
+/// Row numbers of a batch, ascending, as runs of the file's rows to skip and to take.
+fn select(first_row: u64, rows: &[u64]) -> RowSelection {
     let mut selectors = Vec::new();
     let mut next = 0;
-    for row in rows {
-        if *row > next {
-            selectors.push(RowSelector::skip(usize::try_from(row - next).unwrap_or(usize::MAX)));
+    for row in rows.iter().map(|row| first_row + row) {
+        if row > next {
+            selectors.push(RowSelector::skip(count(row - next)));
         }
         selectors.push(RowSelector::select(1));
         next = row + 1;
     }
     RowSelection::from(selectors)
+}
+
+fn count(rows: u64) -> usize {
+    usize::try_from(rows).unwrap_or(usize::MAX)
+}
+
+impl FileRef {
+    /// The batch's rows of a file that may hold others as well.
+    fn selection(&self) -> Option<RowSelection> {
+        let first_row = self.first_row?;
+        Some(vec![RowSelector::skip(count(first_row)), RowSelector::select(count(self.manifest.rows))].into())
+    }
 }
 
 fn damaged(path: &str, error: parquet::errors::ParquetError) -> Error {

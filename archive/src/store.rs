@@ -1,18 +1,21 @@
-//! Where an archive is kept, and reading and writing whole objects there.
+//! Where an archive or an index is kept, and reading and writing whole objects there.
 
 use std::fmt;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use bytes::Bytes;
 use futures::TryStreamExt;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use object_store::path::Path;
-use object_store::{ObjectStore, ObjectStoreExt};
+use object_store::{
+    BackoffConfig, ClientOptions, ObjectStore, ObjectStoreExt, PutMode, PutOptions, RetryConfig,
+};
 use tokio::runtime::{Handle, Runtime};
 use url::Url;
 
-use crate::durable::DurableStore;
+use crate::durable::{DurableStore, LocalDisk};
 use crate::error::{Error, Kind};
 
 /// A folder or `s3://bucket/prefix`.
@@ -67,8 +70,16 @@ pub struct S3Settings {
     pub allow_http: bool,
 }
 
-/// An opened location.
-pub(crate) struct Store {
+/// A connection that is not made by then will not be.
+const CONNECT_MAX: Duration = Duration::from_secs(5);
+/// One request, of at most a file's bytes.
+const REQUEST_MAX: Duration = Duration::from_secs(60);
+/// The client's own retries of a request: those of the worker come on top, and are seen.
+const RETRIES_MAX: usize = 3;
+const RETRY_AGE_MAX: Duration = Duration::from_secs(30);
+
+/// An opened location. Every call blocks.
+pub struct Store {
     pub(crate) objects: Arc<dyn ObjectStore>,
     pub(crate) root: Url,
     base: Path,
@@ -77,65 +88,60 @@ pub(crate) struct Store {
 }
 
 impl Store {
-    pub(crate) fn open(location: &Location, s3: &S3Settings) -> Result<Self, Error> {
-        let failed =
-            |e: std::io::Error| Error::with(Kind::Invalid, format!("cannot open archive {location}"), e);
-        let runtime = tokio::runtime::Builder::new_multi_thread()
-            .worker_threads(2)
-            .thread_name("custody-store")
-            .enable_all()
-            .build()
-            .map_err(failed)?;
+    /// Opens a location; nothing is read or made yet.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` where the location cannot be one.
+    pub fn open(location: &Location, s3: &S3Settings) -> Result<Self, Error> {
         match location {
-            Location::Folder(path) => {
-                let folder = std::path::absolute(path).map_err(failed)?;
-                if folder.exists() && !folder.is_dir() {
-                    let message = format!("{location} is a file, not the folder of an archive");
-                    return Err(Error::new(Kind::Invalid, message));
-                }
-                let bad = || Error::new(Kind::Invalid, format!("archive path {location} cannot be used"));
-                let root = Url::from_directory_path(&folder).map_err(|()| bad())?;
-                let base = Path::from_absolute_path(&folder).map_err(|_| bad())?;
-                Ok(Store {
-                    objects: Arc::new(DurableStore::new()),
-                    root,
-                    base,
-                    folder: Some(folder),
-                    runtime,
-                })
-            }
+            Location::Folder(path) => Store::folder(location, path),
             Location::S3 { bucket, prefix } => {
-                let mut builder = AmazonS3Builder::from_env()
-                    .with_bucket_name(bucket)
-                    .with_conditional_put(S3ConditionalPut::ETagMatch)
-                    .with_allow_http(s3.allow_http);
-                if let Some(endpoint) = &s3.endpoint {
-                    builder = builder.with_endpoint(endpoint);
-                }
-                if let Some(region) = &s3.region {
-                    builder = builder.with_region(region);
-                }
-                let invalid = |e: object_store::Error| {
-                    Error::with(Kind::Invalid, format!("cannot open archive {location}"), e)
-                };
-                let objects = Arc::new(builder.build().map_err(invalid)?);
+                let invalid =
+                    |e: object_store::Error| Error::with(Kind::Invalid, format!("cannot open {location}"), e);
+                let objects = Arc::new(s3_client(bucket, s3).build().map_err(invalid)?);
                 let text = if prefix.is_empty() {
                     format!("s3://{bucket}/")
                 } else {
                     format!("s3://{bucket}/{prefix}/")
                 };
-                let root = Url::parse(&text).map_err(|e| {
-                    Error::with(Kind::Invalid, format!("archive location {location} is no URL"), e)
-                })?;
-                Ok(Store { objects, root, base: Path::from(prefix.as_str()), folder: None, runtime })
+                Store::over(objects, &text)
             }
         }
     }
 
-    /// Makes the folder of a new archive on local disk.
+    fn folder(location: &Location, path: &FsPath) -> Result<Self, Error> {
+        let bad = || Error::new(Kind::Invalid, format!("{location} cannot be used as a path"));
+        let folder = std::path::absolute(path)
+            .map_err(|e| Error::with(Kind::Invalid, format!("cannot open {location}"), e))?;
+        if folder.exists() && !folder.is_dir() {
+            let message = format!("{location} is a file, not a folder");
+            return Err(Error::new(Kind::Invalid, message));
+        }
+        let root = Url::from_directory_path(&folder).map_err(|()| bad())?;
+        let base = Path::from_absolute_path(&folder).map_err(|_| bad())?;
+        let objects = Arc::new(DurableStore::new());
+        Ok(Store { objects, root, base, folder: Some(folder), runtime: runtime()? })
+    }
+
+    /// Any object store, which must have put-if-absent; `root` is a URL that ends with a slash
+    /// and whose path is the prefix of everything.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` where `root` is no URL.
+    pub fn over(objects: Arc<dyn ObjectStore>, root: &str) -> Result<Self, Error> {
+        let invalid = |e: url::ParseError| Error::with(Kind::Invalid, format!("{root} is no URL"), e);
+        let root = Url::parse(root).map_err(invalid)?;
+        let base = Path::from_url_path(root.path())
+            .map_err(|e| Error::with(Kind::Invalid, format!("{root} cannot be used as a path"), e))?;
+        Ok(Store { objects, root, base, folder: None, runtime: runtime()? })
+    }
+
+    /// Makes the folder, where the store is one.
     pub(crate) fn make_root(&self) -> Result<(), Error> {
         let Some(folder) = &self.folder else { return Ok(()) };
-        crate::durable::make_folder(folder).map_err(|e| {
+        crate::durable::make_folder(&LocalDisk, folder).map_err(|e| {
             let message = format!("cannot make the archive's folder {}", folder.display());
             Error::with(Kind::Invalid, message, e)
         })
@@ -146,26 +152,49 @@ impl Store {
     }
 
     fn path(&self, relative: &str) -> Path {
-        relative.split('/').fold(self.base.clone(), |path, part| path.join(part))
+        relative
+            .split('/')
+            .filter(|part| !part.is_empty())
+            .fold(self.base.clone(), |path, part| path.join(part))
     }
 
-    /// The file on disk, where the store is one.
-    pub(crate) fn on_disk(&self, relative: &str) -> Option<PathBuf> {
+    /// The file on disk, where the store is a folder.
+    pub fn on_disk(&self, relative: &str) -> Option<PathBuf> {
         self.folder.as_ref().map(|folder| folder.join(FsPath::new(relative)))
     }
 
-    /// Writes an object whole; the name of a data file holds its hash, so
-    /// writing it again writes the same.
-    pub(crate) fn put(&self, relative: &str, bytes: Vec<u8>) -> Result<(), Error> {
-        let written = self.runtime.block_on(self.objects.put(&self.path(relative), bytes.into()));
-        written.map(|_| ()).map_err(|e| Error::with(Kind::Retry, format!("cannot write {relative}"), e))
+    /// An object for messages: its path or URL.
+    pub fn shown(&self, relative: &str) -> String {
+        match &self.folder {
+            Some(folder) => folder.join(FsPath::new(relative)).display().to_string(),
+            None => format!("{}{relative}", self.root),
+        }
     }
 
-    /// The objects in a folder and below it.
-    pub(crate) fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
+    /// Writes an object whole; what was there before is replaced.
+    pub fn put(&self, relative: &str, bytes: impl Into<Bytes>) -> Result<(), Error> {
+        let written = self.runtime.block_on(self.objects.put(&self.path(relative), bytes.into().into()));
+        written.map(|_| ()).map_err(|e| self.failed("write", relative, e))
+    }
+
+    /// Writes an object whole; `false` when the name is taken, which changes nothing. After an
+    /// error it may be there or not.
+    pub fn put_new(&self, relative: &str, bytes: impl Into<Bytes>) -> Result<bool, Error> {
+        let options = PutOptions::from(PutMode::Create);
+        let path = self.path(relative);
+        let put = self.objects.put_opts(&path, bytes.into().into(), options);
+        match self.runtime.block_on(put) {
+            Ok(_) => Ok(true),
+            Err(object_store::Error::AlreadyExists { .. }) => Ok(false),
+            Err(e) => Err(self.failed("write", relative, e)),
+        }
+    }
+
+    /// The objects in a folder and below it, in no order.
+    pub fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
         let listed = self.objects.list(Some(&self.path(folder))).map_ok(|object| object.location);
         let listed = self.runtime.block_on(listed.try_collect::<Vec<_>>());
-        let listed = listed.map_err(|e| Error::with(Kind::Retry, format!("cannot list {folder}"), e))?;
+        let listed = listed.map_err(|e| self.failed("list", folder, e))?;
         let base = self.base.as_ref();
         let relative =
             |path: &Path| path.as_ref().trim_start_matches(base).trim_start_matches('/').to_owned();
@@ -173,13 +202,70 @@ impl Store {
     }
 
     /// Reads an object whole; `None` when there is none.
-    pub(crate) fn get(&self, relative: &str) -> Result<Option<Bytes>, Error> {
+    pub fn get(&self, relative: &str) -> Result<Option<Bytes>, Error> {
         let path = self.path(relative);
         let read = self.runtime.block_on(async { self.objects.get(&path).await?.bytes().await });
         match read {
             Ok(bytes) => Ok(Some(bytes)),
             Err(object_store::Error::NotFound { .. }) => Ok(None),
-            Err(e) => Err(Error::with(Kind::Retry, format!("cannot read {relative}"), e)),
+            Err(e) => Err(self.failed("read", relative, e)),
         }
     }
+
+    /// How many bytes an object has; `None` when there is none.
+    pub fn size(&self, relative: &str) -> Result<Option<u64>, Error> {
+        match self.runtime.block_on(self.objects.head(&self.path(relative))) {
+            Ok(meta) => Ok(Some(meta.size)),
+            Err(object_store::Error::NotFound { .. }) => Ok(None),
+            Err(e) => Err(self.failed("look at", relative, e)),
+        }
+    }
+
+    /// Removes an object that may be gone already.
+    pub fn remove(&self, relative: &str) -> Result<(), Error> {
+        match self.runtime.block_on(self.objects.delete(&self.path(relative))) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(self.failed("remove", relative, e)),
+        }
+    }
+
+    fn failed(&self, doing: &str, relative: &str, error: object_store::Error) -> Error {
+        Error::with(Kind::Retry, format!("cannot {doing} {}", self.shown(relative)), error)
+    }
+}
+
+/// Commits wait on the store, never the other way round: two threads are enough.
+fn runtime() -> Result<Runtime, Error> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("custody-store")
+        .enable_all()
+        .build()
+        .map_err(|e| Error::with(Kind::Invalid, "cannot start the threads of the store", e))
+}
+
+/// Credentials come from the usual AWS environment. A conditional put that is sent again after an
+/// answer was lost may meet its own object: whoever puts reads what is there.
+fn s3_client(bucket: &str, s3: &S3Settings) -> AmazonS3Builder {
+    let client = ClientOptions::new()
+        .with_connect_timeout(CONNECT_MAX)
+        .with_timeout(REQUEST_MAX)
+        .with_allow_http(s3.allow_http);
+    let retry = RetryConfig {
+        max_retries: RETRIES_MAX,
+        retry_timeout: RETRY_AGE_MAX,
+        backoff: BackoffConfig::default(),
+    };
+    let mut builder = AmazonS3Builder::from_env()
+        .with_bucket_name(bucket)
+        .with_conditional_put(S3ConditionalPut::ETagMatch)
+        .with_client_options(client)
+        .with_retry(retry);
+    if let Some(endpoint) = &s3.endpoint {
+        builder = builder.with_endpoint(endpoint);
+    }
+    if let Some(region) = &s3.region {
+        builder = builder.with_region(region);
+    }
+    builder
 }

@@ -183,6 +183,7 @@ impl Writer {
             path: encoded.path.clone(),
             bytes: encoded.len(),
             sha256: encoded.sha256,
+            first_row: None,
             manifest: encoded.manifest.clone(),
         };
         Ok(Committed { version, file, put, read_back, commit })

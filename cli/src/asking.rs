@@ -40,9 +40,9 @@ pub fn query(text: &str, zone: &TimeZone) -> Result<Query, Failure> {
 /// version.
 pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
     let archive = open::archive(loaded)?;
-    let path = open::index_path(loaded)?;
+    let store = open::index(loaded)?;
     let settings = custody_index::Settings::default();
-    match Indexer::open(&path, archive.clone(), settings.clone()) {
+    match Indexer::open(&store, archive.clone(), settings.clone()) {
         Ok(mut indexer) => {
             if let Some(why) = indexer.rebuilding() {
                 eprintln!("custody: building the index from the archive: {why}");
@@ -54,7 +54,7 @@ pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
         Err(error) if error.kind == custody_index::Kind::Retry => eprintln!("custody: {error}"),
         Err(error) => return Err(error.into()),
     }
-    let searcher = Searcher::open(&path, archive.clone(), settings)?;
+    let searcher = Searcher::open(&store, archive.clone(), settings)?;
     Ok((archive, searcher))
 }
 

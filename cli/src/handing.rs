@@ -127,12 +127,16 @@ pub fn verify_production(dir: &Path, as_json: bool) -> Done {
 /// `custody verify`
 pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
     let archive = open::archive_to_verify(loaded)?;
-    let index_path = open::index_path(loaded)?;
+    let store = open::index(loaded)?;
     let bar = bar("verifying files");
     let report = custody_archive::verify(&archive, &mut advance(&bar))?;
     bar.finish_and_clear();
     // What was found in the archive is told even if the index cannot be compared with it.
-    let index = index_path.exists().then(|| verify_index(&index_path, &archive)).transpose();
+    let index = match store.exists() {
+        Ok(true) => verify_index(&store, &archive).map(Some),
+        Ok(false) => Ok(None),
+        Err(error) => Err(error),
+    };
     let (index, failed) = match index {
         Ok(index) => (index, None),
         Err(error) => (None, Some(error)),
@@ -175,7 +179,7 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
                 outln!("index: it cannot be compared: {}", one_line(&error.to_string()));
             }
             (None, None) => {
-                outln!("index: there is none at {}; it is built by the next search", index_path.display())
+                outln!("index: there is none at {}; it is built by the next search", store.shown(""))
             }
             (Some(index), _) => {
                 for difference in &index.differences {
@@ -237,7 +241,8 @@ mod tests {
             writer.archive(&Encoded::new(builder.seal("default", 7).unwrap()).unwrap()).unwrap();
         }
         let settings = custody_index::Settings::default();
-        Indexer::open(&path.join("_index"), writer.reader(), settings).unwrap().catch_up().unwrap();
+        let store = custody_index::IndexStore::folder(&path.join("_index")).unwrap();
+        Indexer::open(&store, writer.reader(), settings).unwrap().catch_up().unwrap();
         let flags = vec![("archive.path".to_owned(), path.to_str().unwrap().to_owned())];
         Settings::load(Inputs { flags, ..Inputs::default() }).unwrap()
     }

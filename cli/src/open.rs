@@ -1,8 +1,10 @@
 //! From settings to opened things, in one place.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
-use custody_archive::{Archive, Location, S3Settings, Writer, WriterSettings};
+use custody_archive::{Archive, Location, S3Settings, Store, Writer, WriterSettings};
+use custody_index::IndexStore;
 use custody_ingest::WorkerSettings;
 use custody_ingest::kafka::KafkaSettings;
 
@@ -50,10 +52,28 @@ pub fn writer(loaded: &Loaded, recent_bytes_max: usize) -> Result<Writer, Failur
     Ok(Writer::open(&location, &s3(settings), &writer)?)
 }
 
-/// Where the index is.
-pub fn index_path(loaded: &Loaded) -> Result<PathBuf, Failure> {
-    loaded.settings.index_path().ok_or_else(|| {
-        Failure::usage("index.path: is not set; an archive on S3 needs a local folder for its index, such as --index DIR")
+/// The index.
+pub fn index(loaded: &Loaded) -> Result<IndexStore, Failure> {
+    let settings = &loaded.settings;
+    let location = Location::parse(&settings.index_path())?;
+    let store = IndexStore::of(Arc::new(Store::open(&location, &s3(settings))?));
+    if matches!(location, Location::Folder(_)) {
+        return Ok(store);
+    }
+    let folder = cache_folder(&settings.index.cache_path)?;
+    Ok(store.with_cache(&folder, settings.index.cache_bytes_max)?)
+}
+
+fn cache_folder(set: &Path) -> Result<PathBuf, Failure> {
+    if !set.as_os_str().is_empty() {
+        return Ok(set.to_owned());
+    }
+    let given = |name: &str| std::env::var_os(name).filter(|value| !value.is_empty()).map(PathBuf::from);
+    let cache = given("XDG_CACHE_HOME").or_else(|| Some(given("HOME")?.join(".cache")));
+    cache.map(|cache| cache.join("custody")).ok_or_else(|| {
+        Failure::usage(
+            "index.cache_path: is not set, and there is no home folder for it; an index in s3 needs it",
+        )
     })
 }
 

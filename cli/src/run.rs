@@ -110,7 +110,7 @@ pub fn index(loaded: &Loaded, once: bool) -> Done {
     let stop = stop_on_signal()?;
     let mut registry = Registry::default();
     let metrics = Arc::new(IndexMetrics::new(&mut registry));
-    let indexer = Indexer::open(&open::index_path(loaded)?, archive, custody_index::Settings::default())?;
+    let indexer = Indexer::open(&open::index(loaded)?, archive, custody_index::Settings::default())?;
     let (_wake, woken) = line();
     if once {
         stop.stop();
@@ -133,8 +133,7 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     let metrics = Arc::new(Metrics::new(&mut registry));
     let index_metrics = Arc::new(IndexMetrics::new(&mut registry));
     let writer = open::writer(loaded, RECENT_BYTES_MAX)?;
-    let indexer =
-        Indexer::open(&open::index_path(loaded)?, writer.reader(), custody_index::Settings::default())?;
+    let indexer = Indexer::open(&open::index(loaded)?, writer.reader(), custody_index::Settings::default())?;
     let state = State {
         registry: Mutex::new(registry),
         ingest: Some(metrics.clone()),

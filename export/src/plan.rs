@@ -107,7 +107,7 @@ mod tests {
             retention_class: "default".into(),
             parts: parts.collect(),
         };
-        Arc::new(FileRef { path: path.into(), bytes: 0, sha256: Hash::of(b""), manifest })
+        Arc::new(FileRef { path: path.into(), bytes: 0, sha256: Hash::of(b""), first_row: None, manifest })
     }
 
     fn check(hits: &[(&Arc<FileRef>, u64)], expected: &str) {

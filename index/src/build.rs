@@ -1,7 +1,6 @@
 //! Keeping the index at the archive's newest version.
 
 use std::ops::Range;
-use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use custody_archive::{Archive, FileRef};
@@ -9,13 +8,13 @@ use custody_schemas::Hash;
 use tantivy::directory::FileSlice;
 
 use crate::damage::guarded;
-use crate::disk;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, MANIFEST_VERSION, Manifest, SplitMeta};
 use crate::merge::{Policy, plan};
 use crate::settings::Settings;
 use crate::source::{Added, Source};
-use crate::split::{Built, SPLIT_VERSION, build, join, map, read_footer};
+use crate::split::{Built, SPLIT_VERSION, build, join, read_footer};
+use crate::store::IndexStore;
 
 /// Losing the next manifest's number to other indexers this often in a row is
 /// no coincidence.
@@ -56,16 +55,15 @@ pub struct CaughtUp {
 struct Lost;
 
 impl<S: Source> Indexer<S> {
-    /// Opens the index in `dir`, which is made if it is missing. One that is
+    /// Opens an index; there may be none yet. One that is
     /// damaged is built anew by the next [`catch_up`](Self::catch_up); until
     /// then searchers keep what they can read of it.
     ///
     /// # Errors
     ///
     /// `Newer` when a later Custody wrote it: that one is left alone.
-    pub fn open(dir: &Path, source: S, settings: Settings) -> Result<Self, Error> {
-        let folder = Folder::new(dir);
-        folder.make()?;
+    pub fn open(store: &IndexStore, source: S, settings: Settings) -> Result<Self, Error> {
+        let folder = Folder::new(store);
         let mut indexer = Indexer { folder, source, settings, base: from_nothing(0), rebuilding: None };
         indexer.reread()?;
         Ok(indexer)
@@ -138,7 +136,7 @@ impl<S: Source> Indexer<S> {
         for merge in merges.iter().rev() {
             let splits = self.base.splits[merge.splits.clone()]
                 .iter()
-                .map(|meta| Ok((self.folder.split(meta), map(&self.folder, meta)?)))
+                .map(|meta| Ok((self.folder.split(meta), self.folder.map(meta)?)))
                 .collect::<Result<Vec<_>, Error>>()?;
             let files = match files_of(&splits) {
                 // Not even what it was built from can be read.
@@ -158,11 +156,11 @@ impl<S: Source> Indexer<S> {
 
     /// The splits as one. `None` where the archive has to be read instead: they do not have the
     /// bytes that they are named after, or joining would give others than building.
-    fn joined(&self, range: Range<usize>, splits: &[(PathBuf, FileSlice)]) -> Option<Built> {
-        for (meta, (path, data)) in self.base.splits[range].iter().zip(splits) {
+    fn joined(&self, range: Range<usize>, splits: &[(String, FileSlice)]) -> Option<Built> {
+        for (meta, (shown, data)) in self.base.splits[range].iter().zip(splits) {
             let whole = data.read_bytes().ok().filter(|bytes| Hash::of(bytes).to_string() == meta.id);
             if whole.is_none() {
-                tracing::warn!(split = %path.display(), "a split is damaged: it is built anew from the archive");
+                tracing::warn!(split = shown, "a split is damaged: it is built anew from the archive");
                 return None;
             }
         }
@@ -178,14 +176,7 @@ impl<S: Source> Indexer<S> {
     fn write(&self, make: impl FnOnce() -> Result<Built, Error>) -> Result<SplitMeta, Error> {
         let started = Instant::now();
         let Built { meta, bytes } = make()?;
-        let path = self.folder.split(&meta);
-        // A file of this name has these bytes, or it is damaged.
-        while !disk::put_if_absent(&path, &bytes)? {
-            if std::fs::read(&path).is_ok_and(|there| there == bytes) {
-                break;
-            }
-            disk::remove(&path)?;
-        }
+        self.folder.put_split(&meta, bytes)?;
         let ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
         tracing::info!(
             split = meta.id,
@@ -249,7 +240,7 @@ impl<S: Source> Indexer<S> {
                     Some(damage) => self.start_over(damage),
                 }
             }
-            Ok(None) => self.start_over(format!("there is no index in {}", self.folder.root().display())),
+            Ok(None) => self.start_over(format!("there is no index in {}", self.folder.shown())),
             Err(e) if e.kind == Kind::Corrupt => self.start_over(e.to_string()),
             Err(e) => Err(e),
         }
@@ -285,28 +276,21 @@ pub(crate) fn damage(folder: &Folder, manifest: &Manifest) -> Result<Option<Stri
         )));
     }
     for meta in &manifest.splits {
-        let path = folder.split(meta);
-        match std::fs::metadata(&path) {
-            Ok(found) if found.len() == meta.bytes => {}
-            Ok(found) => {
-                let damage =
-                    format!("{} has {} bytes instead of {}", path.display(), found.len(), meta.bytes);
-                return Ok(Some(damage));
-            }
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => {
-                return Ok(Some(format!("{} is missing", path.display())));
-            }
-            Err(e) => return Err(Error::io("look at", &path, e)),
+        let shown = folder.split(meta);
+        match folder.split_bytes(meta)? {
+            Some(bytes) if bytes == meta.bytes => {}
+            Some(bytes) => return Ok(Some(format!("{shown} has {bytes} bytes instead of {}", meta.bytes))),
+            None => return Ok(Some(format!("{shown} is missing"))),
         }
     }
     Ok(None)
 }
 
 /// The files that splits were built from, and the versions that added them.
-fn files_of(splits: &[(PathBuf, FileSlice)]) -> Result<Vec<(u64, FileRef)>, Error> {
+fn files_of(splits: &[(String, FileSlice)]) -> Result<Vec<(u64, FileRef)>, Error> {
     let mut files = Vec::new();
-    for (path, data) in splits {
-        let covered = read_footer(path, data)?.files.into_iter();
+    for (shown, data) in splits {
+        let covered = read_footer(shown, data)?.files.into_iter();
         files.extend(covered.map(|covered| (covered.version, covered.file)));
     }
     Ok(files)

@@ -1,6 +1,6 @@
 use super::*;
 use crate::check::verify_index;
-use crate::testing::{Memory, said};
+use crate::testing::{Memory, file_of, said, store};
 
 fn settings() -> Settings {
     Settings { split_docs_max: 10, small_docs: 4, small_run_max: 3, manifests_kept: 3, ..Settings::default() }
@@ -17,7 +17,7 @@ impl World {
     }
 
     fn indexer(&self) -> Indexer<Memory> {
-        Indexer::open(self.dir.path(), self.source.clone(), settings()).unwrap()
+        Indexer::open(&store(self.dir.path()), self.source.clone(), settings()).unwrap()
     }
 
     fn say(&self, numbers: std::ops::Range<u64>) {
@@ -25,7 +25,7 @@ impl World {
     }
 
     fn manifest(&self) -> Manifest {
-        Folder::new(self.dir.path()).newest().unwrap().unwrap()
+        Folder::new(&store(self.dir.path())).newest().unwrap().unwrap()
     }
 
     fn docs(&self) -> Vec<u64> {
@@ -33,7 +33,7 @@ impl World {
     }
 
     fn split_path(&self, at: usize) -> std::path::PathBuf {
-        Folder::new(self.dir.path()).split(&self.manifest().splits[at])
+        file_of(self.dir.path(), &self.manifest().splits[at])
     }
 
     fn split_files(&self) -> usize {
@@ -44,7 +44,7 @@ impl World {
     }
 
     fn differences(&self) -> Vec<String> {
-        let report = verify_index(self.dir.path(), &self.source).unwrap();
+        let report = verify_index(&store(self.dir.path()), &self.source).unwrap();
         report.differences.iter().map(ToString::to_string).collect()
     }
 }
@@ -181,7 +181,7 @@ fn an_index_of_a_later_custody_is_left_alone() {
     world.indexer().catch_up().unwrap();
     let path = world.dir.path().join(format!("manifest/{:020}.json", world.manifest().number + 1));
     std::fs::write(&path, r#"{"version":9,"split_version":1,"else":[]}"#).unwrap();
-    let error = Indexer::open(world.dir.path(), world.source.clone(), settings()).err().unwrap();
+    let error = Indexer::open(&store(world.dir.path()), world.source.clone(), settings()).err().unwrap();
     assert_eq!(error.kind, Kind::Newer);
 }
 
@@ -229,7 +229,7 @@ fn every_difference_is_named() {
         let mut manifest = world.manifest();
         manifest.number += 1;
         change(&mut manifest);
-        assert!(Folder::new(world.dir.path()).publish(&manifest).unwrap());
+        assert!(Folder::new(&store(world.dir.path())).publish(&manifest).unwrap());
     };
     let world = World::new();
     world.say(0..3);

@@ -2,7 +2,6 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
 
 use custody_archive::FileRef;
 use custody_schemas::Hash;
@@ -11,7 +10,8 @@ use tantivy::HasLen;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, SplitMeta};
 use crate::source::Source;
-use crate::split::{Covered, build, map, read_footer};
+use crate::split::{Covered, build, read_footer};
+use crate::store::IndexStore;
 
 /// What [`verify_index`] found.
 #[derive(Debug, Clone, Default, PartialEq, Eq, serde::Serialize)]
@@ -69,30 +69,26 @@ const ATTEMPTS_MAX: u32 = 5;
 /// # Errors
 ///
 /// Only when the check itself cannot be done; what it finds is in the report.
-pub fn verify_index<S: Source>(dir: &Path, source: &S) -> Result<IndexReport, Error> {
-    let folder = Folder::new(dir);
+pub fn verify_index<S: Source>(store: &IndexStore, source: &S) -> Result<IndexReport, Error> {
+    let folder = Folder::new(store);
     for _ in 1..ATTEMPTS_MAX {
-        let (report, number) = verify_once(dir, &folder, source)?;
+        let (report, number) = verify_once(&folder, source)?;
         // What an indexer merged away meanwhile is not missing.
         let newest = folder.numbers()?.last().copied();
         if report.differences.is_empty() || number.is_none() || newest == number {
             return Ok(report);
         }
     }
-    Ok(verify_once(dir, &folder, source)?.0)
+    Ok(verify_once(&folder, source)?.0)
 }
 
 /// What is found, and the number of the manifest that was gone by.
-fn verify_once<S: Source>(
-    dir: &Path,
-    folder: &Folder,
-    source: &S,
-) -> Result<(IndexReport, Option<u64>), Error> {
+fn verify_once<S: Source>(folder: &Folder, source: &S) -> Result<(IndexReport, Option<u64>), Error> {
     let mut report = IndexReport { archive_version: source.newest()?, ..IndexReport::default() };
     let manifest = match folder.newest() {
         Ok(Some(manifest)) => manifest,
         Ok(None) => {
-            report.differences.push(index_differs(format!("there is no index in {}", dir.display())));
+            report.differences.push(index_differs(format!("there is no index in {}", folder.shown())));
             return Ok((report, None));
         }
         Err(e) if e.kind == Kind::Corrupt => {
@@ -151,14 +147,13 @@ fn compare<S: Source>(
     meta: &SplitMeta,
     source: &S,
 ) -> Result<(Vec<Covered>, Option<String>), Error> {
-    let path = folder.split(meta);
-    let data = map(folder, meta)?;
+    let (shown, data) = (folder.split(meta), folder.map(meta)?);
     if data.len() as u64 != meta.bytes {
         return Err(Error::corrupt(format!("it has {} bytes instead of {}", data.len(), meta.bytes)));
     }
-    let bytes = data.read_bytes().map_err(|e| Error::io("read", &path, e))?;
+    let bytes = data.read_bytes().map_err(|e| Error::with(Kind::Retry, format!("cannot read {shown}"), e))?;
     let intact = Hash::of(&bytes).to_string() == meta.id;
-    let footer = match read_footer(&path, &data) {
+    let footer = match read_footer(&shown, &data) {
         Err(_) if !intact => return Err(Error::corrupt("its SHA-256 is not its id")),
         footer => footer?,
     };

@@ -10,7 +10,7 @@ use crate::manifest::Folder;
 /// Its own, and `Corrupt` when it gave up on what it read.
 pub(crate) fn guarded<T>(folder: &Folder, read: impl FnOnce() -> Result<T, Error>) -> Result<T, Error> {
     custody_archive::guarded(read).unwrap_or_else(|said| {
-        let root = folder.root().display();
+        let root = folder.shown();
         let message = format!("the index in {root} is damaged; without that folder it is built anew");
         Err(Error::with(Kind::Corrupt, message, said))
     })

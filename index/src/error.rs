@@ -56,6 +56,11 @@ impl Error {
         Error::with(Kind::Retry, format!("cannot {doing} {}", path.display()), source)
     }
 
+    /// The index's own store failed.
+    pub(crate) fn store(source: custody_archive::Error) -> Self {
+        Error::new(kind_of(source.kind), source.to_string())
+    }
+
     /// Tantivy failed on bytes that it wrote itself or was handed by a split.
     pub(crate) fn tantivy(what: &str, source: tantivy::TantivyError) -> Self {
         let kind = match &source {
@@ -70,12 +75,15 @@ impl Error {
 
 impl From<custody_archive::Error> for Error {
     fn from(source: custody_archive::Error) -> Self {
-        let kind = match source.kind {
-            custody_archive::Kind::Corrupt | custody_archive::Kind::Unfaithful => Kind::Corrupt,
-            custody_archive::Kind::Invalid => Kind::Invalid,
-            custody_archive::Kind::Retry | custody_archive::Kind::Fenced => Kind::Retry,
-        };
-        Error::with(kind, "the archive cannot be read", source)
+        Error::with(kind_of(source.kind), "the archive cannot be read", source)
+    }
+}
+
+fn kind_of(kind: custody_archive::Kind) -> Kind {
+    match kind {
+        custody_archive::Kind::Corrupt | custody_archive::Kind::Unfaithful => Kind::Corrupt,
+        custody_archive::Kind::Invalid => Kind::Invalid,
+        custody_archive::Kind::Retry | custody_archive::Kind::Fenced => Kind::Retry,
     }
 }
 

@@ -26,10 +26,10 @@
 //! Every call blocks. Only this crate knows Tantivy.
 
 mod build;
+mod cached;
 mod check;
 mod compile;
 mod damage;
-mod disk;
 mod document;
 mod error;
 mod guard;
@@ -42,6 +42,7 @@ mod search;
 mod settings;
 mod source;
 mod split;
+mod store;
 #[cfg(test)]
 mod testing;
 pub mod text;
@@ -54,3 +55,4 @@ pub use merge::{Merge, Policy, plan};
 pub use search::{Answer, Count, Cursor, Found, FoundRow, Hit, Order, Request, Searcher};
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};
+pub use store::IndexStore;

@@ -5,16 +5,14 @@
 //! indexers one gets the number, the other reads again and goes on.
 
 use std::collections::BTreeSet;
-use std::fs;
-use std::io;
-use std::path::{Path, PathBuf};
 
 use custody_schemas::Hash;
 use serde::{Deserialize, Serialize};
+use tantivy::directory::FileSlice;
 
-use crate::disk;
 use crate::error::{Error, Kind};
 use crate::split::SPLIT_VERSION;
+use crate::store::IndexStore;
 
 /// The format version that this code writes.
 pub const MANIFEST_VERSION: u32 = 1;
@@ -68,45 +66,53 @@ impl SplitMeta {
     }
 }
 
-/// Where an index keeps its files.
-#[derive(Debug, Clone)]
+/// The files of an index.
+#[derive(Clone)]
 pub(crate) struct Folder {
-    root: PathBuf,
+    store: IndexStore,
 }
 
 impl Folder {
-    pub(crate) fn new(root: &Path) -> Folder {
-        Folder { root: root.to_owned() }
+    pub(crate) fn new(store: &IndexStore) -> Folder {
+        Folder { store: store.clone() }
     }
 
-    pub(crate) fn root(&self) -> &Path {
-        &self.root
+    /// The index for messages.
+    pub(crate) fn shown(&self) -> String {
+        self.store.shown("")
     }
 
-    pub(crate) fn make(&self) -> Result<(), Error> {
-        disk::make_folder(&self.root.join("manifest"))
+    /// A split for messages.
+    pub(crate) fn split(&self, meta: &SplitMeta) -> String {
+        self.store.shown(&meta.file_name())
     }
 
-    pub(crate) fn split(&self, meta: &SplitMeta) -> PathBuf {
-        self.root.join(meta.file_name())
+    /// A split, in memory as far as it is used.
+    pub(crate) fn map(&self, meta: &SplitMeta) -> Result<FileSlice, Error> {
+        self.store.map(meta)
     }
 
-    fn manifest(&self, number: u64) -> PathBuf {
-        self.root.join("manifest").join(format!("{number:020}.json"))
+    /// The size of a split's file; `None` when it is missing.
+    pub(crate) fn split_bytes(&self, meta: &SplitMeta) -> Result<Option<u64>, Error> {
+        self.store.size(&meta.file_name())
+    }
+
+    /// Stores a split. A file of its name has its bytes, or is damaged and replaced.
+    pub(crate) fn put_split(&self, meta: &SplitMeta, bytes: Vec<u8>) -> Result<(), Error> {
+        let name = meta.file_name();
+        if self.store.size(&name)? == Some(meta.bytes)
+            && self.store.get(&name)?.is_some_and(|there| there == bytes)
+        {
+            return Ok(());
+        }
+        self.store.put(&name, bytes)
     }
 
     /// The numbers of all manifests, ascending; none when there is no index.
     pub(crate) fn numbers(&self) -> Result<Vec<u64>, Error> {
-        let folder = self.root.join("manifest");
-        let fail = |e| Error::io("list", &folder, e);
-        let entries = match fs::read_dir(&folder) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(fail)?,
-        };
         let mut numbers = Vec::new();
-        for entry in entries {
-            let name = entry.map_err(fail)?.file_name();
-            let digits = name.to_str().and_then(|name| name.strip_suffix(".json"));
+        for path in self.store.list("manifest")? {
+            let digits = path.strip_prefix("manifest/").and_then(|name| name.strip_suffix(".json"));
             let whole = digits.filter(|d| d.len() == 20 && d.bytes().all(|b| b.is_ascii_digit()));
             numbers.extend(whole.and_then(|digits| digits.parse::<u64>().ok()));
         }
@@ -116,12 +122,9 @@ impl Folder {
 
     /// One manifest; `None` when that number is not there.
     pub(crate) fn read(&self, number: u64) -> Result<Option<Manifest>, Error> {
-        let path = self.manifest(number);
-        let bytes = match fs::read(&path) {
-            Err(e) if e.kind() == io::ErrorKind::NotFound => return Ok(None),
-            bytes => bytes.map_err(|e| Error::io("read", &path, e))?,
-        };
-        parse(&path, number, &bytes).map(Some)
+        let name = manifest_name(number);
+        let Some(bytes) = self.store.get(&name)? else { return Ok(None) };
+        parse(&self.store.shown(&name), number, &bytes).map(Some)
     }
 
     /// The manifest with the highest number.
@@ -135,18 +138,19 @@ impl Folder {
             // Between listing and reading it may have been removed as too old,
             // but then there is a newer one.
             if gone.replace(number) == Some(number) {
-                let path = self.manifest(number);
-                return Err(Error::corrupt(format!("{} is a name without a file", path.display())));
+                let shown = self.store.shown(&manifest_name(number));
+                return Err(Error::corrupt(format!("{shown} is a name without a file")));
             }
         }
     }
 
     /// Makes `manifest` the index; `false` when its number is taken.
     pub(crate) fn publish(&self, manifest: &Manifest) -> Result<bool, Error> {
-        let path = self.manifest(manifest.number);
-        let bytes = serde_json::to_vec(manifest)
-            .map_err(|e| Error::with(Kind::Invalid, format!("cannot write {}", path.display()), e))?;
-        disk::put_if_absent(&path, &bytes)
+        let name = manifest_name(manifest.number);
+        let bytes = serde_json::to_vec(manifest).map_err(|e| {
+            Error::with(Kind::Invalid, format!("cannot write {}", self.store.shown(&name)), e)
+        })?;
+        self.store.put_new(&name, bytes)
     }
 
     /// Removes all manifests but the newest `kept`, and the splits that only the
@@ -171,10 +175,14 @@ impl Folder {
         let (old, used) = (names(&numbers)?, names(&newest)?);
         // Manifests last: a crash in between leaves their splits to be found.
         for name in old.difference(&used) {
-            disk::remove(&self.root.join(name))?;
+            self.store.remove(name)?;
         }
-        numbers.iter().try_for_each(|number| disk::remove(&self.manifest(*number)))
+        numbers.iter().try_for_each(|number| self.store.remove(&manifest_name(*number)))
     }
+}
+
+fn manifest_name(number: u64) -> String {
+    format!("manifest/{number:020}.json")
 }
 
 /// The versions alone: what even a later format must have.
@@ -184,15 +192,14 @@ struct Versions {
     split_version: u32,
 }
 
-fn parse(path: &Path, number: u64, bytes: &[u8]) -> Result<Manifest, Error> {
-    let bad = |e| Error::with(Kind::Corrupt, format!("{} cannot be read", path.display()), e);
+fn parse(shown: &str, number: u64, bytes: &[u8]) -> Result<Manifest, Error> {
+    let bad = |e| Error::with(Kind::Corrupt, format!("{shown} cannot be read"), e);
     let versions: Versions = serde_json::from_slice(bytes).map_err(bad)?;
     if versions.version > MANIFEST_VERSION || versions.split_version > SPLIT_VERSION {
-        let message = format!("{} was written by a later version of custody", path.display());
+        let message = format!("{shown} was written by a later version of custody");
         return Err(Error::new(Kind::Newer, message));
     }
     let manifest: Manifest = serde_json::from_slice(bytes).map_err(bad)?;
-    let shown = path.display();
     if manifest.version == 0 {
         return Err(Error::corrupt(format!("{shown} says that it is of version 0, which never was")));
     }
@@ -208,6 +215,8 @@ fn parse(path: &Path, number: u64, bytes: &[u8]) -> Result<Manifest, Error> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     /// The oldest form, as it was first written: it must be read for ever.
@@ -215,13 +224,12 @@ mod tests {
 
     fn folder() -> (tempfile::TempDir, Folder) {
         let root = tempfile::tempdir().unwrap();
-        let folder = Folder::new(&root.path().join("index"));
-        folder.make().unwrap();
+        let folder = Folder::new(&IndexStore::folder(root.path()).unwrap());
         (root, folder)
     }
 
     fn manifest(number: u64, splits: &[&str]) -> Manifest {
-        let mut manifest = parse(Path::new("m"), 42, GOLDEN_V1.trim().as_bytes()).unwrap();
+        let mut manifest = parse("m", 42, GOLDEN_V1.trim().as_bytes()).unwrap();
         manifest.number = number;
         let meta = manifest.splits.remove(0);
         manifest.splits = splits.iter().map(|id| SplitMeta { id: id.repeat(64), ..meta.clone() }).collect();
@@ -230,7 +238,7 @@ mod tests {
 
     #[test]
     fn golden_v1() {
-        let golden = parse(Path::new("m"), 42, GOLDEN_V1.trim().as_bytes()).unwrap();
+        let golden = parse("m", 42, GOLDEN_V1.trim().as_bytes()).unwrap();
         assert_eq!(serde_json::to_string(&golden).unwrap(), GOLDEN_V1.trim());
         assert_eq!(golden.through_version, Some(7));
         assert_eq!(golden.splits[1].tenants, None);
@@ -251,7 +259,7 @@ mod tests {
             (42, &never_was, Kind::Corrupt),
             (42, &elsewhere, Kind::Corrupt),
         ] {
-            assert_eq!(parse(Path::new("m"), number, text.as_bytes()).unwrap_err().kind, kind, "{text}");
+            assert_eq!(parse("m", number, text.as_bytes()).unwrap_err().kind, kind, "{text}");
         }
     }
 
@@ -266,22 +274,20 @@ mod tests {
 
     #[test]
     fn a_name_that_is_no_manifest_is_not_waited_for() {
-        let (_root, folder) = folder();
+        let (root, folder) = folder();
         assert!(folder.publish(&manifest(1, &["a"])).unwrap());
-        fs::write(folder.root().join("manifest/+0000000000000000007.json"), "{").unwrap();
+        fs::write(root.path().join("manifest/+0000000000000000007.json"), "{").unwrap();
         assert_eq!(folder.newest().unwrap().unwrap().number, 1);
-        std::os::unix::fs::symlink("nowhere", folder.manifest(9)).unwrap();
-        assert_eq!(folder.newest().unwrap_err().kind, Kind::Corrupt);
     }
 
     #[test]
     fn old_manifests_go_with_their_splits() {
-        let (_root, folder) = folder();
+        let (root, folder) = folder();
         let states: [&[&str]; 4] = [&["a"], &["a", "b"], &["a", "c"], &["d"]];
         for (number, splits) in (1..).zip(states) {
             assert!(folder.publish(&manifest(number, splits)).unwrap());
         }
-        let path = |id: &str| folder.root().join(format!("{}.split", id.repeat(64)));
+        let path = |id: &str| root.path().join(format!("{}.split", id.repeat(64)));
         ["a", "b", "c", "d", "e"].iter().for_each(|id| fs::write(path(id), id).unwrap());
         folder.clean(2).unwrap();
         assert_eq!(folder.numbers().unwrap(), [3, 4]);

@@ -1,6 +1,7 @@
 //! An archive in memory, and what the reference evaluator says about it.
 
 use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use custody_archive::{FileRef, Relation};
@@ -10,9 +11,21 @@ use custody_schemas::text::plain;
 use custody_schemas::{Hash, Partition, Span};
 
 use crate::error::{Error, Kind};
+use crate::manifest::SplitMeta;
 use crate::query::{Doc, Query, matches};
 use crate::source::{Added, Party, Row, Source, shown_text};
+use crate::store::IndexStore;
 use crate::text::address_terms;
+
+/// An index in a folder.
+pub(crate) fn store(dir: &Path) -> IndexStore {
+    IndexStore::folder(dir).unwrap()
+}
+
+/// The file of a split.
+pub(crate) fn file_of(dir: &Path, meta: &SplitMeta) -> PathBuf {
+    dir.join(meta.file_name())
+}
 
 type Named = (Relation, Option<String>, Option<String>, Option<String>);
 
@@ -190,7 +203,13 @@ impl State {
             parts: described,
         };
         assert_eq!(manifest.fault(), None);
-        let file = FileRef { path: path.clone(), bytes: 100, sha256: Hash::of(path.as_bytes()), manifest };
+        let file = FileRef {
+            path: path.clone(),
+            bytes: 100,
+            sha256: Hash::of(path.as_bytes()),
+            first_row: None,
+            manifest,
+        };
         self.rows.insert(path, events);
         file
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use custody_archive::{Archive, BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
 use custody_index::query::{Query, parse};
-use custody_index::{Indexer, Order, Request, Searcher, Settings, verify_index};
+use custody_index::{IndexStore, Indexer, Order, Request, Searcher, Settings, verify_index};
 use custody_schemas::{Incoming, Partition};
 use serde_json::json;
 
@@ -75,12 +75,16 @@ impl World {
         self.writer.archive(&Encoded::new(sealed).unwrap()).unwrap();
     }
 
+    fn store(&self) -> IndexStore {
+        IndexStore::folder(&self.index).unwrap()
+    }
+
     fn indexer(&self) -> Indexer {
-        Indexer::open(&self.index, self.archive.clone(), SETTINGS).unwrap()
+        Indexer::open(&self.store(), self.archive.clone(), SETTINGS).unwrap()
     }
 
     fn differences(&self) -> Vec<String> {
-        let report = verify_index(&self.index, &self.archive).unwrap();
+        let report = verify_index(&self.store(), &self.archive).unwrap();
         assert_eq!(report.through_version, Some(report.archive_version));
         report.differences.iter().map(ToString::to_string).collect()
     }
@@ -91,7 +95,7 @@ fn query(text: &str) -> Query {
 }
 
 fn searcher(world: &World) -> Searcher {
-    Searcher::open(&world.index, world.archive.clone(), SETTINGS).unwrap()
+    Searcher::open(&world.store(), world.archive.clone(), SETTINGS).unwrap()
 }
 
 #[test]

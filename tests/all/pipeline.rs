@@ -11,7 +11,7 @@ use custody_index::query::parse;
 use custody_index::{Indexer, Order, Request, Searcher, Settings, verify_index};
 use custody_ingest::kafka::{Embedded, Producer};
 use custody_schemas::Kind;
-use custody_tests::{Running, archive, check, kafka};
+use custody_tests::{Running, archive, check, index, kafka};
 use jiff::tz::TimeZone;
 
 fn publish(embedded: &Embedded, topic: &str, payloads: &[Vec<u8>]) {
@@ -28,12 +28,12 @@ fn simulated(count: usize) -> Vec<Vec<u8>> {
     events.map(|event| serde_json::to_vec(&event.event).unwrap()).collect()
 }
 
-fn index(dir: &Path) -> Searcher {
+fn searcher(dir: &Path) -> Searcher {
     let (path, archive) = (dir.join("index"), archive(dir).unwrap());
-    Indexer::open(&path, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
-    let report = verify_index(&path, &archive).unwrap();
+    Indexer::open(&index(&path), archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
+    let report = verify_index(&index(&path), &archive).unwrap();
     assert!(report.is_sound(), "{:?}", report.differences);
-    Searcher::open(&path, archive, Settings::default()).unwrap()
+    Searcher::open(&index(&path), archive, Settings::default()).unwrap()
 }
 
 fn count(searcher: &Searcher, query: &str) -> u64 {
@@ -61,7 +61,7 @@ fn everything_published_is_archived_once_and_found() {
         let value: serde_json::Value = serde_json::from_slice(payload).unwrap();
         *expected.entry(value["type"].as_str().unwrap().to_owned()).or_default() += 1;
     }
-    let searcher = index(dir.path());
+    let searcher = searcher(dir.path());
     for kind in Kind::ALL {
         let query = format!("type:{}", kind.short());
         assert_eq!(count(&searcher, &query), expected.remove(kind.full()).unwrap_or(0), "{query}");
@@ -162,7 +162,7 @@ fn a_redelivery_is_archived_twice_and_counted_once() {
     worker.wait_for(60);
     worker.stop().unwrap();
     assert_eq!(check(dir.path()).records, 60);
-    let searcher = index(dir.path());
+    let searcher = searcher(dir.path());
     assert_eq!(count(&searcher, "type:*"), 50);
     let query = parse("type:*", &TimeZone::UTC).unwrap();
     let request = Request { query, order: Order::Oldest, limit: 20, after: None, at_version: None };

@@ -9,7 +9,7 @@ use custody_index::query::parse;
 use custody_index::{Indexer, Searcher, Settings};
 use custody_ingest::Stop;
 use custody_ingest::kafka::{Embedded, Producer};
-use custody_tests::{Running, archive, check, connect, kafka};
+use custody_tests::{Running, archive, check, connect, index, kafka};
 use jiff::tz::TimeZone;
 
 #[test]
@@ -57,8 +57,8 @@ fn garbage_is_archived_verbatim_and_searchable_as_such() {
     assert_eq!(seen[9].warnings.as_deref(), Some("type_unknown"));
 
     let path = dir.path().join("index");
-    Indexer::open(&path, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
-    let searcher = Searcher::open(&path, archive, Settings::default()).unwrap();
+    Indexer::open(&index(&path), archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
+    let searcher = Searcher::open(&index(&path), archive, Settings::default()).unwrap();
     for (query, expected) in [
         ("is:quarantined", 6),
         ("type:*", 11),
@@ -165,7 +165,8 @@ fn a_damaged_index_is_rebuilt_and_says_so() {
     worker.wait_for(20);
     worker.stop().unwrap();
     let (path, archive) = (dir.path().join("index"), archive(dir.path()).unwrap());
-    let build = || Indexer::open(&path, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
+    let build =
+        || Indexer::open(&index(&path), archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
     build();
     let split = fs::read_dir(&path)
         .unwrap()
@@ -177,6 +178,6 @@ fn a_damaged_index_is_rebuilt_and_says_so() {
     assert!(build().rebuilt.is_some());
     // Built from the same batches, it has the same bytes and so the same name.
     assert!(path.join(name).exists());
-    let searcher = Searcher::open(&path, archive, Settings::default()).unwrap();
+    let searcher = Searcher::open(&index(&path), archive, Settings::default()).unwrap();
     assert_eq!(searcher.count(&parse("is:quarantined", &TimeZone::UTC).unwrap()).unwrap().total, 20);
 }

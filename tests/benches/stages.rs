@@ -38,7 +38,7 @@ use custody_cli::run::run_until;
 use custody_cli::settings::{Inputs, Loaded, Settings};
 use custody_cli::sim::{SimEvent, SimSettings, Simulator};
 use custody_index::query::parse;
-use custody_index::{Indexer, Order, Request, Searcher};
+use custody_index::{IndexStore, Indexer, Order, Request, Searcher};
 use custody_ingest::Stop;
 use custody_ingest::kafka::Producer;
 use custody_schemas::decode::decode;
@@ -377,7 +377,7 @@ fn archive_all(messages: &[Message], dir: &Path) -> Done<[Cost; 3]> {
 fn index_all(archive: &Archive, events: usize, dir: &Path) -> Done {
     remove(&index_dir(dir))?;
     let settings = custody_index::Settings::default();
-    let done = Indexer::open(&index_dir(dir), archive.clone(), settings)?.catch_up()?;
+    let done = Indexer::open(&IndexStore::folder(&index_dir(dir))?, archive.clone(), settings)?.catch_up()?;
     if done.docs != events as u64 {
         return Err(format!("{} of {events} events were indexed", done.docs).into());
     }
@@ -412,7 +412,11 @@ fn sizes(scale: &Scale, dir: &Path) -> Done<Value> {
 }
 
 fn search(dir: &Path) -> Done<Value> {
-    let searcher = Searcher::open(&index_dir(dir), open(dir)?, custody_index::Settings::default())?;
+    let searcher = Searcher::open(
+        &IndexStore::folder(&index_dir(dir))?,
+        open(dir)?,
+        custody_index::Settings::default(),
+    )?;
     let query = parse(TERM, &TimeZone::UTC).map_err(|e| e.to_string())?;
     let request = Request { query, order: Order::Newest, limit: HITS, after: None, at_version: None };
     let total = searcher.search(&request)?.total;

@@ -8,6 +8,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use custody_archive::{Archive, Location, Report, S3Settings, Writer, WriterSettings, verify};
+use custody_index::IndexStore;
 use custody_ingest::kafka::KafkaSettings;
 use custody_ingest::{Error, Metrics, Stop, Worker, WorkerSettings};
 use prometheus_client::registry::Registry;
@@ -66,6 +67,11 @@ pub fn small_batches() -> WorkerSettings {
 /// The archive in a folder.
 pub fn location(dir: &Path) -> Location {
     Location::Folder(dir.join("archive"))
+}
+
+/// The index in a folder.
+pub fn index(path: &Path) -> IndexStore {
+    IndexStore::folder(path).unwrap_or_else(|error| panic!("the index cannot be opened: {error}"))
 }
 
 /// Connects a worker; fails as the command would.

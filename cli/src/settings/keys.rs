@@ -148,11 +148,40 @@ pub static KEYS: &[Key] = &[
         name: "index.path",
         env: "CUSTODY_INDEX",
         flag: "--index",
-        help: "Where the search index is kept: a local directory.\n\
-               Not set, it is _index inside a local archive; an archive in s3 needs it set.",
-        kind: Kind::Path(|s| &mut s.index.path),
+        help: "Where the search index is kept: a local directory, or s3://bucket/prefix.\n\
+               Not set, it is _index inside the archive. It is derived and can be deleted.",
+        kind: Kind::Location(|s| &mut s.index.path),
         default: "",
         example: "/var/lib/custody/index",
+        secret: false,
+    },
+    Key {
+        name: "index.cache_path",
+        env: "CUSTODY_INDEX_CACHE",
+        flag: "--index-cache",
+        help: "A local directory for what is fetched of an index in s3; a local index needs none.\n\
+               Not set, it is custody in the user's cache folder. It can be deleted at any time.",
+        kind: Kind::Path(|s| &mut s.index.cache_path),
+        default: "",
+        example: "/var/cache/custody",
+        secret: false,
+    },
+    Key {
+        name: "index.cache_bytes_max",
+        env: "CUSTODY_INDEX_CACHE_BYTES_MAX",
+        flag: "--index-cache-bytes-max",
+        help: "What the cache may hold; what was used last stays.",
+        kind: Kind::Bytes(
+            Range {
+                min: 64 * MIB,
+                max: 1024 * GIB,
+                low: "a split of the usual size must fit, or every search fetches it anew",
+                high: "it is a cache: the index itself is in s3",
+            },
+            |s| &mut s.index.cache_bytes_max,
+        ),
+        default: "8GiB",
+        example: "",
         secret: false,
     },
     Key {

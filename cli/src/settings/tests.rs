@@ -49,7 +49,7 @@ fn defaults_are_valid_and_stay() {
         r#"{"kafka.brokers": "\"\"", "kafka.topics": "[]", "kafka.group": "\"custody\"", "#.to_owned()
             + r#""kafka.queue_bytes_max": "\"32MiB\"", "kafka.properties": "{}", "archive.path": "\"\"", "#
             + r#""archive.retention_class": "\"default\"", "archive.checkpoint_every": "100", "#
-            + r#""index.path": "\"\"", "batch.bytes_max": "\"16MiB\"", "#
+            + r#""index.path": "\"\"", "index.cache_path": "\"\"", "index.cache_bytes_max": "\"8GiB\"", "batch.bytes_max": "\"16MiB\"", "#
             + r#""batch.age_max": "\"2s\"", "batch.rows_max": "200000", "retry.age_max": "\"1m\"", "#
             + r#""http.listen": "\"127.0.0.1:9464\"", "log.format": "\"text\"", "log.level": "\"info\"", "#
             + r#""s3.endpoint": "\"\"", "s3.region": "\"\"", "s3.allow_http": "false"}"#
@@ -200,7 +200,7 @@ fn wrong_values_say_what_to_write() {
             "archive.path = \"gs://u:p@b/c\"",
             r#"archive.path: "gs://********@b/c" is neither a local path nor s3://bucket/prefix"#,
         ),
-        ("index.path = \"s3://b/c\"", "index.path: \"s3://b/c\" is not a local path"),
+        ("index.cache_path = \"s3://b/c\"", "index.cache_path: \"s3://b/c\" is not a local path"),
         (
             "s3.endpoint = \"minio:9000\"",
             "s3.endpoint: \"minio:9000\" is not an address; write it with https://",
@@ -387,14 +387,13 @@ fn required_keys_say_how_to_set_them() {
 }
 
 #[test]
-fn the_index_is_beside_a_local_archive() {
+fn the_index_is_inside_the_archive() {
     let cases = [
-        ("", None),
-        ("archive.path = \"/a\"", Some("/a/_index")),
-        ("archive.path = \"s3://b/c\"", None),
-        ("archive.path = \"s3://b/c\"\nindex.path = \"/i\"", Some("/i")),
+        ("archive.path = \"/a\"", "/a/_index"),
+        ("archive.path = \"s3://b/c/\"", "s3://b/c/_index"),
+        ("archive.path = \"s3://b/c\"\nindex.path = \"/i\"", "/i"),
     ];
     for (file, want) in cases {
-        assert_eq!(load(file, NONE, NONE).unwrap().settings.index_path(), want.map(PathBuf::from), "{file}");
+        assert_eq!(load(file, NONE, NONE).unwrap().settings.index_path(), want, "{file}");
     }
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::SocketAddr;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Every setting, by the table it has in `custody.toml`. What each one means, its limits and
@@ -57,8 +57,12 @@ pub struct Archive {
 /// `[index]`
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Index {
-    /// A local directory; read it through [`Settings::index_path`].
-    pub path: PathBuf,
+    /// A local directory or `s3://bucket/prefix`; read it through [`Settings::index_path`].
+    pub path: String,
+    /// Where splits of an index in s3 are kept; empty means the user's cache folder.
+    pub cache_path: PathBuf,
+    /// Bytes that the cache may hold.
+    pub cache_bytes_max: u64,
 }
 
 /// `[batch]`: whichever limit is reached first seals the batch.
@@ -107,16 +111,12 @@ pub struct S3 {
 }
 
 impl Settings {
-    /// Where the index is kept: `index.path`, or `_index` inside a local archive.
-    /// `None` when the archive is not local and nothing was set.
-    pub fn index_path(&self) -> Option<PathBuf> {
-        if !self.index.path.as_os_str().is_empty() {
-            return Some(self.index.path.clone());
+    /// Where the index is kept: `index.path`, or `_index` inside the archive.
+    pub fn index_path(&self) -> String {
+        if self.index.path.is_empty() {
+            return format!("{}/_index", self.archive.path.trim_end_matches('/'));
         }
-        if self.archive.path.is_empty() || self.archive.path.contains("://") {
-            return None;
-        }
-        Some(Path::new(&self.archive.path).join("_index"))
+        self.index.path.clone()
     }
 }
 

@@ -33,7 +33,7 @@ pub(super) struct Matches<'s> {
 }
 
 fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
-    move |e| Error::tantivy(&format!("cannot search {}", split.path.display()), e)
+    move |e| Error::tantivy(&format!("cannot search {}", split.shown), e)
 }
 
 impl<'s> Matches<'s> {

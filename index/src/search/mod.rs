@@ -11,7 +11,6 @@ mod order;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use custody_archive::{Archive, FileRef};
@@ -26,6 +25,7 @@ use crate::schema::Fields;
 use crate::settings::Settings;
 use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
+use crate::store::IndexStore;
 use crate::text::{Snippet, snippet};
 use cache::Cache;
 use collect::{Group, Matches};
@@ -149,13 +149,13 @@ struct Ranked {
 }
 
 impl<S: Source> Searcher<S> {
-    /// Opens the index in `dir` as it is now.
+    /// Opens an index as it is now.
     ///
     /// # Errors
     ///
     /// `Retry` when it was not built yet, or by an earlier Custody.
-    pub fn open(dir: &Path, source: S, settings: Settings) -> Result<Self, Error> {
-        let folder = Folder::new(dir);
+    pub fn open(store: &IndexStore, source: S, settings: Settings) -> Result<Self, Error> {
+        let folder = Folder::new(store);
         let manifest = Mutex::new(Arc::new(newest(&folder)?));
         let cache = Mutex::new(Cache::new(settings.splits_open_max));
         Ok(Searcher { folder, source, settings, fields: Fields::new(), manifest, cache })
@@ -398,7 +398,7 @@ impl<S: Source> Searcher<S> {
 }
 
 fn newest(folder: &Folder) -> Result<Manifest, Error> {
-    let shown = folder.root().display();
+    let shown = folder.shown();
     let manifest = folder.newest()?;
     let manifest =
         manifest.ok_or_else(|| Error::new(Kind::Retry, format!("there is no index in {shown} yet")))?;

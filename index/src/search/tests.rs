@@ -8,7 +8,7 @@ use proptest::sample::select;
 use super::*;
 use crate::build::Indexer;
 use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
-use crate::testing::{Event, Memory, Stored, said};
+use crate::testing::{Event, Memory, Stored, file_of, said, store};
 
 struct World {
     _dir: tempfile::TempDir,
@@ -34,9 +34,9 @@ fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
     for parts in commits {
         source.commit(parts);
     }
-    let mut indexer = Indexer::open(dir.path(), source.clone(), settings()).unwrap();
+    let mut indexer = Indexer::open(&store(dir.path()), source.clone(), settings()).unwrap();
     indexer.catch_up().unwrap();
-    let searcher = Searcher::open(dir.path(), source.clone(), settings()).unwrap();
+    let searcher = Searcher::open(&store(dir.path()), source.clone(), settings()).unwrap();
     World { _dir: dir, source, indexer, searcher }
 }
 
@@ -198,7 +198,7 @@ fn pages_stay_the_same_while_the_archive_grows() {
 fn a_page_whose_splits_are_gone_is_too_old() {
     let mut world = world(vec![vec![(0, (0..3).map(|n| said(n, "x")).collect())]]);
     let none_open = Settings { splits_open_max: 0, ..settings() };
-    let searcher = Searcher::open(world._dir.path(), world.source.clone(), none_open).unwrap();
+    let searcher = Searcher::open(&store(world._dir.path()), world.source.clone(), none_open).unwrap();
     let mut request = request(&query("x"), Order::Relevance, 1);
     request.after = searcher.search(&request).unwrap().next;
     for n in 3..30 {
@@ -246,14 +246,14 @@ fn a_searcher_survives_that_its_splits_were_merged_away() {
 #[test]
 fn a_damaged_split_is_named_not_a_panic() {
     let world = world(vec![vec![(0, (0..7).map(|n| said(n, &format!("fox jumps {n}"))).collect())]]);
-    let path = Folder::new(world._dir.path()).split(&world.searcher.manifest().splits[0]);
+    let path = file_of(world._dir.path(), &world.searcher.manifest().splits[0]);
     let whole = std::fs::read(&path).unwrap();
     let mut named = 0;
     for at in (0..whole.len()).step_by(7) {
         let mut bytes = whole.clone();
         bytes[at] ^= 0x80;
         std::fs::write(&path, bytes).unwrap();
-        let searcher = Searcher::open(world._dir.path(), world.source.clone(), settings()).unwrap();
+        let searcher = Searcher::open(&store(world._dir.path()), world.source.clone(), settings()).unwrap();
         for text in ["fox", "\"fox jumps\"", "date:1970 -is:quarantined"] {
             let page =
                 searcher.search(&request(&query(text), Order::Relevance, 0)).map(|answer| answer.total);
@@ -275,11 +275,11 @@ fn a_searcher_survives_that_its_index_was_made_anew() {
     let mut world = world(vec![vec![(0, vec![said(0, "x")])]]);
     world.source.say(vec![said(1, "x")]);
     world.indexer.catch_up().unwrap();
-    let searcher = Searcher::open(world._dir.path(), world.source.clone(), settings()).unwrap();
+    let searcher = Searcher::open(&store(world._dir.path()), world.source.clone(), settings()).unwrap();
     std::fs::remove_dir_all(world._dir.path()).unwrap();
-    Indexer::open(world._dir.path(), world.source.clone(), settings()).unwrap().catch_up().unwrap();
+    Indexer::open(&store(world._dir.path()), world.source.clone(), settings()).unwrap().catch_up().unwrap();
     world.source.say(vec![said(2, "x")]);
-    Indexer::open(world._dir.path(), world.source.clone(), settings()).unwrap().catch_up().unwrap();
+    Indexer::open(&store(world._dir.path()), world.source.clone(), settings()).unwrap().catch_up().unwrap();
     // Another index under the number that it knows.
     assert_eq!(newest(&searcher.folder).unwrap().number, searcher.manifest().number);
     assert_eq!(searcher.count(&query("x")).unwrap().total, 3);
@@ -288,7 +288,7 @@ fn a_searcher_survives_that_its_index_was_made_anew() {
 #[test]
 fn there_is_no_index_yet() {
     let dir = tempfile::tempdir().unwrap();
-    let error = Searcher::open(dir.path(), Memory::default(), settings()).err().unwrap();
+    let error = Searcher::open(&store(dir.path()), Memory::default(), settings()).err().unwrap();
     assert_eq!(error.kind, Kind::Retry);
 }
 

@@ -9,7 +9,6 @@
 
 use std::collections::BTreeSet;
 use std::io;
-use std::path::Path;
 
 use custody_archive::FileRef;
 use serde::{Deserialize, Serialize};
@@ -102,8 +101,7 @@ impl Footer {
 }
 
 /// Reads and checks the footer.
-pub(crate) fn read_footer(path: &Path, data: &FileSlice) -> Result<Footer, Error> {
-    let shown = path.display();
+pub(crate) fn read_footer(shown: &str, data: &FileSlice) -> Result<Footer, Error> {
     let fail = |e: io::Error| Error::with(Kind::Retry, format!("cannot read {shown}"), e);
     let cut = || Error::corrupt(format!("{shown} does not end as a split"));
     let before_tail = data.len().checked_sub(TAIL_BYTES).ok_or_else(cut)?;

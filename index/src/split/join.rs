@@ -6,7 +6,6 @@
 //! empty store and `meta.json`, depends on the number of documents alone and is made anew.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use tantivy::Index;
 use tantivy::directory::{FileSlice, RamDirectory};
@@ -25,12 +24,12 @@ const STORE: &str = "store";
 
 /// Joins splits that follow one another, given as their paths and bytes. `None` where that would
 /// not give the bytes of building: no record has a word.
-pub(crate) fn join(splits: &[(impl AsRef<Path>, FileSlice)]) -> Result<Option<Built>, Error> {
+pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Built>, Error> {
     let mut footers = Vec::with_capacity(splits.len());
     let mut indices = Vec::with_capacity(splits.len());
-    for (path, data) in splits {
-        let footer = read_footer(path.as_ref(), data)?;
-        let open = |e| Error::tantivy(&format!("cannot open {}", path.as_ref().display()), e);
+    for (shown, data) in splits {
+        let footer = read_footer(shown.as_ref(), data)?;
+        let open = |e| Error::tantivy(&format!("cannot open {}", shown.as_ref()), e);
         // A segment without documents has nothing to give, and the merger refuses it.
         if footer.docs > 0 {
             indices.push(Index::open(SplitDirectory::new(data.clone(), &footer)).map_err(open)?);

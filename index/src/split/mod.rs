@@ -17,5 +17,5 @@ mod write;
 
 pub(crate) use format::{Covered, SPLIT_VERSION, read_footer};
 pub(crate) use join::join;
-pub(crate) use open::{OpenSplit, map};
+pub(crate) use open::OpenSplit;
 pub(crate) use write::{Built, build};

@@ -11,20 +11,19 @@ use custody_schemas::Partition;
 use tantivy::columnar::Column;
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
-    Directory, DirectoryLock, FileHandle, FileSlice, Lock, MmapDirectory, WatchCallback, WatchHandle,
-    WritePtr,
+    Directory, DirectoryLock, FileHandle, FileSlice, Lock, WatchCallback, WatchHandle, WritePtr,
 };
 use tantivy::{HasLen, Index, ReloadPolicy, Searcher, SegmentReader};
 
 use super::format::{Footer, META, SEGMENT, read_footer};
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::manifest::{Folder, SplitMeta};
 use crate::schema::{IDENTITY, TIME};
 
 /// An open split.
 pub(crate) struct OpenSplit {
     /// For messages.
-    pub(crate) path: PathBuf,
+    pub(crate) shown: String,
     pub(crate) footer: Footer,
     pub(crate) searcher: Searcher,
     /// Absent when no record has a time.
@@ -55,35 +54,34 @@ impl OpenSplit {
     /// Maps the file and opens the segment. Only the file's size and footer are
     /// checked; `verify` reads all of it.
     pub(crate) fn open(folder: &Folder, meta: &SplitMeta) -> Result<OpenSplit, Error> {
-        let path = folder.split(meta);
-        let data = map(folder, meta)?;
+        let (shown, data) = (folder.split(meta), folder.map(meta)?);
         if data.len() as u64 != meta.bytes {
-            let message = format!("{} has {} bytes instead of {}", path.display(), data.len(), meta.bytes);
+            let message = format!("{shown} has {} bytes instead of {}", data.len(), meta.bytes);
             return Err(Error::corrupt(message));
         }
-        OpenSplit::of(&path, data)
+        OpenSplit::of(&shown, data)
     }
 
-    pub(crate) fn of(path: &Path, data: FileSlice) -> Result<OpenSplit, Error> {
-        let footer = read_footer(path, &data)?;
-        let failed = |e| Error::tantivy(&format!("cannot open {}", path.display()), e);
+    pub(crate) fn of(shown: &str, data: FileSlice) -> Result<OpenSplit, Error> {
+        let footer = read_footer(shown, &data)?;
+        let failed = |e| Error::tantivy(&format!("cannot open {shown}"), e);
         let index = Index::open(SplitDirectory::new(data, &footer)).map_err(failed)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
         let searcher = reader.searcher();
         let [segment] = searcher.segment_readers() else {
-            return Err(Error::corrupt(format!("{} has not one segment", path.display())));
+            return Err(Error::corrupt(format!("{shown} has not one segment")));
         };
         if segment.max_doc() != footer.docs || segment.has_deletes() {
-            return Err(Error::corrupt(format!("{} has not the documents that it says", path.display())));
+            return Err(Error::corrupt(format!("{shown} has not the documents that it says")));
         }
         let time = segment.fast_fields().column_opt(TIME).map_err(failed)?;
         let identity = match segment.fast_fields().column_opt(IDENTITY).map_err(failed)? {
             Some(identity) => identity,
             None if footer.docs == 0 => Column::build_empty_column(0),
-            None => return Err(Error::corrupt(format!("{} has no identities", path.display()))),
+            None => return Err(Error::corrupt(format!("{shown} has no identities"))),
         };
         let runs = runs(&footer);
-        Ok(OpenSplit { path: path.to_owned(), footer, searcher: searcher.clone(), time, identity, runs })
+        Ok(OpenSplit { shown: shown.to_owned(), footer, searcher: searcher.clone(), time, identity, runs })
     }
 
     pub(crate) fn segment(&self) -> &SegmentReader {
@@ -139,17 +137,6 @@ fn runs(footer: &Footer) -> Vec<Run> {
         }
     }
     runs
-}
-
-/// The file in memory as far as it is used.
-pub(crate) fn map(folder: &Folder, meta: &SplitMeta) -> Result<FileSlice, Error> {
-    let path = folder.split(meta);
-    let directory = MmapDirectory::open(folder.root())
-        .map_err(|e| Error::with(Kind::Retry, format!("cannot open {}", folder.root().display()), e))?;
-    directory.open_read(Path::new(&meta.file_name())).map_err(|e| match e {
-        OpenReadError::FileDoesNotExist(_) => Error::corrupt(format!("{} is missing", path.display())),
-        e => Error::with(Kind::Retry, format!("cannot open {}", path.display()), e),
-    })
 }
 
 /// The segment's files as pieces of the split. Nothing can be written.

@@ -1,5 +1,3 @@
-use std::path::Path;
-
 use custody_archive::Relation;
 use custody_schemas::Hash;
 use proptest::prelude::*;
@@ -29,7 +27,7 @@ fn some() -> Memory {
 }
 
 fn opened(bytes: Vec<u8>) -> Result<OpenSplit, crate::Error> {
-    OpenSplit::of(Path::new("test.split"), FileSlice::from(bytes))
+    OpenSplit::of("test.split", FileSlice::from(bytes))
 }
 
 /// The bytes of these records as first written. Another id means that every
