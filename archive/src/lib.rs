@@ -13,6 +13,7 @@
 //! Only this crate knows Delta, and only `table` knows the kernel.
 
 mod batch;
+mod clock;
 mod columns;
 mod cut;
 mod detail;
@@ -34,6 +35,7 @@ mod view;
 mod writer;
 
 pub use batch::{BatchBuilder, Sealed};
+pub use clock::{Clock, SystemClock};
 pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
 pub use durable::{Disk, Temporary, put_durably};
 pub use error::{Error, Kind};

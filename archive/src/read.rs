@@ -106,11 +106,16 @@ impl Archive {
                 format!("there is no archive at {location}: no such folder"),
             ));
         }
-        let store = Arc::new(Store::open(location, s3)?);
+        Archive::in_store(Arc::new(Store::open(location, s3)?))
+    }
+
+    /// Opens the archive in a store.
+    pub fn in_store(store: Arc<Store>) -> Result<Self, Error> {
         match Table::open(&store, u64::MAX)? {
             Some(_) => Ok(Archive::new(store, Arc::new(Recent::new(0)))),
             None => {
-                Err(Error::new(Kind::Invalid, format!("{location} is not an archive: it has no _delta_log")))
+                let message = format!("{} is not an archive: it has no _delta_log", store.shown(""));
+                Err(Error::new(Kind::Invalid, message))
             }
         }
     }

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use custody_schemas::{Hash, Manifest, Partition};
 
 use crate::batch::Sealed;
+use crate::clock::{Clock, SystemClock};
 use crate::encode::encode;
 use crate::error::{Error, Kind};
 use crate::log::{self, CommitFile, CommitRecord, FileRef};
@@ -96,6 +96,7 @@ pub struct Committed {
 pub struct Writer {
     store: Arc<Store>,
     recent: Arc<Recent>,
+    clock: Arc<dyn Clock>,
     table: Table,
     /// Next offsets by application id, as of the table's version.
     next: HashMap<String, Option<i64>>,
@@ -116,12 +117,21 @@ impl Writer {
             );
             return Err(Error::new(Kind::Invalid, message));
         }
+        Writer::in_store(store, settings, Arc::new(SystemClock::default()))
+    }
+
+    /// Opens the archive in a store, making it where there is none.
+    pub fn in_store(
+        store: Arc<Store>,
+        settings: &WriterSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let table = match Table::open(&store, settings.checkpoint_every)? {
             Some(table) => table,
             None => Table::create(&store, settings.checkpoint_every)?,
         };
         let recent = Arc::new(Recent::new(settings.recent_bytes_max));
-        Ok(Writer { store, recent, table, next: HashMap::new(), landed: HashMap::new() })
+        Ok(Writer { store, recent, clock, table, next: HashMap::new(), landed: HashMap::new() })
     }
 
     /// A reader of the same archive.
@@ -168,17 +178,17 @@ impl Writer {
     /// Archives a batch: after `Ok` it is durable and proven. After an error of
     /// kind `Retry` the same call may be made again: it never archives twice.
     pub fn archive(&mut self, encoded: &Encoded) -> Result<Committed, Error> {
-        let started = Instant::now();
+        let started = self.clock.elapsed();
         self.fence(&encoded.manifest)?;
         self.store.put(&encoded.path, encoded.bytes.clone())?;
-        let put = started.elapsed();
+        let put = self.clock.elapsed().saturating_sub(started);
         let rows = self.read_back(encoded)?;
-        let read_back = started.elapsed() - put;
+        let read_back = self.clock.elapsed().saturating_sub(started + put);
         let version = self.commit(encoded)?;
         if !self.recent.is_off() {
             self.recent.put(&encoded.path, rows);
         }
-        let commit = started.elapsed() - put - read_back;
+        let commit = self.clock.elapsed().saturating_sub(started + put + read_back);
         let file = FileRef {
             path: encoded.path.clone(),
             bytes: encoded.len(),
@@ -268,7 +278,7 @@ impl Writer {
                 Outcome::Unknown(error) => {
                     tracing::warn!(batch = manifest.batch, %error, "commit outcome unknown; reading the log");
                     last = Some(error);
-                    thread::sleep(PAUSE);
+                    self.clock.sleep(PAUSE);
                     self.catch_up()?;
                 }
             }

@@ -6,8 +6,9 @@ mod producer;
 mod source;
 
 pub use embedded::Embedded;
+pub use headers::Header;
 pub use producer::Producer;
-pub(crate) use source::{Consumed, Polled, Source};
+pub use source::{Consumed, Consumer};
 
 use std::collections::BTreeMap;
 

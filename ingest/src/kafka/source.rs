@@ -4,9 +4,9 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::metadata::Metadata;
 use rdkafka::statistics::Statistics;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
@@ -15,6 +15,7 @@ use super::headers::{Header, headers};
 use super::{ClientErrors, KafkaSettings, client, refused, without_value};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
+use crate::source::{Message, Polled, Source};
 
 /// How long the broker may take to answer when we start.
 const ANSWER: Duration = Duration::from_secs(15);
@@ -77,56 +78,46 @@ impl ConsumerContext for Context {
     }
 }
 
-/// What a poll brought.
-pub(crate) enum Polled<'a> {
-    /// Nothing in time.
-    Nothing,
-    /// A message.
-    Message(Consumed<'a>),
-    /// These partitions are ours now, and none else: find out where to go on.
-    Assigned(Vec<(String, i32)>),
-    /// No partition is ours any more.
-    Revoked,
-    /// An offset that we asked for is not in the log.
-    OutOfRange,
-    /// Messages did not arrive as they were written.
-    Damaged,
-}
-
 /// A message, borrowed from librdkafka.
-pub(crate) struct Consumed<'a> {
+pub struct Consumed<'a> {
     message: BorrowedMessage<'a>,
 }
 
-impl Consumed<'_> {
-    pub(crate) fn topic(&self) -> &str {
+impl Message for Consumed<'_> {
+    fn topic(&self) -> &str {
         self.message.topic()
     }
-    pub(crate) fn partition(&self) -> i32 {
+
+    fn partition(&self) -> i32 {
         self.message.partition()
     }
-    pub(crate) fn offset(&self) -> i64 {
+
+    fn offset(&self) -> i64 {
         self.message.offset()
     }
-    pub(crate) fn key(&self) -> Option<&[u8]> {
+
+    fn key(&self) -> Option<&[u8]> {
         self.message.key()
     }
-    pub(crate) fn payload(&self) -> Option<&[u8]> {
+
+    fn payload(&self) -> Option<&[u8]> {
         self.message.payload()
     }
-    pub(crate) fn broker_time_ms(&self) -> Option<i64> {
+
+    fn broker_time_ms(&self) -> Option<i64> {
         match self.message.timestamp() {
             Timestamp::NotAvailable => None,
             Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Some(ms),
         }
     }
-    pub(crate) fn headers(&self) -> Vec<Header<'_>> {
+
+    fn headers(&self) -> Vec<Header<'_>> {
         self.message.headers().map(headers).unwrap_or_default()
     }
 }
 
 /// A consumer of the settings' topics.
-pub(crate) struct Source {
+pub struct Consumer {
     consumer: BaseConsumer<Context>,
     brokers: String,
 }
@@ -142,7 +133,7 @@ pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> 
     Ok(partitions)
 }
 
-impl Source {
+impl Consumer {
     /// Connects and subscribes; fails clearly when the broker does not answer,
     /// refuses the credentials or lacks a topic.
     pub(crate) fn connect(settings: &KafkaSettings, metrics: Arc<Metrics>) -> Result<Self, Error> {
@@ -176,7 +167,7 @@ impl Source {
         let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(|e| {
             Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {}", without_value(&e)))
         })?;
-        let source = Source { consumer, brokers: settings.brokers.clone() };
+        let source = Consumer { consumer, brokers: settings.brokers.clone() };
         source.check_topics(&settings.topics)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         let subscribed = source.consumer.subscribe(&topics);
@@ -197,29 +188,7 @@ impl Source {
         Ok(())
     }
 
-    /// Waits for something to happen.
-    pub(crate) fn poll(&self, wait: Duration) -> Result<Polled<'_>, Error> {
-        let polled = self.consumer.poll(wait);
-        let (moved, refusal) =
-            self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.errors.refused.take()));
-        if let Some(reason) = refusal {
-            return Err(refused(&self.brokers, &reason));
-        }
-        match moved {
-            // Any message polled in the same call is read again from the offset
-            // that the loop assigns.
-            Some(Moved::Assigned(partitions)) => return Ok(Polled::Assigned(partitions)),
-            Some(Moved::Revoked) => return Ok(Polled::Revoked),
-            None => {}
-        }
-        match polled {
-            None => Ok(Polled::Nothing),
-            Some(Ok(message)) => Ok(Polled::Message(Consumed { message })),
-            Some(Err(error)) => self.error(error),
-        }
-    }
-
-    fn error(&self, error: KafkaError) -> Result<Polled<'_>, Error> {
+    fn error(&self, error: KafkaError) -> Result<Polled<Consumed<'_>>, Error> {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 Ok(Polled::OutOfRange)
@@ -245,9 +214,33 @@ impl Source {
             }
         }
     }
+}
 
-    /// The first offset in the log and the one after its last.
-    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
+impl Source for Consumer {
+    type Message<'a> = Consumed<'a>;
+
+    fn poll(&self, wait: Duration) -> Result<Polled<Consumed<'_>>, Error> {
+        let polled = self.consumer.poll(wait);
+        let (moved, refusal) =
+            self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.errors.refused.take()));
+        if let Some(reason) = refusal {
+            return Err(refused(&self.brokers, &reason));
+        }
+        match moved {
+            // Any message polled in the same call is read again from the offset
+            // that the loop assigns.
+            Some(Moved::Assigned(partitions)) => return Ok(Polled::Assigned(partitions)),
+            Some(Moved::Revoked) => return Ok(Polled::Revoked),
+            None => {}
+        }
+        match polled {
+            None => Ok(Polled::Nothing),
+            Some(Ok(message)) => Ok(Polled::Message(Consumed { message })),
+            Some(Err(error)) => self.error(error),
+        }
+    }
+
+    fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
         self.consumer.fetch_watermarks(topic, partition, ANSWER).map_err(|e| {
             Error::new(
                 Kind::Unavailable,
@@ -256,8 +249,7 @@ impl Source {
         })
     }
 
-    /// Reads these partitions, and only these, from these offsets.
-    pub(crate) fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
+    fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
         let list = offset_list(offsets)?;
         // A pause outlives the assignment: without this a partition that was paused is never
         // read again.
@@ -270,8 +262,7 @@ impl Source {
         })
     }
 
-    /// Stops fetching without leaving the group, or goes on.
-    pub(crate) fn pause(&self, pause: bool) {
+    fn pause(&self, pause: bool) {
         let changed = self
             .consumer
             .assignment()
@@ -281,8 +272,7 @@ impl Source {
         }
     }
 
-    /// Kafka's own offsets, for lag dashboards only: never read by us.
-    pub(crate) fn tell_offsets(&self, offsets: &[(String, i32, i64)]) {
+    fn tell_offsets(&self, offsets: &[(String, i32, i64)]) {
         let told = offset_list(offsets).map(|list| self.consumer.commit(&list, CommitMode::Async));
         if let Ok(Err(error)) = told {
             tracing::debug!(%error, "kafka offset commit");
@@ -310,7 +300,7 @@ mod tests {
     use crate::kafka::{Embedded, Producer};
 
     /// The next message's offset, and the assignment if there is a new one.
-    fn next(source: &Source) -> i64 {
+    fn next(source: &Consumer) -> i64 {
         let until = Instant::now() + Duration::from_secs(30);
         while Instant::now() < until {
             match source.poll(Duration::from_millis(50)).unwrap() {
@@ -340,7 +330,7 @@ mod tests {
             queue_bytes_max: 1 << 20,
             properties: BTreeMap::new(),
         };
-        let source = Source::connect(&settings, Arc::new(Metrics::new(&mut Registry::default()))).unwrap();
+        let source = Consumer::connect(&settings, Arc::new(Metrics::new(&mut Registry::default()))).unwrap();
         assert_eq!(next(&source), 0);
         source.pause(true);
         // What a fence, a gap or a rebalance ends in.
