@@ -3,3 +3,4 @@
 mod layering;
 mod pipeline;
 mod trouble;
+mod world;

@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the repository's root, a worker in the
 //! process, and the check after every test that writes an archive.
 
+pub mod world;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
