@@ -7,7 +7,7 @@
 //! - [`BatchBuilder`] collects consumed messages; [`BatchBuilder::seal`] closes it
 //! - [`Writer`] writes a sealed batch, reads it back, re-hashes it and commits it
 //! - [`Archive`] reads commits, rows and single records
-//! - [`verify`] proves the whole archive
+//! - [`verify`] proves the whole archive; [`Account`] says what became of every offset
 //!
 //! Every call blocks: ingest, search and export run it on threads of their own.
 //! Only this crate knows Delta, and only `table` knows the kernel.
@@ -24,6 +24,7 @@ mod guard;
 mod log;
 mod read;
 mod recent;
+mod reconcile;
 mod record;
 mod rows;
 mod sparse;
@@ -42,6 +43,7 @@ pub use error::{Error, Kind};
 pub use guard::guarded;
 pub use log::{Commit, FileRef};
 pub use read::{Archive, Columns, RowReader};
+pub use reconcile::{Account, Hole, Outage, PartitionAccount, Session, Sessions, SourceAccount, sessions};
 pub use record::{Party, Record};
 pub use store::{Location, S3Settings, Store};
 pub use verify::{Problem, Report, verify};

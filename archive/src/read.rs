@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arrow_array::{Int64Array, RecordBatch};
 use bytes::Bytes;
 use custody_schemas::hash::Tree;
-use custody_schemas::{Hash, Manifest, Position};
+use custody_schemas::{Hash, Manifest, Partition, Position};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
     ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
@@ -39,6 +39,8 @@ pub enum Columns {
     Leaves,
     /// Both of these.
     LeavesAndIndex,
+    /// What an [`Account`](crate::Account) is made from.
+    Account,
     /// Everything.
     All,
 }
@@ -73,10 +75,17 @@ const LEAF_COLUMNS: [&str; 12] = [
     "leaf_check",
 ];
 
+/// Beside the positions.
+const ACCOUNT_COLUMNS: [&str; 9] =
+    ["reason", "source", "sequence", "type", "event_time", "conversation_id", "parties", "call", "identity"];
+
 fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
     let leaves = POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(TEXTS.map(|(_, name)| name));
     match columns {
         Columns::All => ProjectionMask::all(),
+        Columns::Account => {
+            ProjectionMask::columns(schema, POSITION_COLUMNS.into_iter().chain(ACCOUNT_COLUMNS))
+        }
         Columns::Index => ProjectionMask::columns(schema, INDEX_COLUMNS),
         Columns::Positions => ProjectionMask::columns(schema, POSITION_COLUMNS),
         Columns::Leaves => ProjectionMask::columns(schema, leaves),
@@ -137,6 +146,14 @@ impl Archive {
         table
             .map(|table| table.version())
             .ok_or_else(|| Error::new(Kind::Corrupt, "the archive's log is gone"))
+    }
+
+    /// The next offset of each partition at the newest version; `None` where nothing of it was
+    /// archived yet.
+    pub fn next_offsets(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, Error> {
+        let table = Table::open(&self.store, u64::MAX)?
+            .ok_or_else(|| Error::new(Kind::Corrupt, "the archive's log is gone"))?;
+        partitions.iter().map(|partition| table.txn(&partition.app_id())).collect()
     }
 
     /// Every commit after a version (all with `None`), in order.

@@ -7,8 +7,8 @@ use arrow_array::{
     Array, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray,
 };
-use custody_schemas::Hash;
 use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::{Hash, Partition, Position};
 
 use crate::columns::STATUS_QUARANTINED;
 use crate::error::Error;
@@ -141,6 +141,16 @@ impl Rows {
     pub(crate) fn structure(&self, name: &str, row: usize) -> Result<Option<&StructArray>, Error> {
         let column = self.column::<StructArray>(name)?;
         Ok(column.is_valid(row).then_some(column))
+    }
+
+    /// Where a row came from.
+    pub(crate) fn position(&self, row: usize) -> Result<Position, Error> {
+        let partition = Partition {
+            topic: self.text("topic", row)?.unwrap_or_default().to_owned(),
+            generation: self.column::<Int32Array>("generation")?.value(row),
+            partition: self.column::<Int32Array>("partition")?.value(row),
+        };
+        Ok(Position { partition, offset: self.column::<Int64Array>("offset")?.value(row) })
     }
 
     /// Everybody whom a row names.

@@ -72,9 +72,28 @@ pub enum Cmd {
         #[arg(long)]
         json: bool,
     },
+    /// Account for everything: every offset, the sources' own counters, Kafka and the index
+    Reconcile(ReconcileArgs),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCmd),
+}
+
+/// An account of everything.
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a statement with hashes for an auditor; a file that is there is never replaced
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub statement: Option<PathBuf>,
+    /// How long what is on its way may take to arrive
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub wait: String,
+    /// Ask again so often, and print a line when something changes
+    #[arg(long, value_name = "TIME")]
+    pub watch: Option<String>,
 }
 
 /// Settings of the demo.
@@ -205,6 +224,7 @@ fn groups(command: &str) -> &'static [&'static str] {
         "ingest" => &["kafka", "archive", "batch", "retry", "http", "log", "s3"],
         "index" => &["archive", "index", "http", "log", "s3"],
         "import" => &["kafka", "log"],
+        "reconcile" => &["kafka", "archive", "index", "log", "s3"],
         "search" | "show" | "conversation" | "export" | "verify" => &["archive", "index", "log", "s3"],
         _ => &[],
     }

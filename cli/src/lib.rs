@@ -18,6 +18,7 @@ pub mod importing;
 pub mod logging;
 pub mod open;
 pub mod out;
+pub mod reconcile;
 pub mod run;
 pub mod settings;
 pub mod show;

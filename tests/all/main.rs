@@ -2,5 +2,6 @@
 
 mod layering;
 mod pipeline;
+mod reconcile;
 mod trouble;
 mod world;

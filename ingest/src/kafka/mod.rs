@@ -2,11 +2,13 @@
 
 mod embedded;
 mod headers;
+mod logs;
 mod producer;
 mod source;
 
 pub use embedded::Embedded;
 pub use headers::Header;
+pub use logs::{LogEnds, Logs};
 pub use producer::Producer;
 pub use source::{Consumed, Consumer};
 

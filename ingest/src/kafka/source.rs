@@ -18,7 +18,7 @@ use crate::metrics::Metrics;
 use crate::source::{Message, Polled, Source};
 
 /// How long the broker may take to answer when we start.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// How long to collect what the client says of a call that failed.
 const EVENTS: Duration = Duration::from_millis(100);
 
