@@ -3,5 +3,6 @@
 mod layering;
 mod pipeline;
 mod reconcile;
+mod stores;
 mod trouble;
 mod world;

@@ -16,7 +16,7 @@ use custody_tests::world::rng::Rng;
 use custody_tests::world::store::{FAULTS, Faults};
 use custody_tests::world::{Settings, TOPIC, World};
 
-fn number(name: &str, default: u64) -> u64 {
+pub(crate) fn number(name: &str, default: u64) -> u64 {
     std::env::var(name).ok().and_then(|text| text.parse().ok()).unwrap_or(default)
 }
 
@@ -24,8 +24,11 @@ fn place(number: i32) -> Place {
     (TOPIC.to_owned(), number)
 }
 
+/// Messages that [`history`] leaves to be archived: one of 30 is compacted away before it is read.
+pub(crate) const EVENTS: u64 = 29;
+
 /// What every exhaustive run does: five batches in two partitions, checkpoints, splits, merges.
-fn history(world: &mut World) {
+pub(crate) fn history(world: &mut World) {
     for round in 0..5 {
         for n in 0..6 {
             world.kafka.publish(&place(n % 2));
@@ -50,7 +53,7 @@ fn a_world_without_faults_archives_everything() {
     let mut world = World::new(Settings::default(), 1);
     history(&mut world);
     world.settle();
-    assert_eq!(world.archived_rows(), 29);
+    assert_eq!(world.archived_rows(), EVENTS);
     assert!(world.checks > 10 && world.ended.is_empty(), "{} {:?}", world.checks, world.ended);
 }
 
@@ -96,7 +99,7 @@ fn every_operation_may_fail_in_every_way() {
                 faults_of(&world, whose).plan(at, fault);
                 history(&mut world);
                 world.settle();
-                assert_eq!(world.archived_rows(), 29);
+                assert_eq!(world.archived_rows(), EVENTS);
                 runs += 1;
                 ended += world.ended.len();
                 drop(case);

@@ -26,10 +26,10 @@ impl World {
     pub fn check(&mut self) {
         let mut faults = self.workers.iter().map(|process| &process.faults).chain([&self.indexer.faults]);
         let unharmed = self.checks_after_fault_only && faults.any(|faults| faults.is_planned());
-        if unharmed || self.checked == self.disk.changes() {
+        if unharmed || self.checked == self.backing.changes() {
             return;
         }
-        self.checked = self.disk.changes();
+        self.checked = self.backing.changes();
         self.checks += 1;
         let archive = match self.archive() {
             Ok(archive) => archive,

@@ -28,7 +28,8 @@ use prometheus_client::registry::Registry;
 use clock::ManualClock;
 use disk::Disk;
 use kafka::{Consumer, Kafka};
-use store::{Fault, Faults, FaultyStore};
+use object_store::ObjectStore;
+use store::{Backing, Fault, Faults, FaultyStore};
 
 /// The topic of every world.
 pub const TOPIC: &str = "events";
@@ -68,8 +69,10 @@ pub struct World {
     pub clock: Arc<ManualClock>,
     /// The brokers.
     pub kafka: Kafka,
-    /// The disk of all.
+    /// The disk of all, where the world has one.
     pub disk: Arc<Disk>,
+    backing: Backing,
+    root: String,
     workers: Vec<Process<Running>>,
     indexer: Process<Indexer<Archive>>,
     batches: Arc<AtomicU64>,
@@ -88,6 +91,15 @@ impl World {
     /// A new world; `seed` decides what its Kafka does by itself.
     pub fn new(settings: Settings, seed: u64) -> World {
         let disk = Arc::new(Disk::default());
+        World::over(settings, seed, disk.clone(), Backing::Disk(disk), "memory:///archive/")
+    }
+
+    /// A new world whose store is a real one; `root` is a URL whose path is the prefix of everything.
+    pub fn real(settings: Settings, seed: u64, objects: Arc<dyn ObjectStore>, root: &str) -> World {
+        World::over(settings, seed, Arc::default(), Backing::Real(objects, Arc::default()), root)
+    }
+
+    fn over(settings: Settings, seed: u64, disk: Arc<Disk>, backing: Backing, root: &str) -> World {
         let process = || Process { faults: Arc::new(Faults::default()), running: None };
         World {
             clock: Arc::new(ManualClock::default()),
@@ -96,6 +108,8 @@ impl World {
             indexer: Process { faults: Arc::new(Faults::default()), running: None },
             batches: Arc::default(),
             disk,
+            backing,
+            root: root.to_owned(),
             settings,
             seed,
             checked: u64::MAX,
@@ -106,9 +120,9 @@ impl World {
     }
 
     /// The store as one process sees it.
-    fn store(&self, faults: &Arc<Faults>, root: &str) -> Result<Arc<Store>, custody_archive::Error> {
-        let objects = FaultyStore::new(self.disk.clone(), faults.clone());
-        Ok(Arc::new(Store::over(Arc::new(objects), root)?))
+    fn store(&self, faults: &Arc<Faults>, folder: &str) -> Result<Arc<Store>, custody_archive::Error> {
+        let objects = FaultyStore::new(self.backing.clone(), faults.clone());
+        Ok(Arc::new(Store::over(Arc::new(objects), &format!("{}{folder}", self.root))?))
     }
 
     /// The archive without faults.
@@ -319,8 +333,8 @@ impl World {
     }
 }
 
-const ARCHIVE: &str = "memory:///archive/";
-const INDEX: &str = "memory:///archive/_index/";
+const ARCHIVE: &str = "";
+const INDEX: &str = "_index/";
 
 /// Splits are joined early, so that a short run has all that a long one has.
 pub fn index_settings() -> custody_index::Settings {

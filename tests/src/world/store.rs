@@ -1,9 +1,11 @@
-//! An object store on the disk of the world. Its n-th operation does what the test says.
+//! An object store on the disk of the world, or in front of a real one. Its n-th operation does what
+//! the test says.
 
 use std::collections::VecDeque;
 use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use async_trait::async_trait;
@@ -13,8 +15,8 @@ use futures::stream::{self, BoxStream, StreamExt};
 use object_store::path::Path;
 use object_store::{
     Attributes, CopyOptions, Error, GetOptions, GetRange, GetResult, GetResultPayload, ListResult,
-    MultipartUpload, ObjectMeta, ObjectStore, PutMode, PutMultipartOptions, PutOptions, PutPayload,
-    PutResult, Result, UploadPart,
+    MultipartUpload, ObjectMeta, ObjectStore, ObjectStoreExt, PutMode, PutMultipartOptions, PutOptions,
+    PutPayload, PutResult, Result, UploadPart,
 };
 
 use super::disk::Disk;
@@ -166,44 +168,118 @@ fn failed(name: &str, why: &'static str) -> Error {
     Error::Generic { store: "world", source: format!("{name}: {why}").into() }
 }
 
+/// Where the objects are.
+#[derive(Clone)]
+pub enum Backing {
+    /// On the disk of the world.
+    Disk(Arc<Disk>),
+    /// In a real store; the number grows with every write.
+    Real(Arc<dyn ObjectStore>, Arc<AtomicU64>),
+}
+
+impl Backing {
+    /// Grows with every change.
+    pub fn changes(&self) -> u64 {
+        match self {
+            Backing::Disk(disk) => disk.changes(),
+            Backing::Real(_, changes) => changes.load(Ordering::Acquire),
+        }
+    }
+
+    /// Does what a request asks for, whoever waits for it.
+    fn apply(&self, request: Request) -> Result<()> {
+        match self {
+            Backing::Disk(disk) => request.on_disk(disk),
+            Backing::Real(objects, changes) => {
+                changes.fetch_add(1, Ordering::AcqRel);
+                let objects = objects.clone();
+                // A runtime of its own: the caller is on a thread of another one.
+                let done = std::thread::spawn(move || {
+                    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build();
+                    runtime
+                        .map_err(|e| Error::Generic { store: "world", source: e.into() })?
+                        .block_on(request.on_real(&*objects))
+                });
+                done.join().unwrap_or_else(|_| Err(failed("request", "it panicked")))
+            }
+        }
+    }
+}
+
+/// A change that was asked for.
+enum Request {
+    Put { location: Path, payload: PutPayload, create_only: bool },
+    Delete { location: Path },
+}
+
+impl Request {
+    fn on_disk(self, disk: &Disk) -> Result<()> {
+        match self {
+            Request::Put { location, payload, create_only } => {
+                put_durably(disk, &on_disk(&location), &payload, create_only).map_err(|e| match e.kind() {
+                    std::io::ErrorKind::AlreadyExists => {
+                        Error::AlreadyExists { path: location.to_string(), source: e.into() }
+                    }
+                    _ => Error::Generic { store: "world", source: e.into() },
+                })
+            }
+            Request::Delete { location } => {
+                disk.remove(&on_disk(&location));
+                Ok(())
+            }
+        }
+    }
+
+    async fn on_real(self, objects: &dyn ObjectStore) -> Result<()> {
+        match self {
+            Request::Put { location, payload, create_only } => {
+                let mode = if create_only { PutMode::Create } else { PutMode::Overwrite };
+                objects.put_opts(&location, payload, mode.into()).await.map(drop)
+            }
+            Request::Delete { location } => match objects.delete(&location).await {
+                Err(Error::NotFound { .. }) => Ok(()),
+                done => done,
+            },
+        }
+    }
+}
+
 /// See the module.
 pub struct FaultyStore {
-    disk: Arc<Disk>,
+    backing: Backing,
     faults: Arc<Faults>,
 }
 
 impl FaultyStore {
     /// The store of one process.
-    pub fn new(disk: Arc<Disk>, faults: Arc<Faults>) -> Self {
-        FaultyStore { disk, faults }
+    pub fn new(backing: Backing, faults: Arc<Faults>) -> Self {
+        FaultyStore { backing, faults }
     }
 
-    /// An operation whose effect is `effect`.
-    fn write<T>(&self, name: &str, effect: impl FnOnce(&Disk) -> Result<T> + Send + 'static) -> Result<T> {
+    /// Sends a request, and loses what the test wants to be lost.
+    fn send(&self, name: &str, request: Request) -> Result<()> {
         match self.faults.begin(name)? {
-            None => effect(&self.disk),
+            None => self.backing.apply(request),
             Some(Fault::Stalls) => {
-                let disk = self.disk.clone();
-                let late: Late = Box::new(move || drop(effect(&disk)));
+                let backing = self.backing.clone();
+                let late: Late = Box::new(move || drop(backing.apply(request)));
                 self.faults.with(|plan| plan.late.push((plan.done + LATE, late)));
                 Err(failed(name, "it takes too long"))
             }
-            Some(Fault::PowerFails) => {
-                // Each operation is cut in another place.
-                self.disk.fail_after(self.faults.done() % 6);
-                effect(&self.disk)?;
-                Err(failed(name, "the power has failed"))
-            }
-            Some(_) => {
-                effect(&self.disk)?;
+            Some(fault) => {
+                if let (Fault::PowerFails, Backing::Disk(disk)) = (fault, &self.backing) {
+                    // Each operation is cut in another place.
+                    disk.fail_after(self.faults.done() % 6);
+                }
+                self.backing.apply(request)?;
                 Err(failed(name, "its answer is lost"))
             }
         }
     }
 
-    fn read<T>(&self, name: &str, result: impl FnOnce(&Disk) -> Result<T>) -> Result<T> {
+    fn begin_to_read(&self, name: &str) -> Result<()> {
         match self.faults.begin(name)? {
-            None => result(&self.disk),
+            None => Ok(()),
             Some(_) => Err(failed(name, "its answer is lost")),
         }
     }
@@ -252,13 +328,8 @@ impl ObjectStore for FaultyStore {
             PutMode::Overwrite => false,
             PutMode::Update(_) => return Err(failed("put", "updates are not known here")),
         };
-        let (target, shown) = (on_disk(location), location.to_string());
-        self.write(&format!("put {location}"), move |disk| {
-            put_durably(disk, &target, &payload, create_only).map_err(|e| match e.kind() {
-                std::io::ErrorKind::AlreadyExists => Error::AlreadyExists { path: shown, source: e.into() },
-                _ => Error::Generic { store: "world", source: e.into() },
-            })
-        })?;
+        let request = Request::Put { location: location.clone(), payload, create_only };
+        self.send(&format!("put {location}"), request)?;
         Ok(PutResult { e_tag: None, version: None })
     }
 
@@ -267,17 +338,19 @@ impl ObjectStore for FaultyStore {
         location: &Path,
         _options: PutMultipartOptions,
     ) -> Result<Box<dyn MultipartUpload>> {
-        let store = FaultyStore::new(self.disk.clone(), self.faults.clone());
+        let store = FaultyStore::new(self.backing.clone(), self.faults.clone());
         Ok(Box::new(Upload { store, location: location.clone(), parts: Vec::new() }))
     }
 
     async fn get_opts(&self, location: &Path, options: GetOptions) -> Result<GetResult> {
-        let path = on_disk(location);
-        let bytes = self.read(&format!("get {location}"), |disk| {
-            disk.read(&path).ok_or_else(|| Error::NotFound {
-                path: location.to_string(),
-                source: std::io::Error::from(std::io::ErrorKind::NotFound).into(),
-            })
+        self.begin_to_read(&format!("get {location}"))?;
+        let disk = match &self.backing {
+            Backing::Real(objects, _) => return objects.get_opts(location, options).await,
+            Backing::Disk(disk) => disk,
+        };
+        let bytes = disk.read(&on_disk(location)).ok_or_else(|| Error::NotFound {
+            path: location.to_string(),
+            source: std::io::Error::from(std::io::ErrorKind::NotFound).into(),
         })?;
         let range = range_of(options.range.as_ref(), bytes.len() as u64);
         let at = |n: u64| usize::try_from(n).unwrap_or(usize::MAX);
@@ -291,15 +364,12 @@ impl ObjectStore for FaultyStore {
     }
 
     fn delete_stream(&self, locations: BoxStream<'static, Result<Path>>) -> BoxStream<'static, Result<Path>> {
-        let store = FaultyStore::new(self.disk.clone(), self.faults.clone());
+        let store = FaultyStore::new(self.backing.clone(), self.faults.clone());
         locations
             .map(move |location| {
                 let location = location?;
-                let path = on_disk(&location);
-                store.write(&format!("delete {location}"), move |disk| {
-                    disk.remove(&path);
-                    Ok(())
-                })?;
+                let request = Request::Delete { location: location.clone() };
+                store.send(&format!("delete {location}"), request)?;
                 Ok(location)
             })
             .boxed()
@@ -308,16 +378,16 @@ impl ObjectStore for FaultyStore {
     fn list(&self, prefix: Option<&Path>) -> BoxStream<'static, Result<ObjectMeta>> {
         let below = prefix.map_or_else(|| PathBuf::from("/"), on_disk);
         let name = format!("list {}", below.display());
-        let found = self.read(&name, |disk| {
-            Ok(disk
-                .list(&below)
-                .into_iter()
-                .map(|(path, size)| meta(location_of(&path), size))
-                .collect::<Vec<_>>())
-        });
-        match found {
-            Ok(found) => stream::iter(found.into_iter().map(Ok)).boxed(),
-            Err(error) => stream::iter([Err(error)]).boxed(),
+        if let Err(error) = self.begin_to_read(&name) {
+            return stream::iter([Err(error)]).boxed();
+        }
+        match &self.backing {
+            Backing::Real(objects, _) => objects.list(prefix),
+            Backing::Disk(disk) => {
+                let found = disk.list(&below).into_iter();
+                let found: Vec<_> = found.map(|(path, size)| Ok(meta(location_of(&path), size))).collect();
+                stream::iter(found).boxed()
+            }
         }
     }
 
