@@ -26,6 +26,9 @@ const DAMAGED_AGE: Duration = Duration::from_secs(300);
 /// How often a log that ends before the archive is asked again: after a change of leader it may
 /// do so for a moment.
 const RESET_ASKED_MAX: u32 = 3;
+/// An offset that is not in the log is told once for each partition: all of them are looked at
+/// together, and not more often than this.
+const OUT_OF_RANGE_AGE: Duration = Duration::from_secs(5);
 /// Pause before something is read or asked again; it grows with each.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -72,6 +75,9 @@ pub(crate) struct Loop<S, C> {
     /// How often messages arrived damaged, and when they last did.
     damaged: u32,
     damaged_at: Option<Duration>,
+    /// When the partitions were looked at last, and whether they are to be looked at again.
+    resumed_at: Option<Duration>,
+    out_of_range: bool,
     /// Something that was read was dropped and not read again.
     dropped: bool,
     /// Payloads are kept verbatim: a file with templates did not give back what was consumed.
@@ -93,6 +99,8 @@ impl<S: Source, C: Commits> Loop<S, C> {
             paused: false,
             damaged: 0,
             damaged_at: None,
+            resumed_at: None,
+            out_of_range: false,
             dropped: false,
             verbatim: false,
         }
@@ -109,6 +117,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
     pub(crate) fn step(&mut self) -> Result<(), Error> {
         self.take_outcomes()?;
         self.hand_over()?;
+        self.look_again()?;
         self.poll()
     }
 
@@ -121,7 +130,10 @@ impl<S: Source, C: Commits> Loop<S, C> {
                 Polled::Nothing => return Ok(()),
                 Polled::Message(message) => self.take(&message)?,
                 Polled::Assigned(partitions) => return self.resume(&partitions),
-                Polled::OutOfRange => return self.resume_all(),
+                Polled::OutOfRange => {
+                    self.out_of_range = true;
+                    return Ok(());
+                }
                 Polled::Damaged => return self.read_again(),
                 Polled::Revoked => return self.let_go(),
             }
@@ -306,6 +318,13 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.resume_all()
     }
 
+    /// Offsets that we read from were not in the log: what is there now?
+    fn look_again(&mut self) -> Result<(), Error> {
+        let now = self.parts.clock.elapsed();
+        let long_ago = self.resumed_at.is_none_or(|at| now.saturating_sub(at) >= OUT_OF_RANGE_AGE);
+        if self.out_of_range && long_ago { self.resume_all() } else { Ok(()) }
+    }
+
     fn resume_all(&mut self) -> Result<(), Error> {
         let all: Vec<_> = self
             .owned
@@ -329,7 +348,8 @@ impl<S: Source, C: Commits> Loop<S, C> {
             self.owned.push(Owned { partition, next });
         }
         self.parts.source.read_from(&offsets)?;
-        (self.paused, self.dropped) = (false, false);
+        (self.paused, self.dropped, self.out_of_range) = (false, false, false);
+        self.resumed_at = Some(self.parts.clock.elapsed());
         self.parts.metrics.partitions(self.owned.len());
         self.parts.metrics.trouble(None);
         tracing::info!(partitions = self.owned.len(), "reading");

@@ -4,11 +4,12 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext, Rebalance};
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::metadata::Metadata;
 use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
 use super::headers::{Header, headers};
@@ -63,15 +64,25 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let moved = match rebalance {
-            Rebalance::Assign(list) => Moved::Assigned(
-                list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect(),
-            ),
-            Rebalance::Revoke(_) => Moved::Revoked,
-            Rebalance::Error(error) => {
-                self.with(|shared| shared.errors.note(error, "rebalance"));
-                return;
+    /// Notes what moved. What is assigned is not taken up here: that is done by the loop, with the
+    /// archive's offsets. Without those librdkafka would look for Kafka's own, and report for each
+    /// partition that it has none.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, moved: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let moved = match moved {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                let partitions =
+                    list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
+                Moved::Assigned(partitions)
+            }
+            other => {
+                if let Err(error) = consumer.unassign() {
+                    self.with(|shared| shared.errors.note(&error, "unassign"));
+                }
+                if other != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                    let error = KafkaError::Rebalance(other.into());
+                    self.with(|shared| shared.errors.note(&error, "rebalance"));
+                }
+                Moved::Revoked
             }
         };
         self.with(|shared| shared.moved.push_back(moved));
