@@ -13,7 +13,7 @@ use custody_schemas::{Incoming, Partition};
 use crate::committer::{Committer, OnCommit, Outcome};
 use crate::error::{Error, Kind};
 use crate::kafka::{KafkaSettings, Polled, Source};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, WAITING};
 use crate::resume::{Resume, plan};
 
 /// How long a poll waits when nothing comes: the resolution of the batch age.
@@ -65,6 +65,8 @@ impl Stop {
 struct Owned {
     partition: Partition,
     next: i64,
+    /// The batch holds something of it.
+    in_batch: bool,
 }
 
 /// Archives topics until it is stopped.
@@ -231,6 +233,9 @@ impl Loop<'_> {
         };
         self.batch.push(&owned.partition, owned.next, offset, &incoming)?;
         owned.next = offset + 1;
+        if !std::mem::replace(&mut owned.in_batch, true) {
+            self.worker.metrics.progress.first(&owned.partition, offset, incoming.broker_time_ms);
+        }
         self.since.get_or_insert_with(Instant::now);
         Ok(())
     }
@@ -278,6 +283,7 @@ impl Loop<'_> {
     fn seal(&mut self) -> Result<(), Error> {
         self.since = None;
         let batch = std::mem::replace(&mut self.batch, new_batch(self.verbatim));
+        self.owned.iter_mut().for_each(|owned| owned.in_batch = false);
         if !batch.is_empty() {
             self.waiting = Some(batch.seal(&self.worker.settings.retention_class, now_ms())?);
         }
@@ -355,9 +361,11 @@ impl Loop<'_> {
     /// fence still lets us, and otherwise by their new owner.
     fn let_go(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
+        self.worker.metrics.progress.gave_back();
         self.owned.clear();
         (self.paused, self.dropped) = (false, false);
         self.worker.metrics.partitions(0);
+        self.worker.metrics.trouble(Some(WAITING.to_owned()));
         Ok(())
     }
 
@@ -407,7 +415,7 @@ impl Loop<'_> {
             let partition = Partition { topic: topic.clone(), generation: 1, partition: *number };
             let next = self.resume_one(&partition)?;
             offsets.push((topic.clone(), *number, next));
-            self.owned.push(Owned { partition, next });
+            self.owned.push(Owned { partition, next, in_batch: false });
         }
         self.worker.source.read_from(&offsets)?;
         (self.paused, self.dropped) = (false, false);
@@ -419,6 +427,7 @@ impl Loop<'_> {
 
     fn resume_one(&mut self, partition: &Partition) -> Result<i64, Error> {
         let next = self.worker.committer.next_offset(partition)?;
+        self.worker.metrics.progress.resumed(partition, next.unwrap_or(0));
         let (mut asked, mut decided) = (0, self.decide(partition, next)?);
         while matches!(decided, Resume::Reset { .. }) && asked < RESET_ASKED_MAX {
             asked += 1;
@@ -453,6 +462,7 @@ impl Loop<'_> {
     /// Seals, commits and leaves.
     fn finish(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
+        self.worker.metrics.progress.gave_back();
         if self.dropped {
             // Nothing is lost: it is still in Kafka, and whoever archived past us has it.
             tracing::info!("stopped: what was not committed is read again by the next start");

@@ -2,4 +2,5 @@
 
 mod layering;
 mod pipeline;
+mod status;
 mod trouble;

@@ -15,6 +15,7 @@ mod load;
 mod nearest;
 mod print;
 mod problem;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,4 @@ pub use kind::{At, Kind, Range};
 pub use load::{Inputs, Loaded, check};
 pub use print::print;
 pub use problem::{Origin, Problem};
-pub use types::{Archive, Batch, Http, Index, Kafka, Log, Retry, S3, Settings};
+pub use types::{Archive, Batch, Http, Index, Kafka, Log, Retry, S3, Settings, Status};

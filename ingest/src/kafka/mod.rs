@@ -1,12 +1,20 @@
 //! librdkafka: the only module that knows it.
 
+mod announcer;
 mod embedded;
+mod ends;
 mod headers;
+mod look;
 mod producer;
+mod reader;
 mod source;
 
+pub(crate) use announcer::Announcer;
 pub use embedded::Embedded;
+pub(crate) use ends::Ends;
+pub(crate) use look::Look;
 pub use producer::Producer;
+pub use reader::{Message, Reader};
 pub(crate) use source::{Consumed, Polled, Source};
 
 use std::collections::BTreeMap;
