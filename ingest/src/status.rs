@@ -9,7 +9,7 @@ use crate::track::{Facts, Oldest};
 
 /// For how long Kafka may not say where a log ends: a broker that was killed is replaced by its
 /// followers after 9 s.
-pub(crate) const ASKED_AGE_MAX: Duration = Duration::from_secs(10);
+const ASKED_AGE_MAX: Duration = Duration::from_secs(10);
 
 /// One moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

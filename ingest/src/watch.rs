@@ -1,9 +1,9 @@
 //! The watch: a thread beside the loop that asks Kafka every second where the logs end, and tells
 //! gateways and `/readyz` whether everything that was published is being archived.
 //!
-//! It shares nothing with the loop but [`Progress`](crate::progress::Progress): a loop that hangs,
-//! a store that never answers and a Kafka that is gone are told all the same. When the watch itself is gone
-//! it falls silent, and silence counts as failing.
+//! It shares nothing with the loop but [`Metrics`] and the progress in it: a loop that hangs, a
+//! store that never answers and a Kafka that is gone are told all the same. When the watch itself
+//! is gone it falls silent, and silence counts as failing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -207,10 +207,8 @@ impl Round {
         let not_published = || self.announcer.as_ref().and_then(Announcer::trouble);
         let why = summary(said).or_else(not_published);
         match &why {
-            Some(why) if !self.unready => {
-                tracing::warn!(why, "not everything that is published is archived in time")
-            }
-            None if self.unready => tracing::info!("everything that is published is archived in time again"),
+            Some(why) if !self.unready => tracing::warn!(why, "not ready"),
+            None if self.unready => tracing::info!("ready again"),
             _ => {}
         }
         self.unready = why.is_some();
