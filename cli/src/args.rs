@@ -220,8 +220,8 @@ pub enum ConfigCmd {
 /// Groups of settings that a command has flags for.
 fn groups(command: &str) -> &'static [&'static str] {
     match command {
-        "run" | "config" => &["kafka", "archive", "index", "batch", "retry", "http", "log", "s3"],
-        "ingest" => &["kafka", "archive", "batch", "retry", "http", "log", "s3"],
+        "run" | "config" => &["kafka", "archive", "index", "batch", "retry", "status", "http", "log", "s3"],
+        "ingest" => &["kafka", "archive", "batch", "retry", "status", "http", "log", "s3"],
         "index" => &["archive", "index", "http", "log", "s3"],
         "import" => &["kafka", "log"],
         "reconcile" => &["kafka", "archive", "index", "log", "s3"],

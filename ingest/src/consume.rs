@@ -10,7 +10,7 @@ use custody_schemas::{Incoming, Partition};
 use crate::commits::Commits;
 use crate::committer::{Committer, Outcome};
 use crate::error::{Error, Kind};
-use crate::metrics::Metrics;
+use crate::metrics::{Metrics, WAITING};
 use crate::resume::{Resume, plan};
 use crate::source::{Message, Polled, Source};
 use crate::worker::{Stop, WorkerSettings};
@@ -29,6 +29,8 @@ const RESET_ASKED_MAX: u32 = 3;
 /// An offset that is not in the log is told once for each partition: all of them are looked at
 /// together, and not more often than this.
 const OUT_OF_RANGE_AGE: Duration = Duration::from_secs(5);
+/// An idle loop asks as often whether the ends of its logs hold nothing.
+const PASS_OVER_AGE: Duration = Duration::from_secs(1);
 /// Pause before something is read or asked again; it grows with each.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -36,6 +38,8 @@ const PAUSE: Duration = Duration::from_millis(200);
 struct Owned {
     partition: Partition,
     next: i64,
+    /// The batch holds something of it.
+    in_batch: bool,
 }
 
 /// Makes the ids of batches: UUIDs of version 7, which sort by the time that they were begun.
@@ -77,6 +81,8 @@ pub(crate) struct Loop<S, C> {
     damaged_at: Option<Duration>,
     /// When the partitions were looked at last, and whether they are to be looked at again.
     resumed_at: Option<Duration>,
+    /// When it was last asked what holds nothing.
+    passed_over_at: Option<Duration>,
     out_of_range: bool,
     /// Something that was read was dropped and not read again.
     dropped: bool,
@@ -100,6 +106,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             damaged: 0,
             damaged_at: None,
             resumed_at: None,
+            passed_over_at: None,
             out_of_range: false,
             dropped: false,
             verbatim: false,
@@ -127,7 +134,10 @@ impl<S: Source, C: Commits> Loop<S, C> {
         let (parts, mut wait) = (self.parts.clone(), POLL);
         for _ in 0..BURST {
             match parts.source.poll(wait)? {
-                Polled::Nothing => return Ok(()),
+                Polled::Nothing => {
+                    self.pass_over_nothing();
+                    return Ok(());
+                }
                 Polled::Message(message) => self.take(&message)?,
                 Polled::Assigned(partitions) => return self.resume(&partitions),
                 Polled::OutOfRange => {
@@ -143,6 +153,24 @@ impl<S: Source, C: Commits> Loop<S, C> {
             wait = Duration::ZERO;
         }
         Ok(())
+    }
+
+    /// The end of a log may hold nothing for a consumer, such as the marker of a transaction: no
+    /// message will ever say so, but somebody has looked.
+    fn pass_over_nothing(&mut self) {
+        let now = self.parts.clock.elapsed();
+        let just_looked = self.passed_over_at.is_some_and(|at| now.saturating_sub(at) < PASS_OVER_AGE);
+        if just_looked || !self.batch.is_empty() || self.in_flight > 0 || self.waiting.is_some() {
+            return;
+        }
+        self.passed_over_at = Some(now);
+        for owned in &mut self.owned {
+            if let Some(to) = self.parts.metrics.progress.holds_nothing(&owned.partition, owned.next) {
+                self.batch.skip(&owned.partition, owned.next, to);
+                owned.next = to;
+                self.since.get_or_insert(now);
+            }
+        }
     }
 
     /// Appends a message to the batch. Messages of partitions that are not ours,
@@ -165,6 +193,9 @@ impl<S: Source, C: Commits> Loop<S, C> {
         };
         self.batch.push(&owned.partition, owned.next, offset, &incoming)?;
         owned.next = offset + 1;
+        if !std::mem::replace(&mut owned.in_batch, true) {
+            self.parts.metrics.progress.first(&owned.partition, offset, incoming.broker_time_ms);
+        }
         self.since.get_or_insert_with(|| self.parts.clock.elapsed());
         Ok(())
     }
@@ -212,6 +243,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
     fn seal(&mut self) -> Result<(), Error> {
         self.since = None;
         let batch = std::mem::replace(&mut self.batch, self.parts.new_batch(self.verbatim));
+        self.owned.iter_mut().for_each(|owned| owned.in_batch = false);
         if !batch.is_empty() {
             self.waiting = Some(batch.seal(&self.parts.settings.retention_class, self.parts.clock.now_ms())?);
         }
@@ -285,9 +317,11 @@ impl<S: Source, C: Commits> Loop<S, C> {
     /// fence still lets us, and otherwise by their new owner.
     fn let_go(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
+        self.parts.metrics.progress.gave_back();
         self.owned.clear();
         (self.paused, self.dropped) = (false, false);
         self.parts.metrics.partitions(0);
+        self.parts.metrics.trouble(Some(WAITING.to_owned()));
         Ok(())
     }
 
@@ -345,7 +379,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             let partition = Partition { topic: topic.clone(), generation: 1, partition: *number };
             let next = self.resume_one(&partition)?;
             offsets.push((topic.clone(), *number, next));
-            self.owned.push(Owned { partition, next });
+            self.owned.push(Owned { partition, next, in_batch: false });
         }
         self.parts.source.read_from(&offsets)?;
         (self.paused, self.dropped, self.out_of_range) = (false, false, false);
@@ -358,6 +392,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
 
     fn resume_one(&mut self, partition: &Partition) -> Result<i64, Error> {
         let next = self.parts.committer.next_offset(partition)?;
+        self.parts.metrics.progress.resumed(partition, next.unwrap_or(0));
         let (mut asked, mut decided) = (0, self.decide(partition, next)?);
         while matches!(decided, Resume::Reset { .. }) && asked < RESET_ASKED_MAX {
             asked += 1;
@@ -392,6 +427,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
     /// Seals, commits and leaves.
     pub(crate) fn finish(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
+        self.parts.metrics.progress.gave_back();
         if self.dropped {
             // Nothing is lost: it is still in Kafka, and whoever archived past us has it.
             tracing::info!("stopped: what was not committed is read again by the next start");

@@ -13,6 +13,8 @@
 //! - [`kafka`] is the only place that knows librdkafka: source, producer and the
 //!   embedded test broker
 //! - [`Metrics`] names every metric of ingest
+//! - [`Watch`] tells gateways and `/readyz` whether everything published is being archived; what it
+//!   says of a partition is a pure decision (`status`) over what is known of it (`track`, `progress`)
 //!
 //! This crate does not know the index.
 
@@ -22,9 +24,15 @@ mod consume;
 mod error;
 pub mod kafka;
 mod metrics;
+mod progress;
 pub mod resume;
 mod source;
+mod status;
+#[cfg(test)]
+mod status_tests;
 mod stepped;
+mod track;
+mod watch;
 mod worker;
 
 pub use committer::{OnCommit, Outcome};
@@ -33,4 +41,5 @@ pub use error::{Error, Kind};
 pub use metrics::{Metrics, Status};
 pub use source::{Message, Polled, Source};
 pub use stepped::Stepped;
+pub use watch::{StatusSettings, Watch};
 pub use worker::{Stop, Worker, WorkerSettings};

@@ -11,6 +11,8 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::progress::Progress;
+
 /// What the worker says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
@@ -38,7 +40,12 @@ pub struct Metrics {
     lag_records: Gauge,
     lag_seconds: Gauge<f64, AtomicU64>,
     version: Gauge,
+    unarchived_seconds: Gauge<f64, AtomicU64>,
+    status_failures: Counter,
     status: Mutex<Status>,
+    /// What the watch has against calling us ready.
+    watched: Mutex<Option<String>>,
+    pub(crate) progress: Progress,
     ends: Mutex<BTreeMap<(String, i32), i64>>,
     next: Mutex<BTreeMap<(String, i32), i64>>,
 }
@@ -47,8 +54,8 @@ fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 14))
 }
 
-/// Before the first assignment: a worker that was killed keeps its partitions until its session is
-/// over.
+/// Before the first assignment, and after partitions were taken away: a worker that was killed keeps
+/// its own until its session is over.
 pub(crate) const WAITING: &str =
     "waiting for Kafka to assign partitions; a worker that was killed holds its own until its session ends";
 
@@ -72,9 +79,13 @@ impl Metrics {
             lag_records: Gauge::default(),
             lag_seconds: Gauge::default(),
             version: Gauge::default(),
+            unarchived_seconds: Gauge::default(),
+            status_failures: Counter::default(),
             status: Mutex::new(Status { trouble: Some(WAITING.into()), partitions: 0 }),
             ends: Mutex::default(),
             next: Mutex::default(),
+            watched: Mutex::default(),
+            progress: Progress::default(),
         };
         metrics.register(registry.sub_registry_with_prefix("custody_ingest"));
         metrics
@@ -124,16 +135,53 @@ impl Metrics {
             Unit::Seconds,
             self.lag_seconds.clone(),
         );
+        to.register_with_unit(
+            "unarchived",
+            "Age of the oldest event in Kafka that is not archived",
+            Unit::Seconds,
+            self.unarchived_seconds.clone(),
+        );
+        to.register(
+            "status_failures",
+            "Messages for the status topic that Kafka did not take",
+            self.status_failures.clone(),
+        );
         to.register("archive_version", "The archive's version", self.version.clone());
     }
 
-    /// What the worker says of itself.
+    /// What the worker and the watch over it say.
     pub fn status(&self) -> Status {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        status.trouble = status.trouble.or_else(|| watched.clone());
+        status
+    }
+
+    /// Why the worker does not archive what it owns. Waiting for partitions is no such reason: it
+    /// owns none.
+    pub(crate) fn trouble_of_worker(&self) -> Option<String> {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.trouble.clone().filter(|trouble| trouble != WAITING)
     }
 
     pub(crate) fn trouble(&self, trouble: Option<String>) {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).trouble = trouble;
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = status.trouble.is_some() != trouble.is_some();
+        status.trouble = trouble;
+        drop(status);
+        if changed {
+            self.progress.wake();
+        }
+    }
+
+    /// What the watch has to say, and the age of the oldest event that is not archived.
+    pub(crate) fn watched(&self, trouble: Option<String>, oldest: Duration) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.unarchived_seconds.set(oldest.as_secs_f64());
+    }
+
+    pub(crate) fn status_failed(&self) {
+        self.status_failures.inc();
     }
 
     /// Unless there is a reason already.
@@ -173,6 +221,7 @@ impl Metrics {
         self.read_back_seconds.observe(committed.read_back.as_secs_f64());
         self.commit_seconds.observe(committed.commit.as_secs_f64());
         self.version.set(i64::try_from(committed.version).unwrap_or(i64::MAX));
+        self.progress.committed(&manifest.parts, committed.version);
         for part in &manifest.parts {
             self.quarantined.inc_by(part.quarantined);
             self.skipped.inc_by(part.skipped);

@@ -10,6 +10,7 @@
 //! - [`text`]: the plain text of a body; [`time`]: RFC 3339
 //! - [`hash`]: RFC 6962 leaf hashes and Merkle trees
 //! - [`manifest`]: the versioned record of one batch
+//! - [`status`]: what a worker says of a partition, for gateways that block what is not archived
 //! - [`contract`]: JSON Schemas and the AsyncAPI document made from the types
 
 pub mod contract;
@@ -19,6 +20,7 @@ pub mod hash;
 pub mod kind;
 pub mod manifest;
 pub mod position;
+pub mod status;
 pub mod text;
 pub mod time;
 
@@ -27,3 +29,4 @@ pub use hash::Hash;
 pub use kind::Kind;
 pub use manifest::Manifest;
 pub use position::{Partition, Position, Span};
+pub use status::PartitionStatus;

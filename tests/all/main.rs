@@ -3,6 +3,7 @@
 mod layering;
 mod pipeline;
 mod reconcile;
+mod status;
 mod stores;
 mod trouble;
 mod world;

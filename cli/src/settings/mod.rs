@@ -15,6 +15,7 @@ mod load;
 mod nearest;
 mod print;
 mod problem;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -38,4 +39,4 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     units::duration_ms(text).map(std::time::Duration::from_millis)
 }
 
-pub use types::{Archive, Batch, Http, Index, Kafka, Log, Retry, S3, Settings};
+pub use types::{Archive, Batch, Http, Index, Kafka, Log, Retry, S3, Settings, Status};

@@ -158,6 +158,7 @@ impl Consumer {
         config.set("enable.partition.eof", "false");
         // The loop takes an assignment whole, never by steps.
         config.set("partition.assignment.strategy", "range");
+        config.set("isolation.level", "read_committed");
         config.set("statistics.interval.ms", "1000");
         // What was altered on the wire or on the broker's disk is not what was published.
         config.set("check.crcs", "true");
