@@ -4,11 +4,13 @@ mod embedded;
 mod headers;
 mod producer;
 mod source;
+mod topics;
 
 pub use embedded::Embedded;
 pub use headers::Header;
 pub use producer::Producer;
 pub use source::{Consumed, Consumer};
+pub use topics::{Looked, Topics};
 
 use std::collections::BTreeMap;
 
