@@ -9,6 +9,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Kind};
 use crate::store::Store;
+use crate::table::FORMAT;
+use crate::topics::Accept;
 
 /// One batch, and where it is: a run of rows in a Parquet file, all of it until compaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -27,14 +29,32 @@ pub struct FileRef {
 }
 
 /// What `commitInfo.custody` holds: JSON in a text.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CommitRecord {
     pub(crate) format: u32,
-    pub(crate) file: CommitFile,
-    pub(crate) manifest: Manifest,
+    #[serde(flatten)]
+    pub(crate) what: What,
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// What a commit did, under `kind`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum What {
+    /// It archived a batch.
+    Batch { file: CommitFile, manifest: Manifest },
+    /// It opened a generation of a topic.
+    Accept { accept: Accept },
+}
+
+impl What {
+    /// The text for `commitInfo.custody`.
+    pub(crate) fn into_text(self) -> Result<String, Error> {
+        serde_json::to_string(&CommitRecord { format: FORMAT, what: self })
+            .map_err(|e| Error::with(Kind::Corrupt, "cannot write the record of a commit", e))
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CommitFile {
     pub(crate) path: String,
     pub(crate) bytes: u64,
@@ -50,8 +70,12 @@ pub struct Commit {
     pub committed_ms: i64,
     /// The files that it added: none or one.
     pub files: Vec<FileRef>,
+    /// The generation of a topic that it opened, if it did.
+    pub accept: Option<Accept>,
     /// Next offsets by Delta application id.
     pub(crate) txns: Vec<(String, i64)>,
+    /// Domains of the table and what they hold.
+    pub(crate) domains: Vec<(String, String)>,
     /// Paths of the `add` actions, and sizes.
     pub(crate) adds: Vec<(String, u64)>,
     /// Paths of the `remove` actions.
@@ -65,6 +89,7 @@ struct Line {
     add: Option<Add>,
     remove: Option<Remove>,
     txn: Option<Txn>,
+    domain_metadata: Option<Domain>,
 }
 
 #[derive(Deserialize)]
@@ -83,6 +108,12 @@ struct Add {
 #[derive(Deserialize)]
 struct Remove {
     path: String,
+}
+
+#[derive(Deserialize)]
+struct Domain {
+    domain: String,
+    configuration: String,
 }
 
 #[derive(Deserialize)]
@@ -108,7 +139,9 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         version,
         committed_ms: 0,
         files: Vec::new(),
+        accept: None,
         txns: Vec::new(),
+        domains: Vec::new(),
         adds: Vec::new(),
         removes: Vec::new(),
     };
@@ -121,24 +154,52 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         if let Some(info) = line.commit_info {
             commit.committed_ms = info.timestamp;
             if let Some(text) = info.custody {
-                commit.files.push(file_ref(path, &text)?);
+                match record(path, &text)? {
+                    What::Batch { file, manifest } => commit.files.push(file.holding(manifest)),
+                    What::Accept { accept } => commit.accept = Some(accept),
+                }
             }
         }
         commit.adds.extend(line.add.map(|add| (add.path, add.size)));
         commit.removes.extend(line.remove.map(|remove| remove.path));
         commit.txns.extend(line.txn.map(|txn| (txn.app_id, txn.version)));
+        commit.domains.extend(line.domain_metadata.map(|held| (held.domain, held.configuration)));
     }
     Ok(commit)
 }
 
-fn file_ref(path: &str, text: &str) -> Result<FileRef, Error> {
+fn record(path: &str, text: &str) -> Result<What, Error> {
     let record: CommitRecord = serde_json::from_str(text)
-        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: the batch manifest cannot be read"), e))?;
-    Ok(FileRef {
-        path: record.file.path,
-        bytes: record.file.bytes,
-        sha256: record.file.sha256,
-        first_row: None,
-        manifest: record.manifest,
-    })
+        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: the commit's record cannot be read"), e))?;
+    if record.format == 0 || record.format > FORMAT {
+        let what = format!("{path}: the commit's record has format {}: use a newer custody", record.format);
+        return Err(Error::new(Kind::Invalid, what));
+    }
+    Ok(record.what)
+}
+
+impl CommitFile {
+    fn holding(self, manifest: Manifest) -> FileRef {
+        FileRef { path: self.path, bytes: self.bytes, sha256: self.sha256, first_row: None, manifest }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// As they were first written: they must be read for ever.
+    const BATCH_V1: &str = r#"{"format":1,"kind":"batch","file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","topics":{"t":"a"},"parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}"#;
+    const ACCEPT_V1: &str = r#"{"format":1,"kind":"accept","accept":{"topic":"t","generation":2,"topic_id":"b","previous_id":"a","accepted_ms":9,"who":"w","why":"y","through":[{"partition":0,"next":30}]}}"#;
+
+    #[test]
+    fn golden_v1() {
+        for text in [BATCH_V1, ACCEPT_V1] {
+            let read: CommitRecord = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+            assert_eq!(record("p", text).unwrap().into_text().unwrap(), text);
+        }
+        assert!(record("p", &ACCEPT_V1.replace("\"format\":1", "\"format\":2")).is_err());
+        assert!(record("p", &ACCEPT_V1.replace("accept\"", "other\"")).is_err());
+    }
 }

@@ -198,13 +198,16 @@ impl Archive {
         Ok(records)
     }
 
-    /// The batch and row number of a position; `None` when it holds no record.
+    /// The batch and row number of a position; `None` when it holds no record. Of an offset that
+    /// was lost it is the row of the gap, which stands at the first of the gap's offsets.
     pub fn locate(&self, position: &Position) -> Result<Option<(FileRef, u64)>, Error> {
         for file in self.commits_after(None)?.into_iter().flat_map(|commit| commit.files) {
             let mut first = 0;
             for part in &file.manifest.parts {
                 if part.partition == position.partition && part.span.contains(position.offset) {
-                    let row = self.row_in(&file, first, part.rows, position.offset)?;
+                    let gap = part.gap_at(position.offset);
+                    let offset = gap.map_or(position.offset, |gap| gap.span.from);
+                    let row = self.row_in(&file, first, part.rows, offset)?;
                     return Ok(row.map(|row| (file, row)));
                 }
                 first += part.rows;

@@ -10,7 +10,7 @@ use arrow_array::{
 use custody_schemas::hash::{Leaf, leaf_hash};
 use custody_schemas::{Hash, Partition, Position};
 
-use crate::columns::STATUS_QUARANTINED;
+use crate::columns::{STATUS_GAP, STATUS_QUARANTINED};
 use crate::error::Error;
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Filler, Name, PARTY_TEXTS, TEXTS, Unfillable, Value,
@@ -63,6 +63,8 @@ pub struct PartyRef<'a> {
 pub struct IndexRow<'a> {
     /// It could not be decoded.
     pub quarantined: bool,
+    /// It is the row of a gap.
+    pub gap: bool,
     /// The type's full name; empty when quarantined.
     pub kind: &'a str,
     /// When it happened, microseconds since 1970 UTC.
@@ -225,6 +227,7 @@ impl<'a> IndexRows<'a> {
     pub fn row(&self, row: usize) -> IndexRow<'a> {
         IndexRow {
             quarantined: text_at(self.status, row) == Some(STATUS_QUARANTINED),
+            gap: text_at(self.status, row) == Some(STATUS_GAP),
             kind: text_at(self.kind, row).unwrap_or(""),
             time_us: self.time.is_valid(row).then(|| self.time.value(row)),
             tenant: text_at(self.tenant, row),

@@ -3,6 +3,7 @@
 //! - [`args`] is the command line, [`settings`] the settings file and the environment
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
+//! - [`gaps`] lists what was lost, and accepts a topic that was made again
 //! - [`import`] reads existing history, [`importing`] publishes it
 //! - [`mod@out`] prints answers
 //! - [`demo`] shows it all with the simulated gateway of [`sim`]
@@ -12,6 +13,7 @@ pub mod asking;
 pub mod demo;
 pub mod failure;
 pub mod follow;
+pub mod gaps;
 pub mod handing;
 pub mod import;
 pub mod importing;

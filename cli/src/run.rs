@@ -26,7 +26,7 @@ struct State {
 
 impl Probe for State {
     fn ready(&self) -> Result<(), String> {
-        let ingest = self.ingest.as_ref().and_then(|metrics| metrics.status().trouble);
+        let ingest = self.ingest.as_ref().and_then(|metrics| metrics.status().why_not_ready());
         let index = self.index.as_ref().and_then(|metrics| metrics.trouble());
         ingest.or(index).map_or(Ok(()), Err)
     }

@@ -97,11 +97,13 @@ impl<F: FnMut(Sealed) -> Outcome> Commits for Inline<F> {
     }
 
     fn send(&mut self, sealed: Sealed) -> Result<(), Error> {
-        while let Some(sealed) = self.offer(sealed)? {
-            self.commit();
-            return self.send(sealed);
+        match self.offer(sealed)? {
+            None => Ok(()),
+            Some(sealed) => {
+                self.commit();
+                self.send(sealed)
+            }
         }
-        Ok(())
     }
 
     fn wait(&mut self) -> Result<Outcome, Error> {

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use custody_archive::{Clock, Committed, Encoded, Sealed, Writer};
+use custody_archive::{Clock, Committed, Encoded, Sealed, Topic, Writer};
 use custody_schemas::Partition;
 
 use crate::metrics::Metrics;
@@ -42,6 +42,11 @@ impl Committer {
     /// Where the archive stands with a partition; `None` when it has nothing of it.
     pub(crate) fn next_offset(&self, partition: &Partition) -> Result<Option<i64>, custody_archive::Error> {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).next_offset(partition)
+    }
+
+    /// Which life of a topic the archive is at; `None` when it has nothing of it.
+    pub(crate) fn topic(&self, topic: &str) -> Result<Option<Topic>, custody_archive::Error> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).topic(topic)
     }
 
     /// Archives one batch, trying again while the store fails for a while.
@@ -83,7 +88,7 @@ impl Committer {
         tracing::info!(
             version = committed.version,
             batch = manifest.batch,
-            rows = manifest.rows,
+            records = manifest.records(),
             partitions = manifest.parts.len(),
             consumed_bytes = consumed,
             file_bytes = committed.file.bytes,

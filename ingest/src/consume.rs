@@ -1,5 +1,7 @@
 //! The loop: poll, append, seal, hand over, publish.
 
+mod topics;
+
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -11,9 +13,10 @@ use crate::commits::Commits;
 use crate::committer::{Committer, Outcome};
 use crate::error::{Error, Kind};
 use crate::metrics::{Metrics, WAITING};
-use crate::resume::{Resume, plan};
+use crate::resume::Resume;
 use crate::source::{Message, Polled, Source};
 use crate::worker::{Stop, WorkerSettings};
+use topics::{Proof, Topics};
 
 /// How long a poll waits when nothing comes: the resolution of the batch age.
 const POLL: Duration = Duration::from_millis(50);
@@ -23,9 +26,6 @@ const BURST: u32 = 64;
 const DAMAGED_MAX: u32 = 5;
 /// Damage that was longer ago was another one.
 const DAMAGED_AGE: Duration = Duration::from_secs(300);
-/// How often a log that ends before the archive is asked again: after a change of leader it may
-/// do so for a moment.
-const RESET_ASKED_MAX: u32 = 3;
 /// An offset that is not in the log is told once for each partition: all of them are looked at
 /// together, and not more often than this.
 const OUT_OF_RANGE_AGE: Duration = Duration::from_secs(5);
@@ -67,6 +67,7 @@ pub(crate) struct Loop<S, C> {
     parts: Arc<Parts<S>>,
     pub(crate) commits: C,
     owned: Vec<Owned>,
+    topics: Topics,
     /// Where the last message was found: messages come in runs.
     last: usize,
     batch: BatchBuilder,
@@ -97,6 +98,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             parts,
             commits,
             owned: Vec::new(),
+            topics: Topics::default(),
             last: 0,
             batch,
             since: None,
@@ -124,6 +126,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
     pub(crate) fn step(&mut self) -> Result<(), Error> {
         self.take_outcomes()?;
         self.hand_over()?;
+        self.look_at_ranges()?;
         self.look_again()?;
         self.poll()
     }
@@ -146,6 +149,10 @@ impl<S: Source, C: Commits> Loop<S, C> {
                 }
                 Polled::Damaged => return self.read_again(),
                 Polled::Revoked => return self.let_go(),
+                Polled::TopicGone => {
+                    self.topics.unsettle();
+                    return Ok(());
+                }
             }
             if self.is_full() {
                 return Ok(());
@@ -220,11 +227,16 @@ impl<S: Source, C: Commits> Loop<S, C> {
     }
 
     /// Seals a due batch and gives it to the commit thread. While that one is
-    /// busy the partitions are paused and polling goes on: Kafka keeps us in the
-    /// group and memory stays bounded.
+    /// busy, or the batch cannot be sealed yet, the partitions are paused and polling
+    /// goes on: Kafka keeps us in the group and memory stays bounded.
     fn hand_over(&mut self) -> Result<(), Error> {
-        if self.waiting.is_none() && self.is_due() {
-            self.seal()?;
+        let due = self.waiting.is_none() && self.is_due();
+        if due && self.topics.may_ask(self.parts.clock.elapsed()) {
+            match self.prove()? {
+                Proof::Holds => self.seal()?,
+                Proof::Broken => return self.resume_all(),
+                Proof::Wanted => {}
+            }
         }
         if let Some(sealed) = self.waiting.take() {
             match self.commits.offer(sealed)? {
@@ -232,7 +244,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
                 busy => self.waiting = busy,
             }
         }
-        let full = self.waiting.is_some() && self.is_due();
+        let full = (self.waiting.is_some() || self.topics.is_asking()) && self.is_due();
         if full != self.paused {
             self.parts.source.pause(full);
             self.paused = full;
@@ -240,6 +252,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         Ok(())
     }
 
+    /// Seals the batch, of which it was just proven where it came from.
     fn seal(&mut self) -> Result<(), Error> {
         self.since = None;
         let batch = std::mem::replace(&mut self.batch, self.parts.new_batch(self.verbatim));
@@ -319,6 +332,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.seal_and_drain()?;
         self.parts.metrics.progress.gave_back();
         self.owned.clear();
+        self.let_topics_go();
         (self.paused, self.dropped) = (false, false);
         self.parts.metrics.partitions(0);
         self.parts.metrics.trouble(Some(WAITING.to_owned()));
@@ -329,7 +343,12 @@ impl<S: Source, C: Commits> Loop<S, C> {
         if self.waiting.is_some() {
             self.drain()?;
         }
-        self.seal()?;
+        if self.prove()? == Proof::Holds {
+            self.seal()?;
+        } else {
+            self.batch = self.parts.new_batch(self.verbatim);
+            self.dropped = true;
+        }
         self.drain()
     }
 
@@ -353,19 +372,14 @@ impl<S: Source, C: Commits> Loop<S, C> {
     }
 
     /// Offsets that we read from were not in the log: what is there now?
-    fn look_again(&mut self) -> Result<(), Error> {
+    fn look_at_ranges(&mut self) -> Result<(), Error> {
         let now = self.parts.clock.elapsed();
         let long_ago = self.resumed_at.is_none_or(|at| now.saturating_sub(at) >= OUT_OF_RANGE_AGE);
         if self.out_of_range && long_ago { self.resume_all() } else { Ok(()) }
     }
 
     fn resume_all(&mut self) -> Result<(), Error> {
-        let all: Vec<_> = self
-            .owned
-            .iter()
-            .map(|owned| (owned.partition.topic.clone(), owned.partition.partition))
-            .collect();
-        self.resume(&all)
+        self.resume(&self.assigned())
     }
 
     /// Finds out from the archive and the broker where each partition goes on.
@@ -374,13 +388,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.batch = self.parts.new_batch(self.verbatim);
         self.since = None;
         self.owned.clear();
-        let mut offsets = Vec::with_capacity(partitions.len());
-        for (topic, number) in partitions {
-            let partition = Partition { topic: topic.clone(), generation: 1, partition: *number };
-            let next = self.resume_one(&partition)?;
-            offsets.push((topic.clone(), *number, next));
-            self.owned.push(Owned { partition, next, in_batch: false });
-        }
+        let offsets = self.begin(partitions)?;
         self.parts.source.read_from(&offsets)?;
         (self.paused, self.dropped, self.out_of_range) = (false, false, false);
         self.resumed_at = Some(self.parts.clock.elapsed());
@@ -390,16 +398,9 @@ impl<S: Source, C: Commits> Loop<S, C> {
         Ok(())
     }
 
-    fn resume_one(&mut self, partition: &Partition) -> Result<i64, Error> {
-        let next = self.parts.committer.next_offset(partition)?;
-        self.parts.metrics.progress.resumed(partition, next.unwrap_or(0));
-        let (mut asked, mut decided) = (0, self.decide(partition, next)?);
-        while matches!(decided, Resume::Reset { .. }) && asked < RESET_ASKED_MAX {
-            asked += 1;
-            self.parts.clock.sleep(PAUSE * asked);
-            decided = self.decide(partition, next)?;
-        }
-        match decided {
+    /// Does what was planned for a partition: the offset to read from.
+    fn follow(&mut self, partition: &Partition, plan: Resume) -> Result<i64, Error> {
+        match plan {
             Resume::At(next) => Ok(next),
             Resume::AfterGap(span, reason) => {
                 tracing::error!(%partition, %span, ?reason, "offsets are gone from Kafka: recording a gap");
@@ -407,21 +408,10 @@ impl<S: Source, C: Commits> Loop<S, C> {
                 self.since.get_or_insert_with(|| self.parts.clock.elapsed());
                 Ok(span.to)
             }
-            Resume::Reset { next, end } => Err(Error::new(
-                Kind::Invalid,
-                format!(
-                    "{partition}: the archive stands at offset {next} but Kafka's log ends at {end}: the topic was \
-                     deleted and made again, or lost its end. Nothing more of it is archived, so that no position is \
-                     used twice. Publish to a topic with another name, or restore the log"
-                ),
-            )),
+            Resume::Reset(_) => {
+                Err(Error::new(Kind::Invalid, format!("{partition}: a topic that stopped cannot be read")))
+            }
         }
-    }
-
-    fn decide(&self, partition: &Partition, next: Option<i64>) -> Result<Resume, Error> {
-        let (low, end) = self.parts.source.watermarks(&partition.topic, partition.partition)?;
-        self.parts.metrics.end(&partition.topic, partition.partition, end);
-        Ok(plan(next, low, end))
     }
 
     /// Seals, commits and leaves.

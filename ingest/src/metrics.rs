@@ -16,10 +16,21 @@ use crate::progress::Progress;
 /// What the worker says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Why it is not archiving everything; `None` when it is.
+    /// What keeps it from archiving; `None` when nothing does.
     pub trouble: Option<String>,
     /// Partitions that it reads.
     pub partitions: usize,
+    /// Topics that are not archived until somebody does something, and why.
+    pub stopped: BTreeMap<String, String>,
+}
+
+impl Status {
+    /// Why it is not archiving everything, topics that stopped included.
+    pub fn why_not_ready(&self) -> Option<String> {
+        let stopped = self.stopped.values().map(String::as_str);
+        let all: Vec<_> = self.trouble.as_deref().into_iter().chain(stopped).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
 }
 
 /// Metrics of one worker.
@@ -37,6 +48,7 @@ pub struct Metrics {
     put_seconds: Histogram,
     read_back_seconds: Histogram,
     commit_seconds: Histogram,
+    topics_stopped: Gauge,
     lag_records: Gauge,
     lag_seconds: Gauge<f64, AtomicU64>,
     version: Gauge,
@@ -76,12 +88,13 @@ impl Metrics {
             put_seconds: seconds(),
             read_back_seconds: seconds(),
             commit_seconds: seconds(),
+            topics_stopped: Gauge::default(),
             lag_records: Gauge::default(),
             lag_seconds: Gauge::default(),
             version: Gauge::default(),
             unarchived_seconds: Gauge::default(),
             status_failures: Counter::default(),
-            status: Mutex::new(Status { trouble: Some(WAITING.into()), partitions: 0 }),
+            status: Mutex::new(Status { trouble: Some(WAITING.into()), ..Status::default() }),
             ends: Mutex::default(),
             next: Mutex::default(),
             watched: Mutex::default(),
@@ -111,6 +124,11 @@ impl Metrics {
             self.skipped.clone(),
         );
         to.register("gap_offsets", "ALARM: offsets lost before they could be archived", self.lost.clone());
+        to.register(
+            "topics_stopped",
+            "ALARM: topics that are not archived until somebody does something",
+            self.topics_stopped.clone(),
+        );
         to.register("fenced", "Times another worker had archived our partitions", self.fenced.clone());
         to.register("store_retries", "Times the store failed and was tried again", self.retries.clone());
         to.register_with_unit(
@@ -190,6 +208,20 @@ impl Metrics {
         status.trouble.get_or_insert_with(|| trouble.to_owned());
     }
 
+    /// Topics that are not archived, and why.
+    pub(crate) fn stopped(&self, stopped: &BTreeMap<String, String>) {
+        self.topics_stopped.set(i64::try_from(stopped.len()).unwrap_or(i64::MAX));
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).stopped.clone_from(stopped);
+    }
+
+    /// Where the archive stands with a partition of the topic's present life.
+    pub(crate) fn stands(&self, topic: &str, partition: i32, next: i64) {
+        let mut all = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((topic.to_owned(), partition), next);
+        drop(all);
+        self.update_lag(None);
+    }
+
     pub(crate) fn partitions(&self, count: usize) {
         self.status.lock().unwrap_or_else(PoisonError::into_inner).partitions = count;
     }
@@ -213,7 +245,7 @@ impl Metrics {
     pub(crate) fn committed(&self, committed: &Committed, consumed_bytes: u64, newest_age: Option<Duration>) {
         let manifest = &committed.file.manifest;
         self.batches.inc();
-        self.records.inc_by(manifest.rows);
+        self.records.inc_by(manifest.records());
         self.bytes.inc_by(consumed_bytes);
         self.file_bytes.inc_by(committed.file.bytes);
         self.batch_bytes.observe(consumed_bytes as f64);

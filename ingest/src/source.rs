@@ -3,6 +3,8 @@
 
 use std::time::Duration;
 
+use custody_schemas::TopicId;
+
 use crate::error::Error;
 use crate::kafka::Header;
 
@@ -21,6 +23,8 @@ pub enum Polled<M> {
     OutOfRange,
     /// Messages did not arrive as they were written.
     Damaged,
+    /// A topic of ours is not there: find out which, and whether it was made again.
+    TopicGone,
 }
 
 /// A message, borrowed from its source.
@@ -52,7 +56,19 @@ pub trait Source {
     /// Waits for something to happen.
     fn poll(&self, wait: Duration) -> Result<Polled<Self::Message<'_>>, Error>;
 
+    /// The id of the topic's present life, as the broker says now; `None` from a broker that has none
+    /// (before Kafka 2.8). A topic that was made again has another one, and none is ever used twice.
+    ///
+    /// # Errors
+    ///
+    /// `Gone` when there is no such topic, `Unavailable` when nobody answers.
+    fn topic_id(&self, topic: &str) -> Result<Option<TopicId>, Error>;
+
     /// The first offset in the log and the one after its last.
+    ///
+    /// # Errors
+    ///
+    /// `Gone` when there is no such topic, `Unavailable` when nobody answers.
     fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error>;
 
     /// Reads these partitions, and only these, from these offsets.

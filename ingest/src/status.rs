@@ -1,5 +1,6 @@
 //! What a worker says of a partition: a pure decision over what is known of it.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use custody_schemas::PartitionStatus;
@@ -31,6 +32,8 @@ impl Now {
 pub(crate) struct Circumstances {
     /// Why the worker does not archive; `None` when it does.
     pub trouble: Option<String>,
+    /// Topics that are not archived until somebody does something, and why.
+    pub stopped: BTreeMap<String, String>,
     /// Why Kafka did not answer when it was last asked for the ends of logs.
     pub unanswered: Option<String>,
     /// An event that is older and not archived makes its partition `behind`.
@@ -81,6 +84,9 @@ fn seconds(ms: u64) -> String {
 fn failing(facts: &Facts, around: &Circumstances, now: Now) -> Option<String> {
     if let Some(trouble) = &around.trouble {
         return Some(trouble.clone());
+    }
+    if let Some(why) = around.stopped.get(&facts.partition.topic) {
+        return Some(why.clone());
     }
     let unanswered = now.since_ms(facts.asked_ms.unwrap_or(facts.since_ms));
     if u128::from(unanswered) > ASKED_AGE_MAX.as_millis() {

@@ -13,10 +13,12 @@ use crate::metrics::Metrics;
 use crate::source::Source;
 use crate::worker::WorkerSettings;
 
+type Archive = Box<dyn FnMut(Sealed) -> Outcome>;
+
 /// The loop and the commits of a [`Worker`](crate::Worker), each moved by its caller. Dropping it is
 /// killing it.
 pub struct Stepped<S> {
-    state: Loop<S, Inline<Box<dyn FnMut(Sealed) -> Outcome>>>,
+    state: Loop<S, Inline<Archive>>,
     parts: Arc<Parts<S>>,
 }
 
@@ -35,7 +37,7 @@ impl<S: Source> Stepped<S> {
             Committer::new(writer, settings.retry_age_max, metrics.clone(), on_commit, clock.clone());
         let committer = Arc::new(committer);
         let parts = Arc::new(Parts { settings, source, committer: committer.clone(), metrics, clock, ids });
-        let archive: Box<dyn FnMut(Sealed) -> Outcome> = Box::new(move |sealed| committer.archive(sealed));
+        let archive: Archive = Box::new(move |sealed| committer.archive(sealed));
         Stepped { state: Loop::new(parts.clone(), Inline::new(archive)), parts }
     }
 

@@ -191,6 +191,7 @@ impl Round {
     fn tell(&mut self, all: bool) {
         let now = self.now();
         self.around.trouble = self.metrics.trouble_of_worker();
+        self.around.stopped = self.metrics.status().stopped;
         let facts = self.metrics.progress.facts(now.steady_ms);
         let said: Vec<_> = facts.iter().filter_map(|facts| status(facts, &self.around, now)).collect();
         self.tell_readiness(&said);

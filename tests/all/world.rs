@@ -37,7 +37,7 @@ pub(crate) fn history(world: &mut World) {
             world.kafka.mark(&place(0));
         }
         if round == 2 {
-            let end = world.kafka.ends()["events:1:1"];
+            let end = world.kafka.log(&place(1)).end();
             world.kafka.compact(&place(1), end - 1);
         }
         world.run(0);
@@ -230,6 +230,8 @@ fn act(world: &mut World, rng: &mut Rng) -> String {
         88..90 => world.index_faults().plan(rng.below(30), FAULTS[rng.index(FAULTS.len())]),
         90..95 => world.clock.advance(Duration::from_millis(rng.below(4_000))),
         95 => world.clock.jump_ms(rng.below(200_000_000).cast_signed() - 100_000_000),
+        96 if rng.one_in(3) => world.kafka.make_again(),
+        96 if rng.one_in(2) => world.accept(),
         96 => world.kafka.mark(&at),
         97 | 98 => world.kafka.compact(&at, rng.below(30).cast_signed()),
         _ => {

@@ -6,8 +6,8 @@ with the manifest in its file's footer and in its commit.
     leaves.py ARCHIVE
 
 Written from ARCHITECTURE.md ("Formats"), not from the Rust code. Prints one JSON
-object: records, batches, templates (payloads that were put together) and bytes of
-payload. Exit codes: 0 all is proven, 1 something is not, 2 called wrongly.
+object: records, gaps (which have a row each), batches, templates (payloads that were
+put together) and bytes of payload. Exit codes: 0 all is proven, 1 something is not, 2 called wrongly.
 """
 
 import datetime
@@ -126,7 +126,8 @@ def commits(archive):
                     custody = json.loads(line).get("commitInfo", {}).get("custody")
                     if custody:
                         record = json.loads(custody)
-                        found[record["file"]["path"]] = record
+                        if record["kind"] == "batch":
+                            found[record["file"]["path"]] = record
     return found
 
 
@@ -135,7 +136,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     archive = sys.argv[1]
-    found = dict(records=0, batches=0, templates=0, payload_bytes=0)
+    found = dict(records=0, gaps=0, batches=0, templates=0, payload_bytes=0)
     problems = []
     recorded = commits(archive)
     files = deltalake.DeltaTable(archive).file_uris()
@@ -151,6 +152,10 @@ def main():
         if manifest != record["manifest"]:
             problems.append(f"{path}: its footer and its commit have other manifests")
         leaves = []
+        # A gap's row stands at the first of its offsets, and what makes it one is the manifest.
+        lost = {(part["topic"], part["generation"], part["partition"], gap["from"])
+                for part in manifest["parts"] for gap in part.get("gaps", [])}
+        found["gaps"] += len(lost)
         for batch in file.iter_batches(batch_size=4096):
             fields = [field.with_type(numbers(field.type)) for field in batch.schema]
             for row in pa.Table.from_batches([batch]).cast(pa.schema(fields)).to_pylist():
@@ -158,9 +163,15 @@ def main():
                 leaves.append(leaf(row, whole))
                 if struct.pack(">q", row["leaf_check"]) != leaves[-1][:8]:
                     problems.append(f"{path}: record {row['topic']}:{row['generation']}:{row['partition']}:{row['offset']}")
+                at = (row["topic"], row["generation"], row["partition"], row["offset"])
+                if (row["status"] == "gap") != (at in lost):
+                    problems.append(f"{path}: {at} is a gap in the table or in the manifest, not in both")
+                lost.discard(at)
                 found["templates"] += row["template"] is not None
                 found["payload_bytes"] += len(whole or b"")
-        found["records"] += len(leaves)
+        for at in lost:
+            problems.append(f"{path}: the row of the gap at {at} is missing")
+        found["records"] += len(leaves) - sum(len(part.get("gaps", [])) for part in manifest["parts"])
         found["batches"] += 1
         if root(leaves).hex() != manifest["root"] or len(leaves) != manifest["rows"]:
             problems.append(f"{path}: its records do not make the root in its manifest")

@@ -15,6 +15,7 @@ use crate::error::{Error, Kind};
 use crate::log::{self, Commit, FileRef};
 use crate::read::{Archive, parquet_as_json};
 use crate::table::{configuration, schema_string};
+use crate::topics::{Topic, domain};
 use crate::writer::month;
 
 /// The newest checkpoints are compared with the commits; each costs what all commits until its
@@ -49,6 +50,8 @@ pub(super) struct Log {
     pub(super) newest: u64,
     /// Checkpoints that were compared.
     pub(super) checkpoints: u64,
+    /// The generation that each topic is at.
+    pub(super) generations: BTreeMap<String, i32>,
 }
 
 /// Reads and checks the log.
@@ -80,7 +83,9 @@ pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error
         last(archive, &listing, report)?;
     }
     let newest = listing.commits.last().copied().unwrap_or(0);
-    Ok(Log { commits, newest, checkpoints: recent.len() as u64 })
+    let topics = checker.chain.topics.into_iter();
+    let generations = topics.map(|(topic, state)| (topic, state.generation)).collect();
+    Ok(Log { commits, newest, checkpoints: recent.len() as u64, generations })
 }
 
 /// Commits that should be there, as one problem.
@@ -124,6 +129,8 @@ struct Checker {
     chain: Chain,
     files: Vec<FileRef>,
     next: BTreeMap<String, i64>,
+    /// What each domain holds.
+    domains: BTreeMap<String, String>,
     meta_data: Option<Value>,
 }
 
@@ -145,7 +152,7 @@ impl Checker {
                 return None;
             }
         };
-        check_commit(&commit, &mut self.chain, report);
+        let opened = check_commit(&commit, &mut self.chain, report);
         let info = actions.iter().filter(|(name, _)| name == "commitInfo").map(|(_, info)| info);
         let members = info.filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str);
         for member in members.filter(|member| *member != "custody" && !TRIVIA.contains(member)) {
@@ -154,8 +161,9 @@ impl Checker {
         if version == 0 {
             self.created(&actions, &place, report);
         } else {
-            self.appended(&commit, &actions, &place, report);
+            self.appended(&commit, &opened, &actions, &place, report);
         }
+        self.domains.extend(commit.domains.iter().cloned());
         self.files.extend(commit.files.iter().cloned());
         self.next.extend(commit.txns.iter().cloned());
         Some(commit)
@@ -182,15 +190,28 @@ impl Checker {
         }
     }
 
-    /// Every later one adds one file and moves its partitions on.
-    fn appended(&self, commit: &Commit, actions: &[(String, Value)], place: &str, report: &mut Report) {
+    /// Every later one adds one file and moves its partitions on, or opens a generation of a topic.
+    fn appended(
+        &self,
+        commit: &Commit,
+        opened: &[(String, Topic)],
+        actions: &[(String, Value)],
+        place: &str,
+        report: &mut Report,
+    ) {
         let mut expected: Vec<(String, Value)> =
             commit.files.iter().map(|file| ("add".to_owned(), add(file))).collect();
-        if expected.is_empty() {
-            report.problem(place, "holds no batch");
+        if expected.is_empty() && commit.accept.is_none() {
+            report.problem(place, "holds no batch and opens no generation");
         }
         for (app_id, next) in &commit.txns {
             expected.push(("txn".to_owned(), json!({ "appId": app_id, "version": next })));
+        }
+        for (topic, state) in opened {
+            match state.configuration() {
+                Ok(holds) => expected.push(("domainMetadata".to_owned(), held(&domain(topic), &holds))),
+                Err(error) => report.problem(place, error.to_string()),
+            }
         }
         let found = actions.iter().filter(|(name, _)| name != "commitInfo");
         let found: Vec<_> = found.map(|(name, action)| (name.clone(), proper(name, action))).collect();
@@ -199,7 +220,7 @@ impl Checker {
                 .iter()
                 .find(|action| !expected.contains(action))
                 .map_or(("", &Value::Null), |(name, action)| (name.as_str(), action));
-            let what = format!("its actions do not follow from its batch: {name} {action}");
+            let what = format!("its actions do not follow from its record: {name} {action}");
             report.problem(place, what);
         }
     }
@@ -226,6 +247,9 @@ impl Checker {
         self.files.iter().for_each(|file| expect("add", &add(file)));
         for (app_id, next) in &self.next {
             expect("txn", &json!({ "appId": app_id, "version": next }));
+        }
+        for (domain, holds) in &self.domains {
+            expect("domainMetadata", &held(domain, holds));
         }
         let found: Vec<(String, String)> = rows
             .iter()
@@ -285,8 +309,17 @@ fn add(file: &FileRef) -> Value {
     })
 }
 
+fn held(domain: &str, holds: &str) -> Value {
+    json!({ "domain": domain, "configuration": holds, "removed": false })
+}
+
 fn protocol() -> Value {
-    json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": [], "writerFeatures": [] })
+    json!({
+        "minReaderVersion": 3,
+        "minWriterVersion": 7,
+        "readerFeatures": [],
+        "writerFeatures": ["domainMetadata"],
+    })
 }
 
 fn fault_of_meta_data(action: &Value) -> Option<String> {

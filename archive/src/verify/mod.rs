@@ -9,7 +9,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use custody_schemas::hash::Tree;
 use custody_schemas::manifest::Part;
-use custody_schemas::{Hash, Partition};
+use custody_schemas::{Hash, Incoming, Partition, Position, gap};
 use serde::Serialize;
 
 use crate::error::{Error, Kind};
@@ -17,6 +17,7 @@ use crate::log::{Commit, FileRef};
 use crate::read::{Archive, Columns, manifest_of, rows_of};
 use crate::rows::leaf_check;
 use crate::template::Filler;
+use crate::topics::{self, Reached, Topic};
 use crate::view::Rows;
 
 /// Something that is not as it was archived.
@@ -41,12 +42,16 @@ pub struct Report {
     pub bytes: u64,
     /// Records re-hashed.
     pub records: u64,
+    /// Gaps; the row of each was re-hashed as well, and is no record.
+    pub gaps: u64,
     /// Records that could not be decoded when they came.
     pub quarantined: u64,
     /// Offsets that held no record for a consumer.
     pub skipped: u64,
     /// Offsets that were lost before they could be archived.
     pub lost: u64,
+    /// The generation that each topic is at.
+    pub generations: BTreeMap<String, i32>,
     /// Next offset of each partition: `topic:generation:partition`.
     pub next_offsets: BTreeMap<String, i64>,
     /// Checkpoints that were compared with the commits: the newest, for each says all of the past.
@@ -82,6 +87,7 @@ pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<R
     let log = log::check(archive, &mut report)?;
     report.version = log.newest;
     report.checkpoints = log.checkpoints;
+    report.generations = log.generations.clone();
     let total = log.commits.iter().map(|commit| commit.files.len() as u64).sum();
     for commit in &log.commits {
         for file in &commit.files {
@@ -124,9 +130,45 @@ fn unreferenced(archive: &Archive, stored: Vec<String>, log: &log::Log) -> Resul
 struct Chain {
     next: BTreeMap<Partition, i64>,
     batches: BTreeSet<String>,
+    /// The life that each topic is at.
+    topics: BTreeMap<String, Topic>,
 }
 
-fn check_commit(commit: &Commit, chain: &mut Chain, report: &mut Report) {
+/// What the commit says of topics must follow from its record, and the record from what was before.
+/// The states of topics that it makes known.
+fn check_topics(commit: &Commit, chain: &mut Chain, report: &mut Report) -> Vec<(String, Topic)> {
+    let place = format!("version {}", commit.version);
+    let mut opened = Vec::new();
+    for manifest in commit.files.iter().map(|file| &file.manifest) {
+        match topics::after_batch(manifest, |topic| chain.topics.get(topic)) {
+            Ok(states) => opened.extend(states),
+            Err(what) => report.problem(&place, what),
+        }
+    }
+    if let Some(accept) = &commit.accept {
+        match topics::after_accept(accept, chain.topics.get(&accept.topic)) {
+            Ok(state) => opened.push((accept.topic.clone(), state)),
+            Err(what) => report.problem(&place, what),
+        }
+        let ended = accept.generation.saturating_sub(1);
+        let is_ended = |of: &Partition| of.topic == accept.topic && of.generation == ended;
+        let reached = chain.next.iter().filter(|(of, _)| is_ended(of));
+        let through: Vec<_> =
+            reached.map(|(of, next)| Reached { partition: of.partition, next: *next }).collect();
+        if through != accept.through {
+            let what = format!(
+                "accepts that {} was archived through {:?}, but it was through {through:?}",
+                accept.topic, accept.through
+            );
+            report.problem(&place, what);
+        }
+    }
+    chain.topics.extend(opened.iter().cloned());
+    opened
+}
+
+fn check_commit(commit: &Commit, chain: &mut Chain, report: &mut Report) -> Vec<(String, Topic)> {
+    let opened = check_topics(commit, chain, report);
     let place = format!("version {}", commit.version);
     let named: Vec<_> = commit.files.iter().map(|file| (file.path.clone(), file.bytes)).collect();
     if named != commit.adds {
@@ -165,6 +207,7 @@ fn check_commit(commit: &Commit, chain: &mut Chain, report: &mut Report) {
     if commit.txns.iter().cloned().collect::<BTreeMap<_, _>>() != expected {
         report.problem(&place, "its txn entries are not the next offsets of its spans");
     }
+    opened
 }
 
 /// Damage of one file is a problem to name; a store that does not answer is not.
@@ -204,10 +247,10 @@ fn check_content(archive: &Archive, version: u64, file: &FileRef, report: &mut R
     for rows in rows_of(&file.path, bytes, Columns::Leaves)? {
         check_rows(&rows?, file, &mut tree, &mut places, &mut filler, report)?;
     }
-    report.records += tree.len();
+    report.records += tree.len().saturating_sub(places.gaps);
+    report.gaps += places.gaps;
     if tree.len() != file.manifest.rows {
-        report
-            .problem(&file.path, format!("has {} records, its manifest {}", tree.len(), file.manifest.rows));
+        report.problem(&file.path, format!("has {} rows, its manifest {}", tree.len(), file.manifest.rows));
     }
     if tree.root() != file.manifest.root {
         report.problem(
@@ -232,12 +275,30 @@ fn check_rows(
     let verbatim = rows.verbatim()?;
     let (stored, batches) = (rows.stored_checks()?, rows.batch_ids()?);
     for row in 0..rows.len() {
-        let leaf = verbatim.payload(row, filler).map(|payload| verbatim.leaf(row, payload));
-        // Without a leaf the root cannot be right either.
-        tree.push(leaf.unwrap_or(Hash([0; 32])));
+        let payload = verbatim.payload(row, filler);
         let partition =
             (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
         let offset = verbatim.offset.value(row);
+        let place = places.step(partition, offset);
+        if let (Ok(Step::Gap(part)), Ok(payload)) = (&place, &payload) {
+            let headers: Vec<_> = verbatim.headers(row).collect();
+            let incoming = Incoming {
+                key: verbatim.key(row),
+                headers: &headers,
+                payload: *payload,
+                broker_time_ms: verbatim.broker_time_ms(row),
+            };
+            let position = Position { partition: part.partition.clone(), offset };
+            if gap::parse(&position, &incoming).as_ref() != part.gap_at(offset) {
+                report.problem(
+                    format!("{} record {position}", file.path),
+                    "it is the row of a gap, and does not say what its manifest says of it",
+                );
+            }
+        }
+        let leaf = payload.map(|payload| verbatim.leaf(row, payload));
+        // Without a leaf the root cannot be right either.
+        tree.push(leaf.unwrap_or(Hash([0; 32])));
         let mut problem = |what: &str| {
             let place =
                 format!("{} record {}:{}:{}:{offset}", file.path, partition.0, partition.1, partition.2);
@@ -251,34 +312,43 @@ fn check_rows(
         if batches.value(row) != file.manifest.batch {
             problem("it names another batch than its file");
         }
-        if let Err(what) = places.step(partition, offset) {
+        if let Err(what) = place {
             problem(what);
         }
     }
     Ok(())
 }
 
-/// Follows a file's rows along the spans of its manifest: partitions in order,
-/// offsets rising inside the span and outside its gaps, the counts exact.
+/// Follows a file's rows along the spans of its manifest: partitions in order, offsets rising inside
+/// the span, of each gap its first and no other, the counts exact.
 struct Places<'a> {
     parts: &'a [Part],
     at: usize,
     rows: u64,
     next: i64,
+    /// Rows of gaps in all parts, and the gaps of this one that had theirs.
+    gaps: u64,
+    gaps_of_part: usize,
     fault: Option<String>,
+}
+
+/// What a row is by its place.
+enum Step<'a> {
+    Record,
+    Gap(&'a Part),
 }
 
 impl<'a> Places<'a> {
     fn new(parts: &'a [Part]) -> Self {
         let next = parts.first().map_or(0, |part| part.span.from);
-        Places { parts, at: 0, rows: 0, next, fault: None }
+        Places { parts, at: 0, rows: 0, next, gaps: 0, gaps_of_part: 0, fault: None }
     }
 
     fn step(
         &mut self,
         (topic, generation, number): (&str, i32, i32),
         offset: i64,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Step<'a>, &'static str> {
         let is = |part: &Part| {
             let partition = &part.partition;
             partition.topic == topic && partition.generation == generation && partition.partition == number
@@ -293,28 +363,45 @@ impl<'a> Places<'a> {
         if !part.span.contains(offset) {
             return Err("its offset is outside the span of its batch");
         }
-        if part.gaps.iter().any(|gap| gap.span.contains(offset)) {
+        let gap = part.gap_at(offset);
+        if gap.is_some_and(|gap| gap.span.from != offset) {
             return Err("its offset is in a recorded gap");
         }
         if offset < self.next {
             return Err("its offset does not rise");
         }
         self.next = offset + 1;
-        Ok(())
+        self.pass(part, offset);
+        if gap.is_none() {
+            return Ok(Step::Record);
+        }
+        self.gaps += 1;
+        self.gaps_of_part += 1;
+        Ok(Step::Gap(part))
+    }
+
+    /// Every gap before this offset must have had its row.
+    fn pass(&mut self, part: &Part, offset: i64) {
+        while let Some(gap) = part.gaps.get(self.gaps_of_part).filter(|gap| gap.span.from < offset) {
+            let what = format!("{}: the row of gap {} is missing", part.partition, gap.span);
+            self.fault.get_or_insert(what);
+            self.gaps_of_part += 1;
+        }
     }
 
     fn leave(&mut self) {
-        if let Some(part) = self.parts.get(self.at)
-            && part.rows != self.rows
-        {
-            let what = format!(
-                "{} {}: {} records, its manifest says {}",
-                part.partition, part.span, self.rows, part.rows
-            );
-            self.fault.get_or_insert(what);
+        if let Some(part) = self.parts.get(self.at) {
+            self.pass(part, part.span.to);
+            if part.rows != self.rows {
+                let what = format!(
+                    "{} {}: {} rows, its manifest says {}",
+                    part.partition, part.span, self.rows, part.rows
+                );
+                self.fault.get_or_insert(what);
+            }
         }
         self.at += 1;
-        self.rows = 0;
+        (self.rows, self.gaps_of_part) = (0, 0);
         self.next = self.parts.get(self.at).map_or(0, |part| part.span.from);
     }
 

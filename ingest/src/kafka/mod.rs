@@ -9,6 +9,7 @@ mod look;
 mod producer;
 mod reader;
 mod source;
+mod topics;
 
 pub(crate) use announcer::Announcer;
 pub use embedded::Embedded;
@@ -19,6 +20,7 @@ pub(crate) use look::Look;
 pub use producer::Producer;
 pub use reader::{Message, Reader};
 pub use source::{Consumed, Consumer};
+pub use topics::{Looked, Topics};
 
 use std::collections::BTreeMap;
 

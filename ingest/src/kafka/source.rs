@@ -4,6 +4,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use custody_schemas::TopicId;
 use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::{BorrowedMessage, Message as _};
@@ -13,6 +14,7 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
 use super::headers::{Header, headers};
+use super::topics::Topics;
 use super::{ClientErrors, KafkaSettings, client, refused, without_value};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
@@ -131,6 +133,9 @@ impl Message for Consumed<'_> {
 pub struct Consumer {
     consumer: BaseConsumer<Context>,
     brokers: String,
+    /// Questions go through connections of their own: on those that fetch, each waits until the
+    /// fetch before it has an answer, half a second when nothing comes.
+    topics: Topics,
 }
 
 pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> Result<Vec<i32>, Error> {
@@ -168,6 +173,9 @@ impl Consumer {
             // A worker that was killed holds its partitions for so long; polling never waits on
             // anything that takes seconds.
             ("session.timeout.ms", "10000"),
+            // A topic that was made again, or got more partitions, is read when the client knows of
+            // it; its own default looks every five minutes.
+            ("topic.metadata.refresh.interval.ms", "5000"),
             // A full queue is soon empty again; the client's own default waits for a second.
             ("fetch.queue.backoff.ms", "10"),
         ] {
@@ -179,7 +187,8 @@ impl Consumer {
         let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(|e| {
             Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {}", without_value(&e)))
         })?;
-        let source = Consumer { consumer, brokers: settings.brokers.clone() };
+        let (brokers, topics) = (settings.brokers.clone(), Topics::connect(settings)?);
+        let source = Consumer { consumer, brokers, topics };
         source.check_topics(&settings.topics)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         let subscribed = source.consumer.subscribe(&topics);
@@ -203,6 +212,7 @@ impl Consumer {
     fn error(&self, error: KafkaError) -> Result<Polled<Consumed<'_>>, Error> {
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                tracing::debug!(%error, "looking where to go on");
                 Ok(Polled::OutOfRange)
             }
             // The client goes on behind the messages that it could not read: they would count as
@@ -211,10 +221,12 @@ impl Consumer {
                 tracing::warn!(%error, "a message arrived damaged; reading it again");
                 Ok(Polled::Damaged)
             }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                tracing::warn!(%error, "kafka");
+                Ok(Polled::TopicGone)
+            }
             Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::TopicAuthorizationFailed
+                RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::GroupAuthorizationFailed
                 | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::Fatal,
@@ -253,12 +265,11 @@ impl Source for Consumer {
     }
 
     fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
-        self.consumer.fetch_watermarks(topic, partition, ANSWER).map_err(|e| {
-            Error::new(
-                Kind::Unavailable,
-                format!("cannot ask Kafka for the offsets of {topic} {partition}: {e}"),
-            )
-        })
+        self.topics.ends(topic, partition)
+    }
+
+    fn topic_id(&self, topic: &str) -> Result<Option<TopicId>, Error> {
+        self.topics.topic_id(topic)
     }
 
     fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use custody_archive::{Archive, Commit, verify};
 use custody_index::verify_index;
-use custody_schemas::Partition;
+use custody_schemas::{Partition, TopicId};
 
 use super::World;
 use super::kafka::{Entry, Log, Place};
@@ -51,29 +51,40 @@ impl World {
     pub fn check_complete(&mut self) {
         self.check();
         let archive = self.archive().unwrap_or_else(|e| panic!("{e}"));
+        let next = self.next_offsets();
         for (place, end) in self.kafka.message_ends() {
-            let next = self.next_offsets().get(&place).copied().unwrap_or(0);
-            assert!(next >= end, "{place} is archived through {next} of {end}");
+            let next = next.get(&place).copied().unwrap_or(0);
+            assert!(next >= end, "{place:?} is archived through {next} of {end}");
         }
         let index = verify_index(&self.index_store(), &archive).unwrap_or_else(|e| panic!("{e}"));
         assert_eq!(index.through_version, Some(index.archive_version), "the index is behind");
     }
 
-    /// Where each partition stands; nothing where there is no archive.
-    pub fn next_offsets(&self) -> BTreeMap<String, i64> {
-        let mut next = BTreeMap::new();
-        for commit in self.archive().map(|archive| commits(&archive)).unwrap_or_default() {
-            for part in commit.files.iter().flat_map(|file| &file.manifest.parts) {
-                next.insert(part.partition.to_string(), part.span.to);
-            }
-        }
-        next
+    /// Where each partition of the topic's present life stands; nothing where there is no archive.
+    pub fn next_offsets(&self) -> BTreeMap<Place, i64> {
+        let history = self.archive().and_then(|archive| archive.history()).unwrap_or_default();
+        let id = self.kafka.topic_id();
+        let life = history.generations.into_iter().find(|life| life.topic_id.as_ref() == Some(&id));
+        let through = life.map(|life| (life.topic, life.through));
+        through
+            .into_iter()
+            .flat_map(|(topic, through)| {
+                through.into_iter().map(move |(number, next)| ((topic.clone(), number), next))
+            })
+            .collect()
+    }
+
+    /// Whether the archive is at another life of the topic than Kafka.
+    pub fn is_to_be_accepted(&self) -> Option<i32> {
+        let history = self.archive().and_then(|archive| archive.history()).unwrap_or_default();
+        let newest = history.generations.last()?;
+        (newest.topic_id.as_ref() != Some(&self.kafka.topic_id())).then_some(newest.generation)
     }
 
     /// Records in the archive, gaps not counted.
     pub fn archived_rows(&self) -> u64 {
         let archive = self.archive().unwrap_or_else(|e| panic!("{e}"));
-        commits(&archive).iter().flat_map(|commit| &commit.files).map(|file| file.manifest.rows).sum()
+        commits(&archive).iter().flat_map(|commit| &commit.files).map(|file| file.manifest.records()).sum()
     }
 
     /// The names of the archive's files that name their content: what the log holds besides has
@@ -85,6 +96,16 @@ impl World {
 
     fn check_archived(&self, archive: &Archive) {
         let mut archived: BTreeMap<Partition, Archived> = BTreeMap::new();
+        let history = archive.history().unwrap_or_else(|e| panic!("{e}"));
+        let ids: BTreeMap<i32, TopicId> = history
+            .generations
+            .into_iter()
+            .filter_map(|life| Some((life.generation, life.topic_id?)))
+            .collect();
+        let truth = |partition: &Partition| {
+            let place: Place = (partition.topic.clone(), partition.partition);
+            self.kafka.log_of(&ids[&partition.generation], &place)
+        };
         for file in commits(archive).iter().flat_map(|commit| &commit.files) {
             for part in &file.manifest.parts {
                 let of = archived.entry(part.partition.clone()).or_default();
@@ -95,8 +116,10 @@ impl World {
             let all: Vec<u64> = (0..file.manifest.rows).collect();
             for record in archive.fetch(file, &all).unwrap_or_else(|e| panic!("{e}")) {
                 let position = record.position;
-                let place: Place = (position.partition.topic.clone(), position.partition.partition);
-                let log = self.kafka.log(&place);
+                if record.gap.is_some() {
+                    continue;
+                }
+                let log = truth(&position.partition);
                 let Some(Entry::Message(truth) | Entry::Compacted(truth)) = log.at(position.offset) else {
                     panic!("{position} was never published");
                 };
@@ -108,8 +131,7 @@ impl World {
             }
         }
         for (partition, of) in &archived {
-            let log = self.kafka.log(&(partition.topic.clone(), partition.partition));
-            check_fates(partition, of, &log);
+            check_fates(partition, of, &truth(partition));
         }
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use custody_ingest::kafka::Header;
 use custody_ingest::{Error, Polled, Source};
+use custody_schemas::TopicId;
 
 use super::rng::Rng;
 
@@ -53,13 +54,25 @@ impl Log {
     }
 }
 
+fn id_of(life: usize) -> TopicId {
+    TopicId::from(format!("life-{life}").as_str())
+}
+
 /// A partition's name.
 pub type Place = (String, i32);
+
+/// What a member is told.
+#[derive(Debug)]
+enum Told {
+    Assigned(Vec<Place>),
+    Revoked,
+    Gone,
+}
 
 #[derive(Debug, Default)]
 struct Member {
     /// What it will be told at its next polls.
-    told: VecDeque<Option<Vec<Place>>>,
+    told: VecDeque<Told>,
     /// What it reads, and from where.
     reads: BTreeMap<Place, i64>,
     paused: bool,
@@ -68,7 +81,8 @@ struct Member {
 }
 
 struct State {
-    logs: BTreeMap<Place, Log>,
+    /// The lives of the topic, the present one last.
+    lives: Vec<BTreeMap<Place, Log>>,
     members: BTreeMap<usize, Member>,
     /// Who has which partition, as the brokers see it.
     owners: BTreeMap<Place, usize>,
@@ -84,12 +98,23 @@ pub struct Kafka {
     state: Arc<Mutex<State>>,
 }
 
+impl State {
+    fn logs(&self) -> &BTreeMap<Place, Log> {
+        // There is always one.
+        &self.lives[self.lives.len() - 1]
+    }
+
+    fn log_mut(&mut self, place: &Place) -> Option<&mut Log> {
+        self.lives.last_mut()?.get_mut(place)
+    }
+}
+
 impl Kafka {
     /// A topic with so many partitions.
     pub fn new(topic: &str, partitions: i32, seed: u64) -> Kafka {
         let logs = (0..partitions).map(|number| ((topic.to_owned(), number), Log::default()));
         let state = State {
-            logs: logs.collect(),
+            lives: vec![logs.collect()],
             members: BTreeMap::new(),
             owners: BTreeMap::new(),
             rng: Rng::new(seed),
@@ -115,30 +140,46 @@ impl Kafka {
 
     /// The partitions.
     pub fn places(&self) -> Vec<Place> {
-        self.state().logs.keys().cloned().collect()
+        self.state().logs().keys().cloned().collect()
     }
 
-    /// The truth about a partition.
+    /// The id of the topic's present life.
+    pub fn topic_id(&self) -> TopicId {
+        id_of(self.state().lives.len() - 1)
+    }
+
+    /// The topic is deleted and made again: its logs are empty, and what was in them is gone.
+    pub fn make_again(&self) {
+        let mut state = self.state();
+        let empty = state.logs().keys().map(|place| (place.clone(), Log::default())).collect();
+        state.lives.push(empty);
+        if state.rng.one_in(2) {
+            state.members.values_mut().for_each(|member| member.told.push_back(Told::Gone));
+        }
+    }
+
+    /// The truth about a partition of the present life.
     pub fn log(&self, place: &Place) -> Log {
-        self.state().logs[place].clone()
+        self.state().logs()[place].clone()
     }
 
-    /// The end of each log, by the archive's name of the partition.
-    pub fn ends(&self) -> BTreeMap<String, i64> {
+    /// The truth about a partition of any life.
+    pub fn log_of(&self, id: &TopicId, place: &Place) -> Log {
         let state = self.state();
-        state.logs.iter().map(|((topic, number), log)| (format!("{topic}:1:{number}"), log.end())).collect()
+        let life = (0..state.lives.len()).find(|life| id_of(*life) == *id);
+        life.map(|life| state.lives[life][place].clone()).unwrap_or_default()
     }
 
-    /// The offset after the last message of each log, and after what retention deleted: what is behind
-    /// holds nothing that a consumer would ever see.
-    pub fn message_ends(&self) -> BTreeMap<String, i64> {
+    /// The offset after the last message of each log of the present life, and after what retention
+    /// deleted: what is behind holds nothing that a consumer would ever see.
+    pub fn message_ends(&self) -> BTreeMap<Place, i64> {
         let state = self.state();
         let end = |log: &Log| {
             let last = log.entries.iter().rposition(|entry| matches!(entry, Entry::Message(_)));
             let after = last.map_or(0, |last| i64::try_from(last + 1).unwrap_or(i64::MAX));
-            if after > log.low { after } else { log.low }
+            after.max(log.low)
         };
-        state.logs.iter().map(|((topic, number), log)| (format!("{topic}:1:{number}"), end(log))).collect()
+        state.logs().iter().map(|(place, log)| (place.clone(), end(log))).collect()
     }
 
     /// Publishes a message; no two are the same.
@@ -161,14 +202,14 @@ impl Kafka {
         let key = (number % 5 != 0).then(|| format!("c{}", number % 3).into_bytes());
         let broker_time_ms = 1_369_818_900_000 + number.cast_signed();
         let message = Arc::new(Published { key, payload, broker_time_ms });
-        if let Some(log) = state.logs.get_mut(place) {
+        if let Some(log) = state.log_mut(place) {
             log.entries.push(Entry::Message(message));
         }
     }
 
     /// The end of a transaction.
     pub fn mark(&self, place: &Place) {
-        if let Some(log) = self.state().logs.get_mut(place) {
+        if let Some(log) = self.state().log_mut(place) {
             log.entries.push(Entry::Marker);
         }
     }
@@ -176,7 +217,7 @@ impl Kafka {
     /// Log compaction removes a message.
     pub fn compact(&self, place: &Place, offset: i64) {
         let mut state = self.state();
-        let entries = state.logs.get_mut(place).map(|log| &mut log.entries);
+        let entries = state.log_mut(place).map(|log| &mut log.entries);
         let at = usize::try_from(offset).unwrap_or(usize::MAX);
         if let Some(entry) = entries.and_then(|entries| entries.get_mut(at))
             && let Entry::Message(message) = entry
@@ -187,7 +228,7 @@ impl Kafka {
 
     /// Retention deletes everything before an offset.
     pub fn delete_before(&self, place: &Place, low: i64) {
-        if let Some(log) = self.state().logs.get_mut(place) {
+        if let Some(log) = self.state().log_mut(place) {
             log.low = log.low.max(low.min(log.end()));
         }
     }
@@ -215,7 +256,7 @@ impl Kafka {
     pub fn share(&self, members: usize) {
         let there: Vec<usize> = {
             let state = self.state();
-            let all_owned = state.logs.keys().all(|place| state.owners.contains_key(place));
+            let all_owned = state.logs().keys().all(|place| state.owners.contains_key(place));
             if all_owned {
                 return;
             }
@@ -250,9 +291,9 @@ impl Kafka {
             let Some(member) = state.members.get_mut(&id) else { continue };
             let gained = share.iter().any(|place| !member.reads.contains_key(place));
             if told || gained {
-                member.told.push_back(None);
+                member.told.push_back(Told::Revoked);
                 if !share.is_empty() {
-                    member.told.push_back(Some(share));
+                    member.told.push_back(Told::Assigned(share));
                 }
             }
         }
@@ -316,11 +357,13 @@ impl Source for Consumer {
 
     fn poll(&self, _wait: Duration) -> Result<Polled<Fetched>, Error> {
         let mut state = self.kafka.state();
-        let State { logs, members, rng, wild, .. } = &mut *state;
+        let State { lives, members, rng, wild, .. } = &mut *state;
+        let Some(logs) = lives.last() else { return Ok(Polled::Nothing) };
         let Some(member) = members.get_mut(&self.member) else { return Ok(Polled::Nothing) };
         match member.told.pop_front() {
-            Some(Some(share)) => return Ok(Polled::Assigned(share)),
-            Some(None) => {
+            Some(Told::Assigned(share)) => return Ok(Polled::Assigned(share)),
+            Some(Told::Gone) => return Ok(Polled::TopicGone),
+            Some(Told::Revoked) => {
                 member.reads.clear();
                 return Ok(Polled::Revoked);
             }
@@ -363,9 +406,13 @@ impl Source for Consumer {
         Ok(Polled::Nothing)
     }
 
+    fn topic_id(&self, _topic: &str) -> Result<Option<TopicId>, Error> {
+        Ok(Some(self.kafka.topic_id()))
+    }
+
     fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
         let state = self.kafka.state();
-        let log = &state.logs[&(topic.to_owned(), partition)];
+        let log = &state.logs()[&(topic.to_owned(), partition)];
         Ok((log.low, log.end()))
     }
 

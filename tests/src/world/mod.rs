@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use custody_archive::{Archive, Store, Writer, WriterSettings};
+use custody_archive::{Archive, Opening, Store, Writer, WriterSettings};
 use custody_index::{IndexStore, Indexer};
 use custody_ingest::{Metrics, Stepped, WorkerSettings};
 use prometheus_client::registry::Registry;
@@ -288,6 +288,7 @@ impl World {
         self.kafka.calm();
         self.kafka.release();
         for _ in 0..400 {
+            self.accept();
             for worker in 0..self.workers.len() {
                 assert!(self.restart(worker), "a worker does not start although nothing is wrong");
             }
@@ -317,6 +318,27 @@ impl World {
                 return;
             }
         }
+    }
+
+    /// Somebody accepts that the topic was made again, if it was.
+    pub fn accept(&mut self) {
+        let Some(ended) = self.is_to_be_accepted() else { return };
+        let settings =
+            WriterSettings { checkpoint_every: self.settings.checkpoint_every, recent_bytes_max: 0 };
+        let store = self.store(&Arc::default(), ARCHIVE).unwrap_or_else(|e| panic!("{e}"));
+        let writer = Writer::in_store(store, &settings, self.clock.clone());
+        let opening = Opening {
+            topic: TOPIC.to_owned(),
+            ended,
+            topic_id: Some(self.kafka.topic_id()),
+            who: "the world".to_owned(),
+            why: "it was made again".to_owned(),
+        };
+        let accepted = writer.and_then(|mut writer| writer.accept(&opening));
+        if let Err(error) = accepted {
+            panic!("{error}");
+        }
+        self.check();
     }
 
     fn is_archived(&self) -> bool {
