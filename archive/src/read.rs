@@ -76,8 +76,18 @@ const LEAF_COLUMNS: [&str; 12] = [
 ];
 
 /// Beside the positions.
-const ACCOUNT_COLUMNS: [&str; 9] =
-    ["reason", "source", "sequence", "type", "event_time", "conversation_id", "parties", "call", "identity"];
+const ACCOUNT_COLUMNS: [&str; 10] = [
+    "status",
+    "reason",
+    "source",
+    "sequence",
+    "type",
+    "event_time",
+    "conversation_id",
+    "parties",
+    "call",
+    "identity",
+];
 
 fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
     let leaves = POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(TEXTS.map(|(_, name)| name));

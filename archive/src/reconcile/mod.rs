@@ -12,6 +12,7 @@ use custody_schemas::{Kind, Manifest, Partition, Span};
 use serde::Serialize;
 use serde_json::Value;
 
+use crate::columns::STATUS_GAP;
 use crate::error::Error;
 use crate::log::FileRef;
 use crate::read::{Archive, Columns};
@@ -185,10 +186,10 @@ impl Account {
         for part in &manifest.parts {
             let of = self.partitions.entry(part.partition.to_string()).or_default();
             of.take(part.span);
-            of.records += part.rows;
+            of.records += part.records();
             of.skipped += part.skipped;
             of.gaps.extend(part.gaps.iter().cloned());
-            self.records += part.rows;
+            self.records += part.records();
         }
     }
 
@@ -198,7 +199,11 @@ impl Account {
         let reasons = rows.column::<StringArray>("reason")?;
         let sequences = rows.column::<Int64Array>("sequence")?;
         let times = rows.column::<TimestampMicrosecondArray>("event_time")?;
+        let statuses = rows.column::<StringArray>("status")?;
         for row in 0..rows.len() {
+            if text_at(statuses, row) == Some(STATUS_GAP) {
+                continue;
+            }
             if let Some(reason) = text_at(reasons, row) {
                 self.quarantined(&rows.position(row)?.partition, reason);
             }

@@ -11,9 +11,9 @@ mod statement;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use custody_archive::{Account, Archive, Sessions};
+use custody_archive::{Account, Archive, History, Sessions};
 use custody_index::{Searcher, Settings, query::parse};
-use custody_ingest::kafka::{LogEnds, Logs};
+use custody_ingest::kafka::{LogEnds, Logs, Topics};
 use custody_schemas::Partition;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
@@ -72,7 +72,8 @@ pub(crate) struct Reconciled {
 struct Asker<'a> {
     loaded: &'a Loaded,
     archive: Archive,
-    logs: Option<Logs>,
+    logs: Option<(Logs, Topics)>,
+    history: History,
     account: Account,
 }
 
@@ -112,11 +113,15 @@ impl Asker<'_> {
         if asks_kafka {
             opening::require(loaded, &["kafka.topics"])?;
         }
-        let logs = asks_kafka.then(|| Logs::connect(&kafka)).transpose()?;
-        Ok(Asker { loaded, archive, logs, account: Account::default() })
+        let logs = match asks_kafka {
+            true => Some((Logs::connect(&kafka)?, Topics::connect(&kafka)?)),
+            false => None,
+        };
+        Ok(Asker { loaded, archive, logs, history: History::default(), account: Account::default() })
     }
 
     fn ask(&mut self, wait: Duration, with_sessions: bool) -> Result<Reconciled, Failure> {
+        self.history = self.archive.history()?;
         // Before the archive is read: what is published meanwhile is not asked for.
         let ends = self.ends()?;
         if let Some(ends) = &ends {
@@ -133,12 +138,13 @@ impl Asker<'_> {
         let index = self.index(wait)?;
         let mut found =
             Reconciled { archive: self.account.clone(), sessions, kafka, index, unexplained: Vec::new() };
-        found.unexplained = open::unexplained(&found);
+        let again = self.made_again()?;
+        found.unexplained = open::unexplained(&found, &again);
         Ok(found)
     }
 
     fn ends(&self) -> Result<Option<Vec<LogEnds>>, Failure> {
-        let Some(logs) = &self.logs else { return Ok(None) };
+        let Some((logs, _)) = &self.logs else { return Ok(None) };
         let mut all = Vec::new();
         for topic in &self.loaded.settings.kafka.topics {
             all.extend(logs.ends(topic)?);
@@ -146,23 +152,30 @@ impl Asker<'_> {
         Ok(Some(all))
     }
 
-    /// The life of the topic that the archive is in.
+    /// The partition in the life of the topic that the archive is at.
     fn partition(&self, ends: &LogEnds) -> Partition {
-        let of_topic = self.account.partitions.keys().filter_map(|name| {
-            let (rest, _) = name.rsplit_once(':')?;
-            let (topic, generation) = rest.rsplit_once(':')?;
-            if topic == ends.topic { generation.parse::<i32>().ok() } else { None }
-        });
-        Partition {
-            topic: ends.topic.clone(),
-            generation: of_topic.max().unwrap_or(1),
-            partition: ends.partition,
+        let life = self.history.generations.iter().rfind(|life| life.topic == ends.topic);
+        let generation = life.map_or(1, |life| life.generation);
+        Partition { topic: ends.topic.clone(), generation, partition: ends.partition }
+    }
+
+    /// Topics that Kafka has in another life than the archive.
+    fn made_again(&self) -> Result<Vec<String>, Failure> {
+        let Some((_, kafka)) = &self.logs else { return Ok(Vec::new()) };
+        let mut again = Vec::new();
+        for topic in &self.loaded.settings.kafka.topics {
+            let life = self.history.generations.iter().rfind(|life| life.topic == *topic);
+            let archived = life.and_then(|life| life.topic_id.as_ref());
+            let now = kafka.look(topic)?.and_then(|looked| looked.id);
+            if archived.zip(now.as_ref()).is_some_and(|(archived, now)| archived != now) {
+                again.push(topic.clone());
+            }
         }
+        Ok(again)
     }
 
     /// What is on its way gets a while to arrive.
-    fn wait_for(&mut self, ends: &[LogEnds], wait: Duration) -> Result<(), Failure> {
-        self.account.advance(&self.archive, &mut |_, _| {})?;
+    fn wait_for(&self, ends: &[LogEnds], wait: Duration) -> Result<(), Failure> {
         let partitions: Vec<Partition> = ends.iter().map(|ends| self.partition(ends)).collect();
         let started = Instant::now();
         loop {
@@ -176,7 +189,7 @@ impl Asker<'_> {
     }
 
     fn kafka(&self, ends: Vec<LogEnds>) -> Result<Vec<LogAccount>, Failure> {
-        let Some(logs) = &self.logs else { return Ok(Vec::new()) };
+        let Some((logs, _)) = &self.logs else { return Ok(Vec::new()) };
         let account = |ends: LogEnds| {
             let partition = self.partition(&ends).to_string();
             let next = self.account.partitions.get(&partition).map_or(0, |of| of.next());
@@ -196,7 +209,7 @@ impl Asker<'_> {
         if !store.exists()? {
             return Ok(None);
         }
-        let all = parse("type:* OR is:quarantined", &TimeZone::UTC).map_err(Failure::failed)?;
+        let all = parse("(type:* OR is:quarantined) NOT is:gap", &TimeZone::UTC).map_err(Failure::failed)?;
         let started = Instant::now();
         loop {
             let searcher = Searcher::open(&store, self.archive.clone(), Settings::default())?;

@@ -5,7 +5,7 @@ use std::fmt;
 use custody_archive::Session;
 use serde::Serialize;
 
-use super::Reconciled;
+use super::{LogAccount, Reconciled};
 
 /// Something for which there is no recorded reason.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -46,6 +46,11 @@ pub(crate) enum Unexplained {
         next: i64,
         /// The log's end.
         end: i64,
+    },
+    /// Kafka has the topic in another life than the archive.
+    MadeAgain {
+        /// The topic.
+        topic: String,
     },
     /// A source counted events that never came.
     Sequence {
@@ -104,6 +109,10 @@ impl fmt::Display for Unexplained {
                 f,
                 "{partition}: the archive stands at {next} but Kafka's log ends at {end}: the topic was made again, or lost its end"
             ),
+            Unexplained::MadeAgain { topic } => write!(
+                f,
+                "topic {topic} was deleted and made again, and is not archived: see custody gap list"
+            ),
             Unexplained::Sequence { source, from, to } => write!(
                 f,
                 "{source}: no event has its numbers {from} to {}; they were lost before Kafka, or not published yet",
@@ -134,7 +143,7 @@ impl fmt::Display for Unexplained {
 }
 
 /// Everything that nothing explains.
-pub(super) fn unexplained(found: &Reconciled) -> Vec<Unexplained> {
+pub(super) fn unexplained(found: &Reconciled, made_again: &[String]) -> Vec<Unexplained> {
     let mut open = Vec::new();
     for (partition, of) in &found.archive.partitions {
         let first = of.spans.first().map(|span| span.from).filter(|from| *from > 0);
@@ -146,7 +155,8 @@ pub(super) fn unexplained(found: &Reconciled) -> Vec<Unexplained> {
             to,
         }));
     }
-    kafka(found, &mut open);
+    open.extend(made_again.iter().map(|topic| Unexplained::MadeAgain { topic: topic.clone() }));
+    kafka(found, made_again, &mut open);
     sources(found, &mut open);
     let sessions = found.sessions.iter().flat_map(|sessions| &sessions.all);
     open.extend(sessions.filter(|session| !session.adds_up()).map(session));
@@ -154,8 +164,13 @@ pub(super) fn unexplained(found: &Reconciled) -> Vec<Unexplained> {
     open
 }
 
-fn kafka(found: &Reconciled, open: &mut Vec<Unexplained>) {
-    for log in found.kafka.iter().flatten() {
+fn kafka(found: &Reconciled, made_again: &[String], open: &mut Vec<Unexplained>) {
+    // The offsets of another life say nothing of this one.
+    let again = |log: &LogAccount| {
+        let topic = log.partition.rsplitn(3, ':').nth(2);
+        made_again.iter().any(|again| Some(again.as_str()) == topic)
+    };
+    for log in found.kafka.iter().flatten().filter(|log| !again(log)) {
         let partition = log.partition.clone();
         if log.end < log.next {
             open.push(Unexplained::Reset { partition, next: log.next, end: log.end });
