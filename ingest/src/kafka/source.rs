@@ -168,8 +168,12 @@ impl Consumer {
         // What was altered on the wire or on the broker's disk is not what was published.
         config.set("check.crcs", "true");
         config.set("queued.max.messages.kbytes", (settings.queue_bytes_max / 1_024).max(1).to_string());
+        // The queue is looked at before a fetch: what one answer brings comes on top, and it is
+        // compressed. A message that is larger comes alone.
+        let fetch = (settings.queue_bytes_max / 8).clamp(1 << 20, 16 << 20).to_string();
         for (name, value) in [
             ("fetch.message.max.bytes", "1048576"),
+            ("fetch.max.bytes", &*fetch),
             // A worker that was killed holds its partitions for so long; polling never waits on
             // anything that takes seconds.
             ("session.timeout.ms", "10000"),
