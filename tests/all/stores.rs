@@ -241,7 +241,7 @@ fn operations_on_s3_may_fail() {
     let mut runs = 0;
     for (at, name) in (0_u64..).zip(&names) {
         for (nth, fault) in (0_u64..).zip(FAULTS).filter(|(_, fault)| *fault != Fault::PowerFails) {
-            if (at * FAULTS.len() as u64 + nth) % share != 0 {
+            if !(at * FAULTS.len() as u64 + nth).is_multiple_of(share) {
                 continue;
             }
             println!("operation {at}, {name}: {fault:?}");

@@ -90,7 +90,7 @@ fn every_operation_may_fail_in_every_way() {
         let (mut runs, mut ended) = (0, 0);
         for (at, name) in (0_u64..).zip(&names) {
             for (nth, fault) in (0_u64..).zip(FAULTS) {
-                if (at * FAULTS.len() as u64 + nth) % share != 0 {
+                if !(at * FAULTS.len() as u64 + nth).is_multiple_of(share) {
                     continue;
                 }
                 let case = Case(format!("{whose:?}, operation {at}, {name}: {fault:?}"));

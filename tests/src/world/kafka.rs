@@ -199,7 +199,7 @@ impl Kafka {
                 .into_bytes(),
             ),
         };
-        let key = (number % 5 != 0).then(|| format!("c{}", number % 3).into_bytes());
+        let key = (!number.is_multiple_of(5)).then(|| format!("c{}", number % 3).into_bytes());
         let broker_time_ms = 1_369_818_900_000 + number.cast_signed();
         let message = Arc::new(Published { key, payload, broker_time_ms });
         if let Some(log) = state.log_mut(place) {
