@@ -7,20 +7,26 @@
 //! - [`BatchBuilder`] collects consumed messages; [`BatchBuilder::seal`] closes it
 //! - [`Writer`] writes a sealed batch, reads it back, re-hashes it and commits it
 //! - [`Archive`] reads commits, rows and single records
+//! - [`Compactor`] makes few large files of many small ones, and removes what they replaced
 //! - [`verify`] proves the whole archive
 //!
 //! Every call blocks: ingest, search and export run it on threads of their own.
 //! Only this crate knows Delta, and only `table` knows the kernel.
 
+mod actions;
 mod batch;
 mod columns;
+mod compact;
+mod compacted;
 mod cut;
 mod detail;
 mod durable;
 mod encode;
 mod error;
+mod groups;
 mod guard;
 mod log;
+mod moved;
 mod read;
 mod recent;
 mod record;
@@ -35,6 +41,7 @@ mod writer;
 
 pub use batch::{BatchBuilder, Sealed};
 pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+pub use compact::{CompactSettings, CompactedFile, Compactor, Done, Due, Planned};
 pub use durable::{Disk, Temporary, put_durably};
 pub use error::{Error, Kind};
 pub use guard::guarded;

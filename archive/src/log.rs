@@ -7,6 +7,7 @@
 use custody_schemas::{Hash, Manifest};
 use serde::{Deserialize, Serialize};
 
+use crate::compacted::Compacted;
 use crate::error::{Error, Kind};
 use crate::store::Store;
 
@@ -27,18 +28,30 @@ pub struct FileRef {
 }
 
 /// What `commitInfo.custody` holds: JSON in a text.
-#[derive(Debug, Clone, Serialize, Deserialize)]
-pub(crate) struct CommitRecord {
-    pub(crate) format: u32,
-    pub(crate) file: CommitFile,
-    pub(crate) manifest: Manifest,
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum CommitRecord {
+    /// A batch was archived.
+    Batch { format: u32, file: CommitFile, manifest: Manifest },
+    /// Batches were moved into one file.
+    Compaction { format: u32, file: CommitFile, compacted_ms: i64, compacted: Compacted },
 }
 
-#[derive(Debug, Clone, Serialize, Deserialize)]
+/// The file that a commit added.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CommitFile {
     pub(crate) path: String,
     pub(crate) bytes: u64,
     pub(crate) sha256: Hash,
+}
+
+/// A commit that moved batches into one file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Compaction {
+    pub(crate) file: CommitFile,
+    /// When, milliseconds since 1970 UTC: the grace of what it replaces begins.
+    pub(crate) compacted_ms: i64,
+    pub(crate) compacted: Compacted,
 }
 
 /// One version of the archive.
@@ -48,14 +61,41 @@ pub struct Commit {
     pub version: u64,
     /// When the writer says it was made, milliseconds since 1970 UTC.
     pub committed_ms: i64,
-    /// The files that it added: none or one.
+    /// The batch that it archived and where it was put: none or one. A later commit may have
+    /// moved it since.
     pub files: Vec<FileRef>,
+    /// Batches that it moved, in a commit that archived none.
+    pub(crate) compaction: Option<Compaction>,
     /// Next offsets by Delta application id.
     pub(crate) txns: Vec<(String, i64)>,
     /// Paths of the `add` actions, and sizes.
     pub(crate) adds: Vec<(String, u64)>,
     /// Paths of the `remove` actions.
     pub(crate) removes: Vec<String>,
+}
+
+impl Commit {
+    /// Batches of earlier versions, by the version that archived each, and where they are since this
+    /// commit; in order of version.
+    pub fn moved(&self) -> impl Iterator<Item = (u64, FileRef)> {
+        self.compaction.iter().flat_map(Compaction::batches)
+    }
+}
+
+impl Compaction {
+    /// The batches in their new place.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = (u64, FileRef)> {
+        self.compacted.batches.iter().map(|batch| {
+            let file = FileRef {
+                path: self.file.path.clone(),
+                bytes: self.file.bytes,
+                sha256: self.file.sha256,
+                first_row: Some(batch.first_row),
+                manifest: batch.manifest.clone(),
+            };
+            (batch.version, file)
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -108,6 +148,7 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         version,
         committed_ms: 0,
         files: Vec::new(),
+        compaction: None,
         txns: Vec::new(),
         adds: Vec::new(),
         removes: Vec::new(),
@@ -121,7 +162,7 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         if let Some(info) = line.commit_info {
             commit.committed_ms = info.timestamp;
             if let Some(text) = info.custody {
-                commit.files.push(file_ref(path, &text)?);
+                take(&mut commit, path, &text)?;
             }
         }
         commit.adds.extend(line.add.map(|add| (add.path, add.size)));
@@ -131,14 +172,49 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
     Ok(commit)
 }
 
-fn file_ref(path: &str, text: &str) -> Result<FileRef, Error> {
-    let record: CommitRecord = serde_json::from_str(text)
-        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: the batch manifest cannot be read"), e))?;
-    Ok(FileRef {
-        path: record.file.path,
-        bytes: record.file.bytes,
-        sha256: record.file.sha256,
-        first_row: None,
-        manifest: record.manifest,
-    })
+fn take(commit: &mut Commit, path: &str, text: &str) -> Result<(), Error> {
+    let record = serde_json::from_str(text)
+        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: its record cannot be read"), e))?;
+    match record {
+        CommitRecord::Batch { file: CommitFile { path, bytes, sha256 }, manifest, .. } => {
+            commit.files.push(FileRef { path, bytes, sha256, first_row: None, manifest });
+        }
+        CommitRecord::Compaction { file, compacted_ms, compacted, .. } => {
+            commit.compaction = Some(Compaction { file, compacted_ms, compacted });
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both forms as they were first written: they must be read for ever.
+    const GOLDEN: [&str; 2] = [
+        r#"{"kind":"batch","format":1,"file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}"#,
+        r#"{"kind":"compaction","format":1,"file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"compacted_ms":9,"compacted":{"version":1,"batches":[{"version":4,"first_row":0,"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}],"replaces":["x","y"]}}"#,
+    ];
+
+    #[test]
+    fn golden_records() {
+        for golden in GOLDEN {
+            let record: CommitRecord = serde_json::from_str(golden).unwrap();
+            assert_eq!(serde_json::to_string(&record).unwrap(), golden);
+            let line = serde_json::json!({ "commitInfo": { "timestamp": 3, "custody": golden } }).to_string();
+            let commit = parse(6, "c", line.as_bytes()).unwrap();
+            let batches: Vec<_> = match record {
+                CommitRecord::Batch { .. } => {
+                    commit.files.iter().cloned().map(|file| (6, file)).chain(commit.moved()).collect()
+                }
+                CommitRecord::Compaction { .. } => commit.moved().collect(),
+            };
+            let [(version, file)] = &batches[..] else { panic!("{batches:?}") };
+            assert_eq!((file.path.as_str(), file.bytes, file.manifest.batch.as_str()), ("p", 7, "b"));
+            assert_eq!(
+                (*version, file.first_row),
+                if commit.files.is_empty() { (4, Some(0)) } else { (6, None) }
+            );
+        }
+    }
 }

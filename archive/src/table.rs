@@ -21,7 +21,7 @@ use crate::columns::{PARTITION_COLUMNS, table_schema};
 use crate::error::{Error, Kind};
 use crate::store::Store;
 
-const ENGINE: &str = concat!("custody/", env!("CARGO_PKG_VERSION"));
+pub(crate) const ENGINE: &str = concat!("custody/", env!("CARGO_PKG_VERSION"));
 /// The table property that says which form of archive this is.
 const FORMAT_KEY: &str = "custody.format";
 /// The form that this code writes and reads.
@@ -36,6 +36,9 @@ const PROPERTIES: [(&str, &str); 4] = [
     // Readers take statistics from the Parquet footers; the log stays small.
     ("delta.dataSkippingNumIndexedCols", "0"),
 ];
+
+/// How long checkpoints tell of removed files: `delta.deletedFileRetentionDuration`.
+pub(crate) const REMOVED_KEPT_MS: i64 = 30 * 86_400_000;
 
 /// What a commit adds.
 pub(crate) struct Append<'a> {

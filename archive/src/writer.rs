@@ -65,6 +65,16 @@ impl Encoded {
         self.bytes.len() as u64
     }
 
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Never: a Parquet file has a footer.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()
@@ -233,7 +243,7 @@ impl Writer {
 
     fn commit(&mut self, encoded: &Encoded) -> Result<u64, Error> {
         let manifest = &encoded.manifest;
-        let record = CommitRecord {
+        let record = CommitRecord::Batch {
             format: FORMAT,
             file: CommitFile { path: encoded.path.clone(), bytes: encoded.len(), sha256: encoded.sha256 },
             manifest: manifest.clone(),
