@@ -164,12 +164,19 @@ impl Archive {
     /// For the index, rows that a writer of the same process has just read back and proven are
     /// handed over as they are, once.
     pub fn read(&self, file: &FileRef, columns: Columns) -> Result<RowReader, Error> {
-        if columns == Columns::Index
-            && let Some(rows) = self.recent.take(&file.path)
+        self.read_on(file, file.manifest.rows, columns)
+    }
+
+    /// So many rows from the first of a batch on: of this batch and those that follow it in the same
+    /// file, which stay together wherever they are moved.
+    pub fn read_on(&self, first: &FileRef, rows: u64, columns: Columns) -> Result<RowReader, Error> {
+        if first.first_row.is_none()
+            && columns == Columns::Index
+            && let Some(rows) = self.recent.take(&first.path)
         {
-            return Ok(RowReader { path: file.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
+            return Ok(RowReader { path: first.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
         }
-        Ok(self.open_rows(file, columns, FileRef::selection)?.1)
+        Ok(self.open_rows(first, columns, |file| file.selection(rows))?.1)
     }
 
     /// Single records of a batch by row number, ascending, from where it is now. Each is re-hashed:
@@ -291,10 +298,10 @@ fn count(rows: u64) -> usize {
 }
 
 impl FileRef {
-    /// The batch's rows of a file that may hold others as well.
-    fn selection(&self) -> Option<RowSelection> {
+    /// Rows of a file that may hold others as well.
+    fn selection(&self, rows: u64) -> Option<RowSelection> {
         let first_row = self.first_row?;
-        Some(vec![RowSelector::skip(count(first_row)), RowSelector::select(count(self.manifest.rows))].into())
+        Some(vec![RowSelector::skip(count(first_row)), RowSelector::select(count(rows))].into())
     }
 }
 
