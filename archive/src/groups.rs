@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -71,6 +72,31 @@ pub(crate) fn metadata(input: &Input, pages: PageIndexPolicy) -> Result<ArrowRea
     ArrowReaderMetadata::load(input, options)
 }
 
+/// What the ends of the compacted files said that were read last. Batches of one are read one by
+/// one, and its end holds the records of all. A file's name holds its hash: it stays the same.
+#[derive(Default)]
+pub(crate) struct Ends(Mutex<Vec<(String, ArrowReaderMetadata)>>);
+
+/// As many as a search reads from at once, about; each takes some megabytes.
+const ENDS_MAX: usize = 4;
+
+impl Ends {
+    pub(crate) fn get(&self, path: &str) -> Option<ArrowReaderMetadata> {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = ends.iter().position(|(known, _)| known == path)?;
+        ends[at..].rotate_left(1);
+        ends.last().map(|(_, end)| end.clone())
+    }
+
+    pub(crate) fn put(&self, path: &str, end: &ArrowReaderMetadata) {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.retain(|(known, _)| known != path);
+        ends.push((path.to_owned(), end.clone()));
+        let over = ends.len().saturating_sub(ENDS_MAX);
+        ends.drain(..over);
+    }
+}
+
 /// See the module.
 pub(crate) struct GroupReader {
     input: Input,
@@ -90,8 +116,22 @@ impl GroupReader {
     ) -> Result<Self> {
         let pages = if selection.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
         let metadata = metadata(&input, pages)?;
+        Ok(GroupReader::with(metadata, input, mask, selection))
+    }
+
+    /// The same with what the end of the file said before.
+    pub(crate) fn with(
+        metadata: ArrowReaderMetadata,
+        input: Input,
+        mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
+        selection: Option<RowSelection>,
+    ) -> Self {
         let mask = mask(metadata.parquet_schema());
-        Ok(GroupReader { input, metadata, mask, selection, next_group: 0, group: None })
+        GroupReader { input, metadata, mask, selection, next_group: 0, group: None }
+    }
+
+    pub(crate) fn metadata(&self) -> &ArrowReaderMetadata {
+        &self.metadata
     }
 
     /// The next rows; `None` when there are no more, and after an error.

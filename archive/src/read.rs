@@ -16,7 +16,7 @@ use parquet::file::metadata::{FileMetaData, PageIndexPolicy};
 use crate::compacted::{COMPACTED_KEY, Compacted};
 use crate::encode::FOOTER_KEY;
 use crate::error::{Error, Kind};
-use crate::groups::{GroupReader, Input, metadata};
+use crate::groups::{Ends, GroupReader, Input, metadata};
 use crate::guard::guarded;
 use crate::log::{self, Commit, FileRef};
 use crate::moved::Moves;
@@ -92,11 +92,12 @@ pub struct Archive {
     pub(crate) store: Arc<Store>,
     recent: Arc<Recent>,
     moves: Arc<Mutex<Moves>>,
+    ends: Arc<Ends>,
 }
 
 impl Archive {
     pub(crate) fn new(store: Arc<Store>, recent: Arc<Recent>) -> Self {
-        Archive { store, recent, moves: Arc::default() }
+        Archive { store, recent, moves: Arc::default(), ends: Arc::default() }
     }
 
     /// Opens an existing archive.
@@ -244,7 +245,7 @@ impl Archive {
         let mut file = file.clone();
         for _ in 0..MOVES_MAX {
             if let Some(input) = self.input(&file.path)? {
-                let reader = open(&file.path, input, columns, selection(&file))?;
+                let reader = self.groups_of(&file, input, columns, selection(&file))?;
                 let reader = RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) };
                 return Ok((file, reader));
             }
@@ -253,6 +254,24 @@ impl Archive {
             file = moved.ok_or_else(|| missing(&file.path))?;
         }
         Err(Error::new(Kind::Retry, format!("{} was moved while it was opened, again and again", file.path)))
+    }
+
+    fn groups_of(
+        &self,
+        file: &FileRef,
+        input: Input,
+        columns: Columns,
+        selection: Option<RowSelection>,
+    ) -> Result<GroupReader, Error> {
+        if file.first_row.is_none() {
+            return open(&file.path, input, columns, selection);
+        }
+        if let Some(end) = self.ends.get(&file.path) {
+            return Ok(GroupReader::with(end, input, |schema| mask(columns, schema), selection));
+        }
+        let reader = open(&file.path, input, columns, selection)?;
+        self.ends.put(&file.path, reader.metadata());
+        Ok(reader)
     }
 
     /// A data file; `None` when there is none.

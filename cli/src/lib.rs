@@ -2,6 +2,7 @@
 //!
 //! - [`args`] is the command line, [`settings`] the settings file and the environment
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
+//! - [`compacting`] keeps the archive's files few
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
 //! - [`import`] reads existing history, [`importing`] publishes it
 //! - [`mod@out`] prints answers
@@ -9,6 +10,7 @@
 
 pub mod args;
 pub mod asking;
+pub mod compacting;
 pub mod demo;
 pub mod failure;
 pub mod follow;

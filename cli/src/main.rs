@@ -7,7 +7,7 @@ use clap::FromArgMatches;
 use custody_cli::args::{Cli, Cmd, ConfigCmd, ImportCmd, command, inputs};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
-use custody_cli::{asking, demo, handing, importing, logging, open, run};
+use custody_cli::{asking, compacting, demo, handing, importing, logging, open, run};
 use custody_cli::{out, outln};
 
 fn main() -> ExitCode {
@@ -58,6 +58,7 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
             asking::conversation(loaded, id, around.as_deref(), *window, zone)
         }
         Cmd::Export(args) => handing::export(loaded, args),
+        Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
         Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
         Cmd::Config(ConfigCmd::Check) => {
             custody_ingest::kafka::check(&open::kafka(&loaded.settings))?;

@@ -376,7 +376,10 @@ fn a_place_that_no_commit_gave_is_named() {
     // The archive as it was before: its files are elsewhere than the index says.
     world.source.truncate(2);
     let said = world.differences();
-    assert!(said.iter().any(|said| said.contains("is not where version 0")), "{said:?}");
+    assert!(
+        said.iter().any(|said| said.contains("is not what version 0 archived, or not where")),
+        "{said:?}"
+    );
     assert_eq!(stale.splits.len(), 2);
 }
 

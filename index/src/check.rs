@@ -227,7 +227,7 @@ fn coverage(expected: &[Expected], covered: Vec<(String, Covered)>) -> Vec<Diffe
         }
         for (split, covered) in &found {
             if covered.version != version || !batch.places.contains(&covered.file) {
-                let reason = format!("it is not where version {version} or a compaction put the batch");
+                let reason = format!("it is not what version {version} archived, or not where it was put");
                 differs(Some(split), &covered.file.path, reason);
             }
         }

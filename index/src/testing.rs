@@ -205,8 +205,8 @@ impl Memory {
 impl State {
     /// Where a batch is now.
     fn place(&self, file: &FileRef) -> FileRef {
-        let moved = self.commits.iter().flat_map(|commit| &commit.moved);
-        let last = moved.filter(|(_, moved)| moved.manifest.batch == file.manifest.batch).next_back();
+        let mut moved = self.commits.iter().flat_map(|commit| &commit.moved);
+        let last = moved.rfind(|(_, moved)| moved.manifest.batch == file.manifest.batch);
         last.map_or_else(|| file.clone(), |(_, moved)| moved.clone())
     }
 

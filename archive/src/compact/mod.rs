@@ -17,6 +17,8 @@
 //! - `rewrite`: the new file; `commit`: the table's change; `remove`: the old files
 
 mod commit;
+#[cfg(test)]
+mod fault_tests;
 mod known;
 mod plan;
 mod remove;

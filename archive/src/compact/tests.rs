@@ -15,10 +15,10 @@ use crate::store::{Location, S3Settings};
 use crate::verify::verify;
 use crate::writer::{Encoded, Writer, WriterSettings};
 
-const DAY_MS: i64 = 86_400_000;
+pub(super) const DAY_MS: i64 = 86_400_000;
 /// 2014-05-13.
 const THEN: i64 = 1_400_000_000_000;
-const LATER: i64 = THEN + DAY_MS;
+pub(super) const LATER: i64 = THEN + DAY_MS;
 
 const EVENT: &str = r#"{"id":"ID","source":"//gw","type":"federation.im.message.sent.v1","time":"2013-05-29T09:15:02Z","data":{"message":{"id":"mID","text":"hello ID"}}}"#;
 
@@ -26,15 +26,19 @@ fn partition(number: i32) -> Partition {
     Partition { topic: "t".into(), generation: 1, partition: number }
 }
 
-struct World {
-    dir: tempfile::TempDir,
+pub(super) struct World {
+    pub(super) dir: tempfile::TempDir,
     writer: Writer,
     next: i64,
 }
 
 impl World {
-    fn new() -> World {
-        let dir = tempfile::tempdir().unwrap();
+    pub(super) fn new() -> World {
+        World::over(tempfile::tempdir().unwrap())
+    }
+
+    /// With what the folder holds already.
+    pub(super) fn over(dir: tempfile::TempDir) -> World {
         let location = Location::Folder(dir.path().join("archive"));
         let settings = WriterSettings { checkpoint_every: 7, ..WriterSettings::default() };
         let writer = Writer::open(&location, &S3Settings::default(), &settings).unwrap();
@@ -64,7 +68,7 @@ impl World {
         self.next += rows + 1;
     }
 
-    fn batches(&mut self, many: usize) {
+    pub(super) fn batches(&mut self, many: usize) {
         (0..many).for_each(|_| self.batch(3, "default", THEN));
     }
 
@@ -73,7 +77,7 @@ impl World {
         Arc::new(Store::open(&location, &S3Settings::default()).unwrap())
     }
 
-    fn compactor(&self) -> Compactor {
+    pub(super) fn compactor(&self) -> Compactor {
         Compactor::open(self.store(), CompactSettings::default()).unwrap()
     }
 
@@ -86,7 +90,7 @@ impl World {
     }
 
     /// Verifies; files, batches and records.
-    fn check(&self) -> (u64, u64, u64) {
+    pub(super) fn check(&self) -> (u64, u64, u64) {
         let report = verify(&self.archive(), &mut |_, _| {}).unwrap();
         assert_eq!(report.problems, []);
         (report.files, report.batches, report.records)
@@ -97,7 +101,7 @@ impl World {
     }
 
     /// Every record, and the rows of the index, without where they are.
-    fn content(&self) -> Vec<String> {
+    pub(super) fn content(&self) -> Vec<String> {
         let archive = self.archive();
         let mut content = Vec::new();
         for (version, file) in archive.batches().unwrap() {
@@ -115,7 +119,7 @@ impl World {
     }
 }
 
-fn data_files(dir: &Path) -> Vec<String> {
+pub(super) fn data_files(dir: &Path) -> Vec<String> {
     let mut found = Vec::new();
     let mut folders = vec![dir.join("archive")];
     while let Some(folder) = folders.pop() {
@@ -136,7 +140,7 @@ fn data_files(dir: &Path) -> Vec<String> {
 }
 
 /// Steps until nothing is due.
-fn settle(compactor: &mut Compactor, now_ms: i64) -> Vec<Done> {
+pub(super) fn settle(compactor: &mut Compactor, now_ms: i64) -> Vec<Done> {
     let mut all = Vec::new();
     loop {
         all.push(compactor.step(now_ms).unwrap());
@@ -379,6 +383,43 @@ fn a_place_that_is_gone_is_found_in_the_log() {
     assert_eq!(error.kind, Kind::Corrupt);
     let report = verify(&archive, &mut |_, _| {}).unwrap();
     assert!(report.problems.iter().any(|problem| problem.place == file.path), "{report:?}");
+}
+
+/// Batches without rows have a place too.
+#[test]
+fn batches_without_rows_are_carried_on() {
+    let mut world = World::new();
+    for rows in [0, 2, 0, 0, 3, 0] {
+        world.batch(rows, "default", THEN);
+    }
+    let before = world.content();
+    assert_eq!(settle(&mut world.compactor(), LATER)[0].compacted.as_ref().unwrap().batches, 6);
+    assert_eq!(world.check(), (1, 6, 10));
+    assert_eq!(world.content(), before);
+    let mut world = World::new();
+    (0..2).for_each(|_| world.batch(0, "default", THEN));
+    settle(&mut world.compactor(), LATER);
+    assert_eq!(world.check(), (1, 2, 0));
+}
+
+/// What is moved and removed while it is verified is proven where it is then.
+#[test]
+fn files_may_go_while_they_are_verified() {
+    let mut world = World::new();
+    world.batches(4);
+    let settings = CompactSettings { grace_ms: 0, ..CompactSettings::default() };
+    let mut compactor = Compactor::open(world.store(), settings).unwrap();
+    let report = verify(&world.archive(), &mut |done, _| {
+        if done == 1 {
+            settle(&mut compactor, LATER);
+        }
+    });
+    let report = report.unwrap();
+    assert_eq!(report.problems, []);
+    assert_eq!((report.version, report.batches), (4, 4));
+    // The first file, and all four batches in the new one.
+    assert_eq!(report.records, 6 + 24);
+    assert_eq!(data_files(world.dir.path()).len(), 1);
 }
 
 /// Many row groups: large rows, cut and read across.

@@ -28,4 +28,4 @@ pub use kind::{At, Kind, Range};
 pub use load::{Inputs, Loaded, check};
 pub use print::print;
 pub use problem::{Origin, Problem};
-pub use types::{Archive, Batch, Http, Index, Kafka, Log, Retry, S3, Settings};
+pub use types::{Archive, Batch, Compact, Http, Index, Kafka, Log, Retry, S3, Settings};
