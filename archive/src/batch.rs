@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use custody_schemas::hash::Tree;
 use custody_schemas::manifest::{Gap, MANIFEST_VERSION, Part};
-use custody_schemas::{Incoming, Manifest, Partition, Span};
+use custody_schemas::{Incoming, Manifest, Partition, Span, TopicId};
 
 use crate::cut::Cutter;
 use crate::error::{Error, Kind};
@@ -24,6 +24,7 @@ struct Growing {
 pub struct BatchBuilder {
     id: String,
     parts: BTreeMap<Partition, Growing>,
+    topics: BTreeMap<String, TopicId>,
     /// Absent when payloads are kept verbatim.
     cutter: Option<Cutter>,
     rows: u64,
@@ -33,7 +34,8 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch with this id (a UUID, made by the caller).
     pub fn new(id: String) -> Self {
-        BatchBuilder { id, parts: BTreeMap::new(), cutter: Some(Cutter::default()), rows: 0, bytes: 0 }
+        let (parts, topics) = (BTreeMap::new(), BTreeMap::new());
+        BatchBuilder { id, parts, topics, cutter: Some(Cutter::default()), rows: 0, bytes: 0 }
     }
 
     /// Keeps every payload verbatim, none as a template: larger, and nothing to put together.
@@ -42,7 +44,7 @@ impl BatchBuilder {
         self
     }
 
-    /// Rows so far.
+    /// Rows so far, those of gaps included.
     pub fn rows(&self) -> u64 {
         self.rows
     }
@@ -55,6 +57,19 @@ impl BatchBuilder {
     /// Neither rows nor spans.
     pub fn is_empty(&self) -> bool {
         self.parts.is_empty()
+    }
+
+    /// The topics that it has something of.
+    pub fn topics(&self) -> Vec<String> {
+        let mut topics: Vec<_> = self.parts.keys().map(|partition| partition.topic.clone()).collect();
+        topics.dedup();
+        topics
+    }
+
+    /// Says which life of a topic everything in the batch came from, as Kafka said after the last
+    /// message was read.
+    pub fn came_from(&mut self, topic: &str, id: TopicId) {
+        self.topics.insert(topic.to_owned(), id);
     }
 
     fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, Option<&mut Cutter>) {
@@ -99,16 +114,22 @@ impl BatchBuilder {
         Ok(())
     }
 
-    /// Records that offsets were lost before they could be archived.
+    /// Records that offsets were lost before they could be archived: a row at the first of them.
     pub fn gap(&mut self, partition: &Partition, gap: Gap) -> Result<(), Error> {
         let (part, _) = self.part(partition, gap.span.from);
-        if part.span.to != gap.span.from {
+        if part.span.to != gap.span.from || gap.span.is_empty() {
             let message =
                 format!("{partition}: gap {} does not follow the batch's span {}", gap.span, part.span);
             return Err(Error::new(Kind::Invalid, message));
         }
+        let payload = custody_schemas::gap::payload(partition, &gap).map_err(|e| {
+            Error::with(Kind::Invalid, format!("{partition}: gap {} cannot be written", gap.span), e)
+        })?;
+        part.rows.gap(partition, &gap, &payload);
         part.span.to = gap.span.to;
         part.gaps.push(gap);
+        self.rows += 1;
+        self.bytes += payload.len() as u64;
         Ok(())
     }
 
@@ -140,6 +161,7 @@ impl BatchBuilder {
             root,
             archived_ms: now_ms,
             retention_class: retention_class.to_owned(),
+            topics: self.topics,
             parts: parts.collect(),
         };
         if let Some(fault) = manifest.fault() {

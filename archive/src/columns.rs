@@ -114,3 +114,5 @@ pub(crate) fn table_schema() -> Schema {
 pub const STATUS_OK: &str = "ok";
 /// `status` of a record that could not be decoded.
 pub const STATUS_QUARANTINED: &str = "quarantined";
+/// `status` of the row of a gap, at the first of the offsets that were lost.
+pub const STATUS_GAP: &str = "gap";

@@ -5,16 +5,19 @@
 //! and the span that covers it. Nothing else is a commit point.
 //!
 //! - [`BatchBuilder`] collects consumed messages; [`BatchBuilder::seal`] closes it
-//! - [`Writer`] writes a sealed batch, reads it back, re-hashes it and commits it
-//! - [`Archive`] reads commits, rows and single records
+//! - [`Writer`] writes a sealed batch, reads it back, re-hashes it and commits it;
+//!   [`Writer::accept`] opens the next generation of a topic that was made again
+//! - [`Archive`] reads commits, rows and single records, and the [`History`] of topics
 //! - [`Compactor`] makes few large files of many small ones, and removes what they replaced
-//! - [`verify`] proves the whole archive
+//! - [`verify`] proves the whole archive; [`Account`] says what became of every offset
 //!
 //! Every call blocks: ingest, search and export run it on threads of their own.
 //! Only this crate knows Delta, and only `table` knows the kernel.
 
+mod accept;
 mod actions;
 mod batch;
+mod clock;
 mod columns;
 mod compact;
 mod compacted;
@@ -25,30 +28,38 @@ mod encode;
 mod error;
 mod groups;
 mod guard;
+mod history;
 mod log;
 mod moved;
 mod read;
 mod recent;
+mod reconcile;
 mod record;
 mod rows;
 mod sparse;
 mod store;
 mod table;
 mod template;
+mod topics;
 mod verify;
 mod view;
 mod writer;
 
+pub use accept::{Accepted, Opening};
 pub use batch::{BatchBuilder, Sealed};
-pub use columns::{SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+pub use clock::{Clock, SystemClock};
+pub use columns::{SCHEMA, STATUS_GAP, STATUS_OK, STATUS_QUARANTINED};
 pub use compact::{CompactSettings, CompactedFile, Compactor, Done, Due, Planned};
 pub use durable::{Disk, Temporary, put_durably};
 pub use error::{Error, Kind};
 pub use guard::guarded;
+pub use history::{Generation, History, Lost};
 pub use log::{Commit, FileRef};
 pub use read::{Archive, Columns, RowReader};
+pub use reconcile::{Account, Hole, Outage, PartitionAccount, Session, Sessions, SourceAccount, sessions};
 pub use record::{Party, Record};
 pub use store::{Location, S3Settings, Store};
+pub use topics::{Accept, Reached, Topic};
 pub use verify::{Problem, Report, verify};
 pub use view::{IndexRow, IndexRows, PartyRef, Relation, Rows};
 pub use writer::{Committed, Encoded, Writer, WriterSettings};

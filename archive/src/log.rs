@@ -10,6 +10,8 @@ use serde::{Deserialize, Serialize};
 use crate::compacted::Compacted;
 use crate::error::{Error, Kind};
 use crate::store::Store;
+use crate::table::FORMAT;
+use crate::topics::Accept;
 
 /// One batch, and where it is: a run of rows in a Parquet file, all of it until compaction.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -29,15 +31,32 @@ pub struct FileRef {
 
 /// What `commitInfo.custody` holds: JSON in a text.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-pub(crate) enum CommitRecord {
-    /// A batch was archived.
-    Batch { format: u32, file: CommitFile, manifest: Manifest },
-    /// Batches were moved into one file.
-    Compaction { format: u32, file: CommitFile, compacted_ms: i64, compacted: Compacted },
+pub(crate) struct CommitRecord {
+    pub(crate) format: u32,
+    #[serde(flatten)]
+    pub(crate) what: What,
 }
 
-/// The file that a commit added.
+/// What a commit did, under `kind`.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "kind", rename_all = "snake_case")]
+pub(crate) enum What {
+    /// It archived a batch.
+    Batch { file: CommitFile, manifest: Manifest },
+    /// It opened a generation of a topic.
+    Accept { accept: Accept },
+    /// It moved batches into one file.
+    Compaction { file: CommitFile, compacted_ms: i64, compacted: Compacted },
+}
+
+impl What {
+    /// The text for `commitInfo.custody`.
+    pub(crate) fn into_text(self) -> Result<String, Error> {
+        serde_json::to_string(&CommitRecord { format: FORMAT, what: self })
+            .map_err(|e| Error::with(Kind::Corrupt, "cannot write the record of a commit", e))
+    }
+}
+
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct CommitFile {
     pub(crate) path: String,
@@ -66,8 +85,12 @@ pub struct Commit {
     pub files: Vec<FileRef>,
     /// Batches that it moved, in a commit that archived none.
     pub(crate) compaction: Option<Compaction>,
+    /// The generation of a topic that it opened, if it did.
+    pub accept: Option<Accept>,
     /// Next offsets by Delta application id.
     pub(crate) txns: Vec<(String, i64)>,
+    /// Domains of the table and what they hold.
+    pub(crate) domains: Vec<(String, String)>,
     /// Paths of the `add` actions, and sizes.
     pub(crate) adds: Vec<(String, u64)>,
     /// Paths of the `remove` actions.
@@ -105,6 +128,7 @@ struct Line {
     add: Option<Add>,
     remove: Option<Remove>,
     txn: Option<Txn>,
+    domain_metadata: Option<Domain>,
 }
 
 #[derive(Deserialize)]
@@ -123,6 +147,12 @@ struct Add {
 #[derive(Deserialize)]
 struct Remove {
     path: String,
+}
+
+#[derive(Deserialize)]
+struct Domain {
+    domain: String,
+    configuration: String,
 }
 
 #[derive(Deserialize)]
@@ -149,7 +179,9 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         committed_ms: 0,
         files: Vec::new(),
         compaction: None,
+        accept: None,
         txns: Vec::new(),
+        domains: Vec::new(),
         adds: Vec::new(),
         removes: Vec::new(),
     };
@@ -162,59 +194,62 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         if let Some(info) = line.commit_info {
             commit.committed_ms = info.timestamp;
             if let Some(text) = info.custody {
-                take(&mut commit, path, &text)?;
+                match record(path, &text)? {
+                    What::Batch { file, manifest } => commit.files.push(file.holding(manifest)),
+                    What::Accept { accept } => commit.accept = Some(accept),
+                    What::Compaction { file, compacted_ms, compacted } => {
+                        commit.compaction = Some(Compaction { file, compacted_ms, compacted });
+                    }
+                }
             }
         }
         commit.adds.extend(line.add.map(|add| (add.path, add.size)));
         commit.removes.extend(line.remove.map(|remove| remove.path));
         commit.txns.extend(line.txn.map(|txn| (txn.app_id, txn.version)));
+        commit.domains.extend(line.domain_metadata.map(|held| (held.domain, held.configuration)));
     }
     Ok(commit)
 }
 
-fn take(commit: &mut Commit, path: &str, text: &str) -> Result<(), Error> {
-    let record = serde_json::from_str(text)
-        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: its record cannot be read"), e))?;
-    match record {
-        CommitRecord::Batch { file: CommitFile { path, bytes, sha256 }, manifest, .. } => {
-            commit.files.push(FileRef { path, bytes, sha256, first_row: None, manifest });
-        }
-        CommitRecord::Compaction { file, compacted_ms, compacted, .. } => {
-            commit.compaction = Some(Compaction { file, compacted_ms, compacted });
-        }
+fn record(path: &str, text: &str) -> Result<What, Error> {
+    let record: CommitRecord = serde_json::from_str(text)
+        .map_err(|e| Error::with(Kind::Corrupt, format!("{path}: the commit's record cannot be read"), e))?;
+    if record.format == 0 || record.format > FORMAT {
+        let what = format!("{path}: the commit's record has format {}: use a newer custody", record.format);
+        return Err(Error::new(Kind::Invalid, what));
     }
-    Ok(())
+    Ok(record.what)
+}
+
+impl CommitFile {
+    fn holding(self, manifest: Manifest) -> FileRef {
+        FileRef { path: self.path, bytes: self.bytes, sha256: self.sha256, first_row: None, manifest }
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    /// Both forms as they were first written: they must be read for ever.
-    const GOLDEN: [&str; 2] = [
-        r#"{"kind":"batch","format":1,"file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}"#,
-        r#"{"kind":"compaction","format":1,"file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"compacted_ms":9,"compacted":{"version":1,"batches":[{"version":4,"first_row":0,"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}],"replaces":["x","y"]}}"#,
-    ];
+    /// As they were first written: they must be read for ever.
+    const BATCH_V1: &str = r#"{"format":1,"kind":"batch","file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","topics":{"t":"a"},"parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}"#;
+    const ACCEPT_V1: &str = r#"{"format":1,"kind":"accept","accept":{"topic":"t","generation":2,"topic_id":"b","previous_id":"a","accepted_ms":9,"who":"w","why":"y","through":[{"partition":0,"next":30}]}}"#;
+    const COMPACTION_V1: &str = r#"{"format":1,"kind":"compaction","file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"compacted_ms":9,"compacted":{"version":1,"batches":[{"version":4,"first_row":0,"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}],"replaces":["x","y"]}}"#;
 
     #[test]
-    fn golden_records() {
-        for golden in GOLDEN {
-            let record: CommitRecord = serde_json::from_str(golden).unwrap();
-            assert_eq!(serde_json::to_string(&record).unwrap(), golden);
-            let line = serde_json::json!({ "commitInfo": { "timestamp": 3, "custody": golden } }).to_string();
-            let commit = parse(6, "c", line.as_bytes()).unwrap();
-            let batches: Vec<_> = match record {
-                CommitRecord::Batch { .. } => {
-                    commit.files.iter().cloned().map(|file| (6, file)).chain(commit.moved()).collect()
-                }
-                CommitRecord::Compaction { .. } => commit.moved().collect(),
-            };
-            let [(version, file)] = &batches[..] else { panic!("{batches:?}") };
-            assert_eq!((file.path.as_str(), file.bytes, file.manifest.batch.as_str()), ("p", 7, "b"));
-            assert_eq!(
-                (*version, file.first_row),
-                if commit.files.is_empty() { (4, Some(0)) } else { (6, None) }
-            );
+    fn golden_v1() {
+        for text in [BATCH_V1, ACCEPT_V1, COMPACTION_V1] {
+            let read: CommitRecord = serde_json::from_str(text).unwrap();
+            assert_eq!(serde_json::to_string(&read).unwrap(), text);
+            assert_eq!(record("p", text).unwrap().into_text().unwrap(), text);
         }
+        assert!(record("p", &ACCEPT_V1.replace("\"format\":1", "\"format\":2")).is_err());
+        assert!(record("p", &ACCEPT_V1.replace("accept\"", "other\"")).is_err());
+        let line =
+            serde_json::json!({ "commitInfo": { "timestamp": 3, "custody": COMPACTION_V1 } }).to_string();
+        let commit = parse(6, "c", line.as_bytes()).unwrap();
+        let [(version, file)] = &commit.moved().collect::<Vec<_>>()[..] else { panic!("{commit:?}") };
+        assert_eq!((*version, file.path.as_str(), file.bytes, file.first_row), (4, "p", 7, Some(0)));
+        assert_eq!(file.manifest.batch, "b");
     }
 }

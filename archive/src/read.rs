@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use arrow_array::{Int64Array, RecordBatch};
 use bytes::Bytes;
 use custody_schemas::hash::Tree;
-use custody_schemas::{Hash, Manifest, Position};
+use custody_schemas::{Hash, Manifest, Partition, Position};
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy};
@@ -41,6 +41,8 @@ pub enum Columns {
     Leaves,
     /// Both of these.
     LeavesAndIndex,
+    /// What an [`Account`](crate::Account) is made from.
+    Account,
     /// Everything.
     All,
 }
@@ -75,10 +77,27 @@ const LEAF_COLUMNS: [&str; 12] = [
     "leaf_check",
 ];
 
+/// Beside the positions.
+const ACCOUNT_COLUMNS: [&str; 10] = [
+    "status",
+    "reason",
+    "source",
+    "sequence",
+    "type",
+    "event_time",
+    "conversation_id",
+    "parties",
+    "call",
+    "identity",
+];
+
 fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
     let leaves = POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(TEXTS.map(|(_, name)| name));
     match columns {
         Columns::All => ProjectionMask::all(),
+        Columns::Account => {
+            ProjectionMask::columns(schema, POSITION_COLUMNS.into_iter().chain(ACCOUNT_COLUMNS))
+        }
         Columns::Index => ProjectionMask::columns(schema, INDEX_COLUMNS),
         Columns::Positions => ProjectionMask::columns(schema, POSITION_COLUMNS),
         Columns::Leaves => ProjectionMask::columns(schema, leaves),
@@ -110,11 +129,16 @@ impl Archive {
                 format!("there is no archive at {location}: no such folder"),
             ));
         }
-        let store = Arc::new(Store::open(location, s3)?);
+        Archive::in_store(Arc::new(Store::open(location, s3)?))
+    }
+
+    /// Opens the archive in a store.
+    pub fn in_store(store: Arc<Store>) -> Result<Self, Error> {
         match Table::open(&store, u64::MAX)? {
             Some(_) => Ok(Archive::new(store, Arc::new(Recent::new(0)))),
             None => {
-                Err(Error::new(Kind::Invalid, format!("{location} is not an archive: it has no _delta_log")))
+                let message = format!("{} is not an archive: it has no _delta_log", store.shown(""));
+                Err(Error::new(Kind::Invalid, message))
             }
         }
     }
@@ -136,6 +160,14 @@ impl Archive {
         table
             .map(|table| table.version())
             .ok_or_else(|| Error::new(Kind::Corrupt, "the archive's log is gone"))
+    }
+
+    /// The next offset of each partition at the newest version; `None` where nothing of it was
+    /// archived yet.
+    pub fn next_offsets(&self, partitions: &[Partition]) -> Result<Vec<Option<i64>>, Error> {
+        let table = Table::open(&self.store, u64::MAX)?
+            .ok_or_else(|| Error::new(Kind::Corrupt, "the archive's log is gone"))?;
+        partitions.iter().map(|partition| table.txn(&partition.app_id())).collect()
     }
 
     /// Every commit after a version (all with `None`), in order, as they were made: what a later
@@ -202,13 +234,16 @@ impl Archive {
         Ok(records)
     }
 
-    /// The batch and row number of a position; `None` when it holds no record.
+    /// The batch and row number of a position; `None` when it holds no record. Of an offset that
+    /// was lost it is the row of the gap, which stands at the first of the gap's offsets.
     pub fn locate(&self, position: &Position) -> Result<Option<(FileRef, u64)>, Error> {
         for (_, file) in self.batches()? {
             let mut first = 0;
             for part in &file.manifest.parts {
                 if part.partition == position.partition && part.span.contains(position.offset) {
-                    let row = self.row_in(&file, first, part.rows, position.offset)?;
+                    let gap = part.gap_at(position.offset);
+                    let offset = gap.map_or(position.offset, |gap| gap.span.from);
+                    let row = self.row_in(&file, first, part.rows, offset)?;
                     return Ok(row.map(|row| (file, row)));
                 }
                 first += part.rows;

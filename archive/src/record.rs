@@ -1,6 +1,7 @@
 //! One record, whole: as people, productions and auditors see it.
 
-use custody_schemas::{Hash, Incoming, Partition, Position};
+use custody_schemas::manifest::{Gap, Part};
+use custody_schemas::{Hash, Incoming, Partition, Position, gap};
 use serde::Serialize;
 
 use crate::error::Error;
@@ -102,6 +103,9 @@ pub struct Record {
     pub archived_ms: i64,
     /// Why it could not be decoded; `None` for a decoded record.
     pub quarantined: Option<String>,
+    /// The offsets that were lost here, for the row of a gap: the manifest of its batch says so,
+    /// never the row itself.
+    pub gap: Option<Gap>,
     /// What is odd about it, words separated by commas.
     pub warnings: Option<String>,
     /// The event's id.
@@ -163,11 +167,10 @@ impl Record {
                 },
                 offset: verbatim.offset.value(row),
             };
-            let is_of_batch = file
-                .manifest
-                .parts
-                .iter()
-                .any(|part| part.partition == position.partition && part.span.contains(position.offset));
+            let is_here =
+                |part: &&Part| part.partition == position.partition && part.span.contains(position.offset);
+            let part = file.manifest.parts.iter().find(is_here);
+            let lost = part.and_then(|part| part.gap_at(position.offset));
             let altered = |why: &str| {
                 Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
             };
@@ -176,7 +179,7 @@ impl Record {
             if stored.value(row) != leaf_check(&leaf) {
                 return Err(altered("its leaf hash differs"));
             }
-            if batches.value(row) != file.manifest.batch || !is_of_batch {
+            if batches.value(row) != file.manifest.batch || part.is_none() {
                 return Err(altered("it is of another batch than its file"));
             }
             let headers: Vec<_> = verbatim.headers(row).collect();
@@ -186,13 +189,24 @@ impl Record {
                 payload,
                 broker_time_ms: verbatim.broker_time_ms(row),
             };
-            decoder.append(position.offset, &incoming, None);
-            positions.push((position, leaf));
+            match (lost, payload) {
+                (None, _) => decoder.append(position.offset, &incoming, None),
+                (Some(lost), Some(payload)) if gap::parse(&position, &incoming).as_ref() == Some(lost) => {
+                    decoder.gap(&position.partition, lost, &String::from_utf8_lossy(payload));
+                }
+                _ => return Err(altered("its manifest says that its offset was lost")),
+            }
+            positions.push((position, leaf, lost.cloned()));
         }
         let archived_us = file.manifest.archived_ms.saturating_mul(1_000);
         let decoded = Rows::new(file.path.clone(), decoder.finish(archived_us)?);
-        for (row, (position, leaf)) in positions.into_iter().enumerate() {
-            out.push(Record::read(&decoded, row, position, leaf, file)?);
+        for (row, (position, leaf, gap)) in positions.into_iter().enumerate() {
+            let read = Record::read(&decoded, row, position, leaf, file)?;
+            out.push(match gap {
+                None => read,
+                // The reason of a gap is no quarantine's.
+                Some(gap) => Record { quarantined: None, gap: Some(gap), ..read },
+            });
         }
         Ok(())
     }
@@ -212,6 +226,7 @@ impl Record {
             broker_time_ms: verbatim.broker_time_ms(row),
             archived_ms: file.manifest.archived_ms,
             quarantined: text("reason")?,
+            gap: None,
             warnings: text("warnings")?,
             id: text("id")?.unwrap_or_default(),
             source: text("source")?.unwrap_or_default(),

@@ -8,13 +8,15 @@ use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
 use custody_schemas::decode::{Decoded, decode};
 use custody_schemas::event::{Call, Data, File, Party};
+use custody_schemas::gap;
 use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::manifest::Gap;
 use custody_schemas::time::time_us;
 use custody_schemas::{Hash, Incoming, Partition};
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_OK, STATUS_QUARANTINED};
+use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_GAP, STATUS_OK, STATUS_QUARANTINED};
 use crate::cut::{Cutter, parties};
 use crate::detail::{detail, json_text};
 use crate::error::{Error, Kind};
@@ -354,6 +356,38 @@ impl Rows {
         let template = cutter.and_then(|cutter| cutter.cut(decoded, detail.as_deref()));
         self.template.push(template);
         self.payload.append_option(template.is_none().then_some(decoded.json));
+    }
+
+    /// Appends the row of a gap of this partition, which is made of nothing but the gap.
+    pub(crate) fn gap(&mut self, partition: &Partition, lost: &Gap, payload: &str) {
+        let (id, time, detail) = (gap::id(partition, lost.span), gap::time(lost), gap::detail(lost));
+        let mut texts = [None; 16];
+        for (name, value) in [
+            ("status", STATUS_GAP),
+            ("reason", lost.reason.word()),
+            ("id", &id),
+            ("source", gap::SOURCE),
+            ("type", gap::KIND),
+            ("detail", &detail),
+        ] {
+            if let Some(at) = TEXTS.iter().position(|text| *text == name) {
+                texts[at] = Some(value);
+            }
+        }
+        self.append_texts(texts);
+        self.sequence.append_null();
+        self.event_time.append_option(time.as_deref().and_then(time_us));
+        self.append_parties(&Data::default());
+        self.calls.append(None);
+        self.files.append(None);
+        let bytes = payload.as_bytes();
+        let hash = Some(Hash::of(bytes));
+        let time = time.as_deref().unwrap_or_default();
+        self.identity.append_value(identity([gap::SOURCE, &id, gap::KIND, time, ""], hash));
+        self.template.push(None);
+        self.payload.append_value(bytes);
+        let incoming = Incoming { key: None, headers: &[], payload: Some(bytes), broker_time_ms: None };
+        self.verbatim(lost.span.from, &incoming, hash);
     }
 
     fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>, hash: Option<Hash>) {

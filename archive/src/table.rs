@@ -12,7 +12,7 @@ use delta_kernel::engine::arrow_data::ArrowEngineData;
 use delta_kernel::schema::StructType;
 use delta_kernel::transaction::create_table::create_table;
 use delta_kernel::transaction::data_layout::DataLayout;
-use delta_kernel::transaction::{CommitResult, UpdateTableOperation};
+use delta_kernel::transaction::{CommitResult, Transaction, UpdateTableOperation};
 use delta_kernel::{EngineData, KernelError, Snapshot, SnapshotRef};
 use delta_kernel_default_engine::executor::tokio::TokioMultiThreadExecutor;
 use delta_kernel_default_engine::{DefaultEngine, DefaultEngineBuilder};
@@ -39,6 +39,9 @@ const PROPERTIES: [(&str, &str); 4] = [
 
 /// How long checkpoints tell of removed files: `delta.deletedFileRetentionDuration`.
 pub(crate) const REMOVED_KEPT_MS: i64 = 30 * 86_400_000;
+/// The table may have domains of metadata: which life of each topic it is at stands in them.
+/// The kernel takes this as an instruction and keeps it out of the table's properties.
+const DOMAINS: (&str, &str) = ("delta.feature.domainMetadata", "supported");
 
 /// What a commit adds.
 pub(crate) struct Append<'a> {
@@ -49,6 +52,8 @@ pub(crate) struct Append<'a> {
     pub(crate) retention_class: &'a str,
     pub(crate) archive_month: &'a str,
     pub(crate) txns: &'a [(String, i64)],
+    /// Domains and what they hold from now on.
+    pub(crate) domains: &'a [(String, String)],
     pub(crate) record: String,
 }
 
@@ -124,7 +129,7 @@ impl Table {
         let failed = |e| kernel("cannot create the archive", e);
         let layout = DataLayout::partitioned(PARTITION_COLUMNS);
         let made = create_table(store.root.as_str(), Arc::new(schema), ENGINE, true)
-            .with_table_properties(properties)
+            .with_table_properties(properties.chain([DOMAINS]))
             .with_data_layout(layout)
             .build(&engine, Box::new(FileSystemCommitter::new()))
             .and_then(|transaction| transaction.commit(&engine));
@@ -169,7 +174,13 @@ impl Table {
         found.map_err(|e| kernel("cannot read the archive's offsets", e))
     }
 
-    /// Tries to commit on top of the version it stands at.
+    /// What a domain holds.
+    pub(crate) fn domain(&self, domain: &str) -> Result<Option<String>, Error> {
+        let found = self.snapshot.get_domain_metadata(domain, &self.engine);
+        found.map_err(|e| kernel("cannot read the archive's topics", e))
+    }
+
+    /// Tries to commit a file on top of the version it stands at.
     pub(crate) fn commit(&mut self, append: &Append<'_>) -> Result<Outcome, Error> {
         let prepare = |e| Error::with(Kind::Corrupt, "cannot prepare a commit", e);
         let (info, info_schema) = commit_info(&append.record)?;
@@ -184,7 +195,30 @@ impl Table {
         for (app_id, next) in append.txns {
             transaction = transaction.with_transaction_id(app_id.clone(), *next);
         }
+        for (domain, configuration) in append.domains {
+            transaction = transaction.with_domain_metadata(domain.clone(), configuration.clone());
+        }
         transaction.add_files(add_file(append)?);
+        self.end(transaction)
+    }
+
+    /// Tries to commit what a domain holds from now on, and no file, on top of the version it
+    /// stands at.
+    pub(crate) fn declare(&mut self, domain: &str, holds: &str, record: &str) -> Result<Outcome, Error> {
+        let prepare = |e| Error::with(Kind::Corrupt, "cannot prepare a commit", e);
+        let (info, info_schema) = commit_info(record)?;
+        let transaction = self
+            .snapshot
+            .clone()
+            .update_table(UpdateTableOperation::Write, ENGINE, false)
+            .with_commit_info(info, info_schema)
+            .build(&self.engine, Box::new(FileSystemCommitter::new()))
+            .map_err(prepare)?
+            .with_domain_metadata(domain.to_owned(), holds.to_owned());
+        self.end(transaction)
+    }
+
+    fn end(&mut self, transaction: Transaction) -> Result<Outcome, Error> {
         match transaction.commit(&self.engine) {
             Ok(CommitResult::Committed(committed)) => {
                 if let Some(snapshot) = committed.post_commit_snapshot() {

@@ -7,10 +7,10 @@ use arrow_array::{
     Array, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray,
 };
-use custody_schemas::Hash;
 use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::{Hash, Partition, Position};
 
-use crate::columns::STATUS_QUARANTINED;
+use crate::columns::{STATUS_GAP, STATUS_QUARANTINED};
 use crate::error::Error;
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Filler, Name, PARTY_TEXTS, TEXTS, Unfillable, Value,
@@ -63,6 +63,8 @@ pub struct PartyRef<'a> {
 pub struct IndexRow<'a> {
     /// It could not be decoded.
     pub quarantined: bool,
+    /// It is the row of a gap.
+    pub gap: bool,
     /// The type's full name; empty when quarantined.
     pub kind: &'a str,
     /// When it happened, microseconds since 1970 UTC.
@@ -147,6 +149,16 @@ impl Rows {
         Ok(column.is_valid(row).then_some(column))
     }
 
+    /// Where a row came from.
+    pub(crate) fn position(&self, row: usize) -> Result<Position, Error> {
+        let partition = Partition {
+            topic: self.text("topic", row)?.unwrap_or_default().to_owned(),
+            generation: self.column::<Int32Array>("generation")?.value(row),
+            partition: self.column::<Int32Array>("partition")?.value(row),
+        };
+        Ok(Position { partition, offset: self.column::<Int64Array>("offset")?.value(row) })
+    }
+
     /// Everybody whom a row names.
     pub(crate) fn parties(&self, row: usize) -> Result<Vec<PartyRef<'_>>, Error> {
         Ok(Parties::of(self)?.at(row).collect())
@@ -219,6 +231,7 @@ impl<'a> IndexRows<'a> {
     pub fn row(&self, row: usize) -> IndexRow<'a> {
         IndexRow {
             quarantined: text_at(self.status, row) == Some(STATUS_QUARANTINED),
+            gap: text_at(self.status, row) == Some(STATUS_GAP),
             kind: text_at(self.kind, row).unwrap_or(""),
             time_us: self.time.is_valid(row).then(|| self.time.value(row)),
             tenant: text_at(self.tenant, row),

@@ -2,26 +2,27 @@
 
 use std::collections::HashMap;
 use std::sync::Arc;
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use arrow_array::RecordBatch;
 use custody_schemas::{Hash, Manifest, Partition};
 
 use crate::batch::Sealed;
+use crate::clock::{Clock, SystemClock};
 use crate::encode::encode;
 use crate::error::{Error, Kind};
-use crate::log::{self, CommitFile, CommitRecord, FileRef};
+use crate::log::{self, CommitFile, FileRef, What};
 use crate::read::{Archive, file_leaves};
 use crate::recent::Recent;
 use crate::store::{Location, S3Settings, Store};
-use crate::table::{Append, FORMAT, Outcome, Table};
+use crate::table::{Append, Outcome, Table};
+use crate::topics::{self, Topic};
 
 /// How often one commit is tried before the caller is told: other workers may
 /// win the race for a version a few times.
-const ATTEMPTS_MAX: u32 = 20;
+pub(crate) const ATTEMPTS_MAX: u32 = 20;
 /// Pause after an attempt whose outcome is unknown.
-const PAUSE: Duration = Duration::from_millis(50);
+pub(crate) const PAUSE: Duration = Duration::from_millis(50);
 
 /// Settings of a writer.
 #[derive(Debug, Clone)]
@@ -104,11 +105,14 @@ pub struct Committed {
 
 /// Appends batches to one archive.
 pub struct Writer {
-    store: Arc<Store>,
+    pub(crate) store: Arc<Store>,
     recent: Arc<Recent>,
-    table: Table,
+    pub(crate) clock: Arc<dyn Clock>,
+    pub(crate) table: Table,
     /// Next offsets by application id, as of the table's version.
     next: HashMap<String, Option<i64>>,
+    /// Which life of a topic the archive is at, as of the table's version.
+    topics: HashMap<String, Option<Topic>>,
     /// Batches seen in the log since this writer was opened, and their version:
     /// this is how an unknown outcome is resolved.
     landed: HashMap<String, u64>,
@@ -126,12 +130,22 @@ impl Writer {
             );
             return Err(Error::new(Kind::Invalid, message));
         }
+        Writer::in_store(store, settings, Arc::new(SystemClock::default()))
+    }
+
+    /// Opens the archive in a store, making it where there is none.
+    pub fn in_store(
+        store: Arc<Store>,
+        settings: &WriterSettings,
+        clock: Arc<dyn Clock>,
+    ) -> Result<Self, Error> {
         let table = match Table::open(&store, settings.checkpoint_every)? {
             Some(table) => table,
             None => Table::create(&store, settings.checkpoint_every)?,
         };
         let recent = Arc::new(Recent::new(settings.recent_bytes_max));
-        Ok(Writer { store, recent, table, next: HashMap::new(), landed: HashMap::new() })
+        let (next, topics, landed) = (HashMap::new(), HashMap::new(), HashMap::new());
+        Ok(Writer { store, recent, clock, table, next, topics, landed })
     }
 
     /// A reader of the same archive.
@@ -160,8 +174,28 @@ impl Writer {
         Ok(next)
     }
 
+    /// Which life of a topic the archive is at in the newest version; `None` when nothing of it was
+    /// archived yet.
+    pub fn topic(&mut self, topic: &str) -> Result<Option<Topic>, Error> {
+        self.catch_up()?;
+        Ok(self.known_topic(topic)?.cloned())
+    }
+
+    pub(crate) fn known_topic(&mut self, topic: &str) -> Result<Option<&Topic>, Error> {
+        if !self.topics.contains_key(topic) {
+            let held = self.table.domain(&topics::domain(topic))?;
+            let state = held.map(|held| Topic::parse(topic, &held)).transpose()?;
+            self.topics.insert(topic.to_owned(), state);
+        }
+        Ok(self.topics.get(topic).and_then(Option::as_ref))
+    }
+
+    pub(crate) fn now_at(&mut self, topic: &str, state: Topic) {
+        self.topics.insert(topic.to_owned(), Some(state));
+    }
+
     /// Reads what others committed since.
-    fn catch_up(&mut self) -> Result<(), Error> {
+    pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
         let before = self.table.version();
         self.table.refresh()?;
         for version in before + 1..=self.table.version() {
@@ -169,6 +203,11 @@ impl Writer {
                 .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;
             for (app_id, next) in commit.txns {
                 self.next.insert(app_id, Some(next));
+            }
+            for (domain, holds) in commit.domains {
+                if let Some(topic) = topics::topic_of(&domain) {
+                    self.topics.insert(topic.to_owned(), Some(Topic::parse(topic, &holds)?));
+                }
             }
             self.landed.extend(commit.files.into_iter().map(|file| (file.manifest.batch, version)));
         }
@@ -178,17 +217,17 @@ impl Writer {
     /// Archives a batch: after `Ok` it is durable and proven. After an error of
     /// kind `Retry` the same call may be made again: it never archives twice.
     pub fn archive(&mut self, encoded: &Encoded) -> Result<Committed, Error> {
-        let started = Instant::now();
+        let started = self.clock.elapsed();
         self.fence(&encoded.manifest)?;
         self.store.put(&encoded.path, encoded.bytes.clone())?;
-        let put = started.elapsed();
+        let put = self.clock.elapsed().saturating_sub(started);
         let rows = self.read_back(encoded)?;
-        let read_back = started.elapsed() - put;
+        let read_back = self.clock.elapsed().saturating_sub(started + put);
         let version = self.commit(encoded)?;
         if !self.recent.is_off() {
             self.recent.put(&encoded.path, rows);
         }
-        let commit = started.elapsed() - put - read_back;
+        let commit = self.clock.elapsed().saturating_sub(started + put + read_back);
         let file = FileRef {
             path: encoded.path.clone(),
             bytes: encoded.len(),
@@ -199,12 +238,17 @@ impl Writer {
         Ok(Committed { version, file, put, read_back, commit })
     }
 
-    /// Every span must start where the archive ends, unless the batch itself is
-    /// already there.
-    fn fence(&mut self, manifest: &Manifest) -> Result<(), Error> {
+    /// Every span must start where the archive ends, in the life of its topic that the archive is
+    /// at, unless the batch itself is already there. What it makes known of its topics.
+    fn fence(&mut self, manifest: &Manifest) -> Result<Vec<(String, Topic)>, Error> {
         if self.landed.contains_key(&manifest.batch) {
-            return Ok(());
+            return Ok(Vec::new());
         }
+        for (topic, _) in topics::lives(manifest) {
+            self.known_topic(topic)?;
+        }
+        let known = |topic: &str| self.topics.get(topic).and_then(Option::as_ref);
+        let opened = topics::after_batch(manifest, known).map_err(|what| Error::new(Kind::Fenced, what))?;
         for part in &manifest.parts {
             let next = self.known_next(&part.partition.app_id())?.unwrap_or(0);
             if next != part.span.from {
@@ -215,7 +259,7 @@ impl Writer {
                 return Err(Error::new(Kind::Fenced, message));
             }
         }
-        Ok(())
+        Ok(opened)
     }
 
     /// What the store gives back must be what was written, record by record. The rows that
@@ -243,13 +287,8 @@ impl Writer {
 
     fn commit(&mut self, encoded: &Encoded) -> Result<u64, Error> {
         let manifest = &encoded.manifest;
-        let record = CommitRecord::Batch {
-            format: FORMAT,
-            file: CommitFile { path: encoded.path.clone(), bytes: encoded.len(), sha256: encoded.sha256 },
-            manifest: manifest.clone(),
-        };
-        let record = serde_json::to_string(&record)
-            .map_err(|e| Error::with(Kind::Corrupt, "cannot write a batch manifest", e))?;
+        let file = CommitFile { path: encoded.path.clone(), bytes: encoded.len(), sha256: encoded.sha256 };
+        let record = What::Batch { file, manifest: manifest.clone() }.into_text()?;
         let txns: Vec<_> =
             manifest.parts.iter().map(|part| (part.partition.app_id(), part.span.to)).collect();
         let month = month(manifest.archived_ms);
@@ -258,7 +297,11 @@ impl Writer {
             if let Some(version) = self.landed.get(&manifest.batch) {
                 return Ok(*version);
             }
-            self.fence(manifest)?;
+            let opened = self.fence(manifest)?;
+            let domains = opened
+                .iter()
+                .map(|(topic, state)| Ok((topics::domain(topic), state.configuration()?)))
+                .collect::<Result<Vec<_>, Error>>()?;
             let append = Append {
                 path: &encoded.path,
                 bytes: encoded.len(),
@@ -267,18 +310,20 @@ impl Writer {
                 retention_class: &manifest.retention_class,
                 archive_month: &month,
                 txns: &txns,
+                domains: &domains,
                 record: record.clone(),
             };
             match self.table.commit(&append)? {
                 Outcome::Committed(version) => {
                     self.next.extend(txns.into_iter().map(|(app_id, next)| (app_id, Some(next))));
+                    self.topics.extend(opened.into_iter().map(|(topic, state)| (topic, Some(state))));
                     return Ok(version);
                 }
                 Outcome::Conflict => self.catch_up()?,
                 Outcome::Unknown(error) => {
                     tracing::warn!(batch = manifest.batch, %error, "commit outcome unknown; reading the log");
                     last = Some(error);
-                    thread::sleep(PAUSE);
+                    self.clock.sleep(PAUSE);
                     self.catch_up()?;
                 }
             }

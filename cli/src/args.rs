@@ -81,9 +81,31 @@ pub enum Cmd {
         #[arg(long)]
         json: bool,
     },
+    /// Account for everything: every offset, the sources' own counters, Kafka and the index
+    Reconcile(ReconcileArgs),
+    /// What was lost in Kafka before it was archived, and topics that were made again
+    #[command(subcommand)]
+    Gap(GapCmd),
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCmd),
+}
+
+/// An account of everything.
+#[derive(Debug, Args)]
+pub struct ReconcileArgs {
+    /// Print it as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Write a statement with hashes for an auditor; a file that is there is never replaced
+    #[arg(long, value_name = "FILE", conflicts_with = "watch")]
+    pub statement: Option<PathBuf>,
+    /// How long what is on its way may take to arrive
+    #[arg(long, value_name = "TIME", default_value = "10s")]
+    pub wait: String,
+    /// Ask again so often, and print a line when something changes
+    #[arg(long, value_name = "TIME")]
+    pub watch: Option<String>,
 }
 
 /// Settings of the demo.
@@ -196,6 +218,33 @@ pub struct ExportArgs {
     pub zone: String,
 }
 
+/// About gaps and generations.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum GapCmd {
+    /// Print every gap and every generation of every topic; with brokers, the topics that stopped
+    List {
+        /// Print them as JSON
+        #[arg(long)]
+        json: bool,
+        /// Time zone of what is printed
+        #[arg(long, value_name = "ZONE", default_value = "UTC")]
+        zone: String,
+    },
+    /// Accept that a topic was deleted and made again: what Kafka has of it now is archived as its
+    /// next generation
+    Accept {
+        /// The topic
+        #[arg(long, value_name = "NAME")]
+        topic: String,
+        /// Who accepts it
+        #[arg(long)]
+        who: String,
+        /// What happened, and why it is accepted
+        #[arg(long)]
+        why: String,
+    },
+}
+
 /// About the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCmd {
@@ -207,14 +256,18 @@ pub enum ConfigCmd {
     Example,
 }
 
-/// Groups of settings that a command has flags for.
+/// Groups of settings, and single ones, that a command has flags for.
 fn groups(command: &str) -> &'static [&'static str] {
     match command {
-        "run" | "config" => &["kafka", "archive", "index", "batch", "compact", "retry", "http", "log", "s3"],
-        "ingest" => &["kafka", "archive", "batch", "retry", "http", "log", "s3"],
+        "run" | "config" => {
+            &["kafka", "archive", "index", "batch", "compact", "retry", "status", "http", "log", "s3"]
+        }
+        "ingest" => &["kafka", "archive", "batch", "retry", "status", "http", "log", "s3"],
         "index" => &["archive", "index", "http", "log", "s3"],
         "compact" => &["archive", "compact", "log", "s3"],
         "import" => &["kafka", "log"],
+        "reconcile" => &["kafka", "archive", "index", "log", "s3"],
+        "gap" => &["kafka.brokers", "kafka.properties", "archive", "log", "s3"],
         "search" | "show" | "conversation" | "export" | "verify" => &["archive", "index", "log", "s3"],
         _ => &[],
     }
@@ -232,8 +285,8 @@ pub fn command() -> Command {
 }
 
 fn with_settings(command: Command, groups: &[&str]) -> Command {
-    let keys =
-        KEYS.iter().filter(|key| key.name.split('.').next().is_some_and(|group| groups.contains(&group)));
+    let is_of = |name: &str| name.split('.').next().is_some_and(|group| groups.contains(&group));
+    let keys = KEYS.iter().filter(|key| is_of(key.name) || groups.contains(&key.name));
     command.args(keys.map(|key| {
         Arg::new(key.name)
             .long(key.flag.trim_start_matches('-'))

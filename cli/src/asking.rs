@@ -124,6 +124,9 @@ pub fn record(loaded: &Loaded, text: &str, zone_name: &str) -> Done {
         return Err(Failure::failed(what));
     };
     for record in archive.fetch(&file, &[row])? {
+        if record.position != position {
+            eprintln!("{position} was lost; this is the row of the gap that it is in");
+        }
         out!("{}", show::record::record(&record, &zone, std::io::stdout().is_terminal()));
     }
     Ok(())

@@ -122,7 +122,7 @@ fn record(args: &DemoArgs, loaded: &Loaded, brokers: &str) -> Result<u64, Failur
     let told: OnCommit = {
         let archived = archived.clone();
         Box::new(move |committed| {
-            archived.rows.fetch_add(committed.file.manifest.rows, Ordering::AcqRel);
+            archived.rows.fetch_add(committed.file.manifest.records(), Ordering::AcqRel);
         })
     };
     thread::scope(|scope| {

@@ -157,7 +157,7 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             outln!("and {} more problems", report.more);
         }
         outln!(
-            "archive: version {}, {} batches, {} files, {} records re-hashed ({} quarantined); {} offsets skipped, {} lost; {} problems",
+            "archive: version {}, {} batches, {} files, {} records re-hashed ({} quarantined); {} offsets skipped, {} lost in {} gaps; {} problems",
             report.version,
             report.batches,
             report.files,
@@ -165,6 +165,7 @@ pub fn verify_archive(loaded: &Loaded, as_json: bool) -> Done {
             report.quarantined,
             report.skipped,
             report.lost,
+            report.gaps,
             report.problems.len() as u64 + report.more
         );
         if let Some(path) = report.unreferenced.first() {

@@ -4,6 +4,7 @@
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`compacting`] keeps the archive's files few
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
+//! - [`gaps`] lists what was lost, and accepts a topic that was made again
 //! - [`import`] reads existing history, [`importing`] publishes it
 //! - [`mod@out`] prints answers
 //! - [`demo`] shows it all with the simulated gateway of [`sim`]
@@ -14,12 +15,14 @@ pub mod compacting;
 pub mod demo;
 pub mod failure;
 pub mod follow;
+pub mod gaps;
 pub mod handing;
 pub mod import;
 pub mod importing;
 pub mod logging;
 pub mod open;
 pub mod out;
+pub mod reconcile;
 pub mod run;
 pub mod settings;
 pub mod show;

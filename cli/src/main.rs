@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use custody_cli::args::{Cli, Cmd, ConfigCmd, ImportCmd, command, inputs};
+use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, command, inputs};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
-use custody_cli::{asking, compacting, demo, handing, importing, logging, open, run};
+use custody_cli::{asking, compacting, demo, gaps, handing, importing, logging, open, reconcile, run};
 use custody_cli::{out, outln};
 
 fn main() -> ExitCode {
@@ -59,7 +59,10 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         }
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
+        Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
         Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
+        Cmd::Gap(GapCmd::List { json, zone }) => gaps::list(loaded, *json, zone),
+        Cmd::Gap(GapCmd::Accept { topic, who, why }) => gaps::accept(loaded, topic, who, why),
         Cmd::Config(ConfigCmd::Check) => {
             custody_ingest::kafka::check(&open::kafka(&loaded.settings))?;
             outln!("the settings are sound");

@@ -7,8 +7,8 @@ use custody_archive::{
     Archive, CompactSettings, Compactor, Location, S3Settings, Store, Writer, WriterSettings,
 };
 use custody_index::IndexStore;
-use custody_ingest::WorkerSettings;
 use custody_ingest::kafka::KafkaSettings;
+use custody_ingest::{StatusSettings, WorkerSettings};
 
 use crate::failure::Failure;
 use crate::settings::{Loaded, Settings};
@@ -111,5 +111,16 @@ pub fn worker(settings: &Settings) -> WorkerSettings {
         batch_age_max: settings.batch.age_max,
         retry_age_max: settings.retry.age_max,
         retention_class: settings.archive.retention_class.clone(),
+    }
+}
+
+/// What the watch over the worker tells.
+pub fn status(settings: &Settings) -> StatusSettings {
+    let topic = &settings.status.topic;
+    StatusSettings {
+        topic: (!topic.is_empty()).then(|| topic.clone()),
+        every: settings.status.every,
+        age_max: settings.status.age_max,
+        worker: uuid::Uuid::now_v7().to_string(),
     }
 }

@@ -5,7 +5,7 @@ use std::thread;
 
 use custody_console::{Probe, Server, serve};
 use custody_index::Indexer;
-use custody_ingest::{Metrics, OnCommit, Stop, Worker};
+use custody_ingest::{Metrics, OnCommit, Stop, Watch, Worker};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
@@ -27,7 +27,7 @@ struct State {
 
 impl Probe for State {
     fn ready(&self) -> Result<(), String> {
-        let ingest = self.ingest.as_ref().and_then(|metrics| metrics.status().trouble);
+        let ingest = self.ingest.as_ref().and_then(|metrics| metrics.status().why_not_ready());
         let index = self.index.as_ref().and_then(|metrics| metrics.trouble());
         ingest.or(index).map_or(Ok(()), Err)
     }
@@ -94,14 +94,13 @@ pub fn ingest(loaded: &Loaded) -> Done {
     let state = State { registry: Mutex::new(registry), ingest: Some(metrics.clone()), index: None };
     let _server = http(loaded, state)?;
     let settings = &loaded.settings;
-    let worker = Worker::connect(
-        &open::kafka(settings),
-        open::worker(settings),
-        writer,
-        metrics,
-        Box::new(|_| {}),
-        stop,
-    )?;
+    let kafka = open::kafka(settings);
+    let told = Box::new(|_: &_| {});
+    let worker =
+        Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop.clone())?;
+    // Goes before the worker does, which then leaves its group: what it says last is not said
+    // after the next owner's first word.
+    let _watch = Watch::start(&kafka, open::status(settings), metrics)?;
     Ok(worker.run()?)
 }
 
@@ -152,8 +151,10 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
         }
     });
     let settings = &loaded.settings;
+    let kafka = open::kafka(settings);
     let worker =
-        Worker::connect(&open::kafka(settings), open::worker(settings), writer, metrics, told, stop.clone())?;
+        Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop.clone())?;
+    let _watch = Watch::start(&kafka, open::status(settings), metrics)?;
     thread::scope(|scope| {
         // The index ends only after ingest has: its last pass sees every commit.
         let index_stop = Stop::default();

@@ -11,7 +11,7 @@ use custody_schemas::event::{Call, Data, File, Party, Reaction};
 use custody_schemas::hash::{Leaf, leaf_hash};
 use custody_schemas::position::NotAPosition;
 use custody_schemas::text::plain;
-use custody_schemas::{Hash, Incoming, Position};
+use custody_schemas::{Hash, Incoming, Position, gap};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
@@ -33,6 +33,8 @@ pub(crate) struct Verbatim<'a> {
     pub(crate) key: Option<&'a [u8]>,
     pub(crate) headers: &'a [(String, Option<Vec<u8>>)],
     pub(crate) payload: Option<&'a [u8]>,
+    /// The archive says that it is the row of a gap.
+    pub(crate) is_gap: bool,
 }
 
 impl<'a> From<&'a Record> for Verbatim<'a> {
@@ -47,6 +49,7 @@ impl<'a> From<&'a Record> for Verbatim<'a> {
             key: record.key.as_deref(),
             headers: &record.headers,
             payload: record.payload.as_deref(),
+            is_gap: record.gap.is_some(),
         }
     }
 }
@@ -56,9 +59,10 @@ impl<'a> From<&'a Record> for Verbatim<'a> {
 ///
 /// Where it came from: `position`, `leaf_hash`, `batch`, `batch_root`,
 /// `archived_time`, `broker_time` (for people) and `broker_time_ms` (exact).
-/// What was decoded: `type` to `quarantined`; `from`, `to`, `via`,
+/// What was decoded: `type` to `gap`; `from`, `to`, `via`,
 /// `participant`, `reaction`, `call` and `file` have the form of the event
-/// contract. What was consumed, verbatim: `key`, `headers`, `payload`; each a
+/// contract. `gap` says what was lost, in the row of a gap: the archive's own words, not a
+/// message of Kafka's. What was consumed, verbatim: `key`, `headers`, `payload`; each a
 /// text when its bytes are UTF-8, else `null` and the bytes in base64 in the
 /// member of the same name with `_base64`; `null` without such a member when
 /// Kafka had none. The leaf hash can be made anew from `position`,
@@ -97,6 +101,7 @@ struct Line<'a> {
     file: Option<&'a File<'a>>,
     warnings: Vec<&'a str>,
     quarantined: Option<&'a str>,
+    gap: Option<&'a str>,
     key: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     key_base64: Option<String>,
@@ -153,9 +158,15 @@ pub(crate) fn render(verbatim: &Verbatim<'_>, out: &mut Vec<u8>) -> Result<Strin
     let kind = decoded.as_ref().map_or(Cow::Borrowed(QUARANTINED), Decoded::short_type);
     let nothing = Data::default();
     let data = decoded.as_ref().ok().and_then(|decoded| decoded.event.data.as_deref()).unwrap_or(&nothing);
+    let lost = verbatim.is_gap.then(|| gap::parse(verbatim.position, &incoming)).flatten();
+    let lost = lost.as_ref().map(gap::detail);
+    let read = line(verbatim, decoded.as_ref().ok(), data, &kind);
     let line = Line {
+        // Its type is not of the contract, and need not be.
+        warnings: if lost.is_some() { Vec::new() } else { read.warnings },
+        gap: lost.as_deref(),
         quarantined: decoded.as_ref().err().map(|reason| reason.0.as_str()),
-        ..line(verbatim, decoded.as_ref().ok(), data, &kind)
+        ..read
     };
     serde_json::to_writer(&mut *out, &line)?;
     out.push(b'\n');
@@ -212,6 +223,7 @@ fn line<'a>(
             .map(|warning| warning.word())
             .collect(),
         quarantined: None,
+        gap: None,
         key,
         key_base64,
         headers: verbatim.headers.iter().map(header).collect(),
@@ -231,6 +243,7 @@ struct Read {
     broker_time_ms: Option<i64>,
     #[serde(rename = "type")]
     kind: String,
+    gap: Option<String>,
     key: Option<String>,
     key_base64: Option<String>,
     headers: Vec<HeaderRead>,
@@ -255,6 +268,7 @@ pub(crate) struct Evidence {
     pub(crate) batch_root: Hash,
     pub(crate) archived_time: Option<String>,
     pub(crate) kind: String,
+    is_gap: bool,
     broker_time_ms: Option<i64>,
     key: Option<Vec<u8>>,
     headers: Vec<(String, Option<Vec<u8>>)>,
@@ -292,6 +306,7 @@ impl Evidence {
             batch_root: read.batch_root,
             archived_time: read.archived_time,
             kind: read.kind,
+            is_gap: read.gap.is_some(),
             broker_time_ms: read.broker_time_ms,
             key: bytes("key", read.key, read.key_base64)?,
             headers,
@@ -326,6 +341,7 @@ impl Evidence {
             key: self.key.as_deref(),
             headers: &self.headers,
             payload: self.payload.as_deref(),
+            is_gap: self.is_gap,
         };
         render(&verbatim, out).map(drop)
     }

@@ -107,6 +107,7 @@ mod tests {
             root: Hash::of(b""),
             archived_ms: 0,
             retention_class: "default".into(),
+            topics: Default::default(),
             parts: parts.collect(),
         };
         Arc::new(FileRef { path: path.into(), bytes: 0, sha256: Hash::of(b""), first_row: None, manifest })

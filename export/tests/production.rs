@@ -10,7 +10,8 @@ use custody_archive::{
     WriterSettings,
 };
 use custody_export::{Format, HOW_TO, Hit, Kind, RECEIPT, RECORDS, Receipt, Request, produce, verify};
-use custody_schemas::{Incoming, Partition};
+use custody_schemas::manifest::{Gap, GapReason};
+use custody_schemas::{Incoming, Partition, Span, gap};
 
 const EVENT: &str = r#"{"specversion":"1.0","id":"ID","source":"//gw","type":"federation.im.message.sent.v1","time":"2013-05-29T09:15:02.123Z","tenant":"contoso.example","sequence":"1","data":{"conversation":{"id":"c-88","kind":"direct"},"from":{"network":"skype","address":"live:bob","name":"Bob"},"to":[{"network":"lync","address":"sip:alice@contoso.example"}],"message":{"id":"m","content_type":"text/html","text":"<b>hello</b> ID \u0001\u2028\"\\ é"}}}"#;
 const CALL: &str = r#"{"specversion":"1.0","id":"call","source":"//gw","type":"federation.call.ended.v1","time":"2013-05-29T10:00:00Z","data":{"call":{"id":"k","media":["audio","video"],"answer_time":"2013-05-29T09:59:00Z","end_time":"2013-05-29T10:00:00Z","response_code":200,"reason":"completed","referred_by":"sip:carol@contoso.example"}}}"#;
@@ -465,7 +466,7 @@ fn damage_is_named() {
         (
             "capital digits",
             |d| edit(d, RECEIPT, |lines| lines[9] = lines[9].to_uppercase().replace("DIGEST", "digest")),
-            &["receipt.json: it is not in the form"],
+            &["receipt.json: it cannot be read: a hash is 64 hexadecimal digits in lower case"],
         ),
         (
             "a newer form",
@@ -626,4 +627,38 @@ fn what_is_not_what_was_archived_is_not_produced() {
         }
     }
     assert!(refused > 5, "{refused}");
+}
+
+/// A gap that matches is produced like a record; a message that looks like one stays a message.
+#[test]
+fn a_gap_is_a_line_of_its_own() {
+    let mut world = world();
+    let partition = Partition { topic: "t".into(), generation: 1, partition: 2 };
+    let (span, reason) = (Span { from: 0, to: 3 }, GapReason::BeforeFirstCapture);
+    let lost = Gap { span, reason, noticed_ms: 1_400_000_000_000 };
+    let mut builder = BatchBuilder::new("gap".into());
+    builder.gap(&partition, lost.clone()).unwrap();
+    let published = gap::payload(&partition, &Gap { span: Span { from: 3, to: 4 }, ..lost }).unwrap();
+    let payload = Some(published.as_bytes());
+    let incoming = Incoming { key: None, headers: &[], payload, broker_time_ms: None };
+    builder.push(&partition, 3, 3, &incoming).unwrap();
+    let encoded = Encoded::new(builder.seal("default", 1_400_000_000_123).unwrap()).unwrap();
+    let location = Location::Folder(world.dir.path().join("archive"));
+    let mut writer = Writer::open(&location, &S3Settings::default(), &WriterSettings::default()).unwrap();
+    world.files = vec![Arc::new(writer.archive(&encoded).unwrap().file)];
+    let receipt = world.produce(world.first(2), "gap").unwrap();
+    assert_eq!(receipt.types, [("custody.gap".to_owned(), 2)].into());
+    let out = world.path("gap");
+    assert_eq!(problems(&out), [""; 0]);
+    let records = fs::read_to_string(out.join(RECORDS)).unwrap();
+    let lines: Vec<serde_json::Value> =
+        records.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
+    let said = "offsets 0 to 2 were lost: they were gone before the topic was first captured";
+    assert_eq!((&lines[0]["gap"], &lines[0]["warnings"]), (&said.into(), &serde_json::json!([])));
+    assert_eq!((&lines[1]["gap"], &lines[1]["warnings"][0]), (&().into(), &"type_unknown".into()));
+    // A line that says otherwise does not follow from its bytes.
+    let forged = records.replacen(said, "nothing was lost", 1);
+    fs::write(out.join(RECORDS), forged).unwrap();
+    let found = problems(&out).join("\n");
+    assert!(found.contains("a member is not what key, headers and payload say"), "{found}");
 }

@@ -12,7 +12,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use crate::error::Error;
 use crate::guard::Guarded;
 use crate::query::{Flag, Pattern, Query, TimeRange, TypePattern};
-use crate::schema::{Fields, QUARANTINED, kind_exact, kind_prefix, raw_term};
+use crate::schema::{Fields, GAP, QUARANTINED, kind_exact, kind_prefix, raw_term};
 
 /// What the scores are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,7 +59,11 @@ impl Compiler<'_> {
             Query::Tenant(tenant) => self.raw(fields.tenant, &raw_term(tenant)),
             Query::Network(network) => self.raw(fields.network, &raw_term(network)),
             Query::Flag(Flag::Quarantined) => self.raw(fields.flag, QUARANTINED),
-            Query::Flag(Flag::Ok) => self.all_but(vec![], vec![self.raw(fields.flag, QUARANTINED)]),
+            Query::Flag(Flag::Gap) => self.raw(fields.flag, GAP),
+            Query::Flag(Flag::Ok) => {
+                let others = [QUARANTINED, GAP].map(|flag| self.raw(fields.flag, flag));
+                self.all_but(vec![], others.into())
+            }
             Query::Date(range) => self.date(range),
         })
     }

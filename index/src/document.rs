@@ -14,7 +14,7 @@ use foldhash::fast::RandomState;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
-use crate::schema::{Fields, PRESENT, PRESENT_PARTY, QUARANTINED, kind_terms, raw_term};
+use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, kind_terms, raw_term};
 use crate::source::{Party, Row};
 use crate::text::{address_terms, lower_case};
 
@@ -161,6 +161,9 @@ impl Documents {
         values.lists(fields.network, self.of_row.iter().map(|(_, at)| &*known[*at].network));
         if row.quarantined {
             values.term(fields.flag, QUARANTINED);
+        }
+        if row.gap {
+            values.term(fields.flag, GAP);
         }
         if let Some(time_ms) = row.time_ms {
             values.values.push((fields.time, Part::Signed(time_ms)));
@@ -335,6 +338,8 @@ mod tests {
             shown(&mut documents, &empty),
             ["conversation c", "kind =", "flag quarantined", "identity 0"]
         );
+        let gap = Row { gap: true, kind: "custody.gap.v1", ..Row::default() };
+        assert_eq!(shown(&mut documents, &gap), ["kind =custody.gap|^custody.", "flag gap", "identity 0"]);
         // From memory, and the same.
         assert_eq!(shown(&mut documents, &row), full);
     }

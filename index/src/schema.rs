@@ -19,6 +19,8 @@ pub(crate) const KIND_LEVELS_MAX: usize = 16;
 
 /// The term of `flag` for a record that could not be decoded.
 pub(crate) const QUARANTINED: &str = "quarantined";
+/// The same for the row of a gap.
+pub(crate) const GAP: &str = "gap";
 
 /// Starts a term that stands for a longer one.
 const HASHED: &str = "sha256:";

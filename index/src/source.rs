@@ -46,6 +46,8 @@ pub struct Added {
 pub struct Row<'a> {
     /// It could not be decoded.
     pub quarantined: bool,
+    /// It is the row of a gap.
+    pub gap: bool,
     /// The type's full name; empty when there is none.
     pub kind: &'a str,
     /// When it happened, milliseconds since 1970 UTC.
@@ -130,6 +132,7 @@ impl Source for Archive {
                 });
                 each(&Row {
                     quarantined: row.quarantined,
+                    gap: row.gap,
                     kind: row.kind,
                     time_ms: row.time_us.map(|us| us.div_euclid(1_000)),
                     tenant: row.tenant,

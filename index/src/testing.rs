@@ -43,6 +43,7 @@ fn party(named: &Named) -> Party<'_> {
 #[derive(Debug, Clone, PartialEq, Default)]
 pub(crate) struct Event {
     pub(crate) quarantined: bool,
+    pub(crate) gap: bool,
     pub(crate) kind: String,
     pub(crate) time_ms: Option<i64>,
     pub(crate) tenant: Option<String>,
@@ -75,6 +76,7 @@ impl Event {
     pub(crate) fn row(&self) -> Row<'_> {
         Row {
             quarantined: self.quarantined,
+            gap: self.gap,
             kind: &self.kind,
             time_ms: self.time_ms,
             tenant: self.tenant.as_deref(),
@@ -110,6 +112,7 @@ impl Event {
             tenant: self.tenant.as_deref(),
             networks: &self.parties.iter().filter_map(|party| party.1.clone()).collect::<Vec<_>>(),
             quarantined: self.quarantined,
+            gap: self.gap,
             time_ms: self.time_ms,
         };
         matches(query, &doc)
@@ -240,6 +243,7 @@ impl State {
             root: Hash::of(path.as_bytes()),
             archived_ms: 0,
             retention_class: "default".to_owned(),
+            topics: Default::default(),
             parts: described,
         };
         assert_eq!(manifest.fault(), None);

@@ -9,7 +9,8 @@ use custody_archive::{
 };
 use custody_index::query::{Query, parse};
 use custody_index::{IndexStore, Indexer, Order, Request, Searcher, Settings, verify_index};
-use custody_schemas::{Incoming, Partition};
+use custody_schemas::manifest::{Gap, GapReason};
+use custody_schemas::{Incoming, Partition, Span};
 use serde_json::json;
 
 const SETTINGS: Settings = Settings {
@@ -148,6 +149,28 @@ fn finds_what_was_archived() {
         let count = searcher.count(&query(text)).unwrap();
         assert_eq!((count.total, count.copies), (events, records), "{text}");
     }
+
+    // A gap is found beside them, and is no record.
+    let mut builder = BatchBuilder::new("gap".into());
+    let partition = Partition { topic: "federation.events".into(), generation: 1, partition: 2 };
+    let span = Span { from: 0, to: 3 };
+    let reason = GapReason::BeforeFirstCapture;
+    builder.gap(&partition, Gap { span, reason, noticed_ms: 1_369_818_000_000 }).unwrap();
+    let sealed = builder.seal("default", 1_369_818_000_000).unwrap();
+    world.writer.archive(&Encoded::new(sealed).unwrap()).unwrap();
+    world.indexer().catch_up().unwrap();
+    let with_gap = Searcher::open(&world.store(), world.archive.clone(), SETTINGS).unwrap();
+    for (text, expected) in [
+        ("is:gap", 1),
+        ("type:custody.gap date:2013-05-29", 1),
+        ("\"offsets 0 to 2 were lost\"", 1),
+        ("is:quarantined", 1),
+        ("is:ok", 2),
+        ("type:*", 4),
+    ] {
+        assert_eq!(with_gap.count(&query(text)).unwrap().total, expected, "{text}");
+    }
+    assert_eq!(world.differences(), Vec::<String>::new());
 
     let request =
         Request { query: query("fox"), order: Order::Newest, limit: 10, after: None, at_version: None };

@@ -1,14 +1,12 @@
 //! The commit thread's work: a sealed batch becomes a file, then a commit.
 
 use std::sync::{Arc, Mutex, PoisonError};
-use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use custody_archive::{Committed, Encoded, Sealed, Writer};
+use custody_archive::{Clock, Committed, Encoded, Sealed, Topic, Writer};
 use custody_schemas::Partition;
 
 use crate::metrics::Metrics;
-use crate::worker::now_ms;
 
 /// First pause after a store failure; it doubles to the maximum.
 const PAUSE_MIN: Duration = Duration::from_millis(200);
@@ -17,7 +15,8 @@ const PAUSE_MAX: Duration = Duration::from_secs(5);
 /// Called after each commit, on the commit thread.
 pub type OnCommit = Box<dyn Fn(&Committed) + Send + Sync>;
 
-pub(crate) type Outcome = Result<Committed, custody_archive::Error>;
+/// What became of a sealed batch.
+pub type Outcome = Result<Committed, custody_archive::Error>;
 
 /// Archives sealed batches, one after another.
 pub(crate) struct Committer {
@@ -26,6 +25,7 @@ pub(crate) struct Committer {
     retry_age_max: Duration,
     metrics: Arc<Metrics>,
     on_commit: OnCommit,
+    clock: Arc<dyn Clock>,
 }
 
 impl Committer {
@@ -34,8 +34,9 @@ impl Committer {
         retry_age_max: Duration,
         metrics: Arc<Metrics>,
         on_commit: OnCommit,
+        clock: Arc<dyn Clock>,
     ) -> Self {
-        Committer { writer: Mutex::new(writer), retry_age_max, metrics, on_commit }
+        Committer { writer: Mutex::new(writer), retry_age_max, metrics, on_commit, clock }
     }
 
     /// Where the archive stands with a partition; `None` when it has nothing of it.
@@ -43,12 +44,17 @@ impl Committer {
         self.writer.lock().unwrap_or_else(PoisonError::into_inner).next_offset(partition)
     }
 
+    /// Which life of a topic the archive is at; `None` when it has nothing of it.
+    pub(crate) fn topic(&self, topic: &str) -> Result<Option<Topic>, custody_archive::Error> {
+        self.writer.lock().unwrap_or_else(PoisonError::into_inner).topic(topic)
+    }
+
     /// Archives one batch, trying again while the store fails for a while.
     pub(crate) fn archive(&self, sealed: Sealed) -> Outcome {
         let consumed = sealed.bytes;
-        let started = Instant::now();
+        let started = self.clock.elapsed();
         let encoded = Encoded::new(sealed)?;
-        let encode = started.elapsed();
+        let encode = self.clock.elapsed().saturating_sub(started);
         let mut pause = PAUSE_MIN;
         loop {
             let mut writer = self.writer.lock().unwrap_or_else(PoisonError::into_inner);
@@ -60,13 +66,13 @@ impl Committer {
                 }
                 Err(error) if error.kind == custody_archive::Kind::Retry => {
                     drop(writer);
-                    if started.elapsed() > self.retry_age_max {
+                    if self.clock.elapsed().saturating_sub(started) > self.retry_age_max {
                         return Err(error);
                     }
                     tracing::warn!(batch = encoded.manifest.batch, %error, pause_ms = pause.as_millis(), "store failed; trying again");
                     self.metrics.retried();
                     self.metrics.trouble(Some(format!("the store fails: {error}")));
-                    thread::sleep(pause);
+                    self.clock.sleep(pause);
                     pause = (pause * 2).min(PAUSE_MAX);
                 }
                 Err(error) => return Err(error),
@@ -82,7 +88,7 @@ impl Committer {
         tracing::info!(
             version = committed.version,
             batch = manifest.batch,
-            rows = manifest.rows,
+            records = manifest.records(),
             partitions = manifest.parts.len(),
             consumed_bytes = consumed,
             file_bytes = committed.file.bytes,
@@ -95,7 +101,7 @@ impl Committer {
             commit_ms = committed.commit.as_millis(),
             "archived"
         );
-        let age = now_ms().saturating_sub(manifest.archived_ms);
+        let age = self.clock.now_ms().saturating_sub(manifest.archived_ms);
         self.metrics.committed(committed, consumed, u64::try_from(age).ok().map(Duration::from_millis));
         self.metrics.trouble(None);
         (self.on_commit)(committed);

@@ -9,6 +9,8 @@ pub enum Kind {
     Unavailable,
     /// The settings are wrong, or an operator must decide.
     Invalid,
+    /// The topic is not in Kafka: it was deleted.
+    Gone,
     /// What is stored is not what was archived.
     Corrupt,
 }
@@ -23,7 +25,8 @@ pub struct Error {
 }
 
 impl Error {
-    pub(crate) fn new(kind: Kind, message: impl Into<String>) -> Self {
+    /// What happened, and what to do.
+    pub fn new(kind: Kind, message: impl Into<String>) -> Self {
         Error { kind, message: message.into() }
     }
 }

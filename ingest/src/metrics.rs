@@ -11,13 +11,26 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::progress::Progress;
+
 /// What the worker says of itself.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Status {
-    /// Why it is not archiving everything; `None` when it is.
+    /// What keeps it from archiving; `None` when nothing does.
     pub trouble: Option<String>,
     /// Partitions that it reads.
     pub partitions: usize,
+    /// Topics that are not archived until somebody does something, and why.
+    pub stopped: BTreeMap<String, String>,
+}
+
+impl Status {
+    /// Why it is not archiving everything, topics that stopped included.
+    pub fn why_not_ready(&self) -> Option<String> {
+        let stopped = self.stopped.values().map(String::as_str);
+        let all: Vec<_> = self.trouble.as_deref().into_iter().chain(stopped).collect();
+        (!all.is_empty()).then(|| all.join("; "))
+    }
 }
 
 /// Metrics of one worker.
@@ -35,10 +48,16 @@ pub struct Metrics {
     put_seconds: Histogram,
     read_back_seconds: Histogram,
     commit_seconds: Histogram,
+    topics_stopped: Gauge,
     lag_records: Gauge,
     lag_seconds: Gauge<f64, AtomicU64>,
     version: Gauge,
+    unarchived_seconds: Gauge<f64, AtomicU64>,
+    status_failures: Counter,
     status: Mutex<Status>,
+    /// What the watch has against calling us ready.
+    watched: Mutex<Option<String>>,
+    pub(crate) progress: Progress,
     ends: Mutex<BTreeMap<(String, i32), i64>>,
     next: Mutex<BTreeMap<(String, i32), i64>>,
 }
@@ -47,8 +66,8 @@ fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.001, 2.0, 14))
 }
 
-/// Before the first assignment: a worker that was killed keeps its partitions until its session is
-/// over.
+/// Before the first assignment, and after partitions were taken away: a worker that was killed keeps
+/// its own until its session is over.
 pub(crate) const WAITING: &str =
     "waiting for Kafka to assign partitions; a worker that was killed holds its own until its session ends";
 
@@ -69,12 +88,17 @@ impl Metrics {
             put_seconds: seconds(),
             read_back_seconds: seconds(),
             commit_seconds: seconds(),
+            topics_stopped: Gauge::default(),
             lag_records: Gauge::default(),
             lag_seconds: Gauge::default(),
             version: Gauge::default(),
-            status: Mutex::new(Status { trouble: Some(WAITING.into()), partitions: 0 }),
+            unarchived_seconds: Gauge::default(),
+            status_failures: Counter::default(),
+            status: Mutex::new(Status { trouble: Some(WAITING.into()), ..Status::default() }),
             ends: Mutex::default(),
             next: Mutex::default(),
+            watched: Mutex::default(),
+            progress: Progress::default(),
         };
         metrics.register(registry.sub_registry_with_prefix("custody_ingest"));
         metrics
@@ -100,6 +124,11 @@ impl Metrics {
             self.skipped.clone(),
         );
         to.register("gap_offsets", "ALARM: offsets lost before they could be archived", self.lost.clone());
+        to.register(
+            "topics_stopped",
+            "ALARM: topics that are not archived until somebody does something",
+            self.topics_stopped.clone(),
+        );
         to.register("fenced", "Times another worker had archived our partitions", self.fenced.clone());
         to.register("store_retries", "Times the store failed and was tried again", self.retries.clone());
         to.register_with_unit(
@@ -124,22 +153,73 @@ impl Metrics {
             Unit::Seconds,
             self.lag_seconds.clone(),
         );
+        to.register_with_unit(
+            "unarchived",
+            "Age of the oldest event in Kafka that is not archived",
+            Unit::Seconds,
+            self.unarchived_seconds.clone(),
+        );
+        to.register(
+            "status_failures",
+            "Messages for the status topic that Kafka did not take",
+            self.status_failures.clone(),
+        );
         to.register("archive_version", "The archive's version", self.version.clone());
     }
 
-    /// What the worker says of itself.
+    /// What the worker and the watch over it say.
     pub fn status(&self) -> Status {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).clone()
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        let watched = self.watched.lock().unwrap_or_else(PoisonError::into_inner);
+        status.trouble = status.trouble.or_else(|| watched.clone());
+        status
+    }
+
+    /// Why the worker does not archive what it owns. Waiting for partitions is no such reason: it
+    /// owns none.
+    pub(crate) fn trouble_of_worker(&self) -> Option<String> {
+        let status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.trouble.clone().filter(|trouble| trouble != WAITING)
     }
 
     pub(crate) fn trouble(&self, trouble: Option<String>) {
-        self.status.lock().unwrap_or_else(PoisonError::into_inner).trouble = trouble;
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        let changed = status.trouble.is_some() != trouble.is_some();
+        status.trouble = trouble;
+        drop(status);
+        if changed {
+            self.progress.wake();
+        }
+    }
+
+    /// What the watch has to say, and the age of the oldest event that is not archived.
+    pub(crate) fn watched(&self, trouble: Option<String>, oldest: Duration) {
+        *self.watched.lock().unwrap_or_else(PoisonError::into_inner) = trouble;
+        self.unarchived_seconds.set(oldest.as_secs_f64());
+    }
+
+    pub(crate) fn status_failed(&self) {
+        self.status_failures.inc();
     }
 
     /// Unless there is a reason already.
     pub(crate) fn trouble_if_none(&self, trouble: &str) {
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.trouble.get_or_insert_with(|| trouble.to_owned());
+    }
+
+    /// Topics that are not archived, and why.
+    pub(crate) fn stopped(&self, stopped: &BTreeMap<String, String>) {
+        self.topics_stopped.set(i64::try_from(stopped.len()).unwrap_or(i64::MAX));
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).stopped.clone_from(stopped);
+    }
+
+    /// Where the archive stands with a partition of the topic's present life.
+    pub(crate) fn stands(&self, topic: &str, partition: i32, next: i64) {
+        let mut all = self.next.lock().unwrap_or_else(PoisonError::into_inner);
+        all.insert((topic.to_owned(), partition), next);
+        drop(all);
+        self.update_lag(None);
     }
 
     pub(crate) fn partitions(&self, count: usize) {
@@ -165,7 +245,7 @@ impl Metrics {
     pub(crate) fn committed(&self, committed: &Committed, consumed_bytes: u64, newest_age: Option<Duration>) {
         let manifest = &committed.file.manifest;
         self.batches.inc();
-        self.records.inc_by(manifest.rows);
+        self.records.inc_by(manifest.records());
         self.bytes.inc_by(consumed_bytes);
         self.file_bytes.inc_by(committed.file.bytes);
         self.batch_bytes.observe(consumed_bytes as f64);
@@ -173,6 +253,7 @@ impl Metrics {
         self.read_back_seconds.observe(committed.read_back.as_secs_f64());
         self.commit_seconds.observe(committed.commit.as_secs_f64());
         self.version.set(i64::try_from(committed.version).unwrap_or(i64::MAX));
+        self.progress.committed(&manifest.parts, committed.version);
         for part in &manifest.parts {
             self.quarantined.inc_by(part.quarantined);
             self.skipped.inc_by(part.skipped);

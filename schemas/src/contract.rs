@@ -1,11 +1,12 @@
-//! The published form of the contract: a JSON Schema per event type and an
-//! AsyncAPI document, made from the Rust types and checked in.
+//! The published form of the contract: a JSON Schema per event type and one of the
+//! status, and an AsyncAPI document, made from the Rust types and checked in.
 
 use schemars::generate::SchemaSettings;
 use serde_json::{Map, Value, json};
 
 use crate::event::Event;
 use crate::kind::Kind;
+use crate::status::{FRESH_MS, PartitionStatus};
 
 /// Members that every event's `data` may have.
 const COMMON: [&str; 5] = ["conversation", "from", "to", "via", "client"];
@@ -66,7 +67,33 @@ pub fn json_schema(kind: Kind) -> Value {
     })
 }
 
-/// The AsyncAPI 3.0 document of the topic that gateways publish to.
+/// The JSON Schema (draft 2020-12) of what a worker says of a partition.
+pub fn status_schema() -> Value {
+    SchemaSettings::draft2020_12().into_generator().into_root_schema_for::<PartitionStatus>().to_value()
+}
+
+fn status_channel() -> Value {
+    json!({
+        "address": "custody.status",
+        "description": format!(
+            "Whether what is published is being archived: the newest message of each partition, rewritten every \
+             second or so. Compacted. A partition without an `archiving` that is younger than {} s is not being \
+             archived: a gateway blocks its traffic.",
+            FRESH_MS / 1_000
+        ),
+        "messages": {
+            "status": {
+                "name": "custody.status.v1",
+                "summary": "What a worker says of one partition.",
+                "contentType": "application/json",
+                "payload": { "$ref": "./json/status.json" },
+                "bindings": { "kafka": { "key": { "type": "string", "description": "topic:partition" } } },
+            }
+        },
+    })
+}
+
+/// The AsyncAPI 3.0 document of the topics that gateways publish to and read.
 pub fn async_api() -> Value {
     let messages: Map<String, Value> = Kind::ALL
         .iter()
@@ -85,18 +112,20 @@ pub fn async_api() -> Value {
         "asyncapi": "3.0.0",
         "info": {
             "title": "Custody federation events",
-            "version": "1.0.0",
-            "description": "What a federation gateway publishes for the archive of record.",
+            "version": "1.1.0",
+            "description": "What a federation gateway publishes for the archive of record, and reads of it.",
         },
         "channels": {
             "federation": {
                 "address": "federation.events",
                 "description": "CloudEvents 1.0, Kafka protocol binding, structured or binary mode.",
                 "messages": messages,
-            }
+            },
+            "status": status_channel(),
         },
         "operations": {
-            "publish": { "action": "send", "channel": { "$ref": "#/channels/federation" } }
+            "publish": { "action": "send", "channel": { "$ref": "#/channels/federation" } },
+            "watch": { "action": "receive", "channel": { "$ref": "#/channels/status" } },
         },
     })
 }
@@ -105,7 +134,8 @@ pub fn async_api() -> Value {
 pub fn files() -> Vec<(String, String)> {
     let schemas =
         Kind::ALL.iter().map(|kind| (format!("json/{}.json", kind.short()), pretty(&json_schema(*kind))));
-    schemas.chain([("asyncapi.json".to_owned(), pretty(&async_api()))]).collect()
+    let status = ("json/status.json".to_owned(), pretty(&status_schema()));
+    schemas.chain([status, ("asyncapi.json".to_owned(), pretty(&async_api()))]).collect()
 }
 
 fn pretty(value: &Value) -> String {

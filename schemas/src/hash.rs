@@ -17,10 +17,10 @@ impl Hash {
         Hash(Sha256::digest(bytes).into())
     }
 
-    /// Reads 64 hexadecimal digits.
+    /// Reads 64 hexadecimal digits in lower case, as they are written: a hash has one text.
     pub fn from_hex(text: &str) -> Option<Hash> {
         let digits = text.as_bytes();
-        if digits.len() != 64 {
+        if digits.len() != 64 || digits.iter().any(u8::is_ascii_uppercase) {
             return None;
         }
         let mut out = [0u8; 32];
@@ -59,7 +59,7 @@ impl Serialize for Hash {
 impl<'de> Deserialize<'de> for Hash {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         let text = <std::borrow::Cow<'de, str>>::deserialize(deserializer)?;
-        Hash::from_hex(&text).ok_or_else(|| D::Error::custom("a hash is 64 hexadecimal digits"))
+        Hash::from_hex(&text).ok_or_else(|| D::Error::custom("a hash is 64 hexadecimal digits in lower case"))
     }
 }
 
@@ -259,5 +259,6 @@ mod tests {
         let hash = Hash::of(b"x");
         assert_eq!(Hash::from_hex(&hash.to_string()), Some(hash));
         assert_eq!(Hash::from_hex("zz"), None);
+        assert_eq!(Hash::from_hex(&hash.to_string().to_uppercase()), None);
     }
 }

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use crate::gap;
+
 macro_rules! kinds {
     ($($variant:ident $short:literal $doc:literal,)*) => {
         /// An event type of the contract.
@@ -65,8 +67,12 @@ kinds! {
 }
 
 /// The short name of any full type name: `federation.` and the version are
-/// taken off a name of the contract's form; any other name is left as it is.
+/// taken off a name of the contract's form, the version off that of a gap's row;
+/// any other name is left as it is.
 pub fn short_name(full: &str) -> Cow<'_, str> {
+    if full == gap::KIND {
+        return Cow::Borrowed(gap::SHORT);
+    }
     let Some(rest) = full.strip_prefix("federation.") else {
         return Cow::Borrowed(full);
     };
@@ -92,5 +98,7 @@ mod tests {
         assert_eq!(short_name("federation.im.message.sent.v2"), "im.message.sent.v2");
         assert_eq!(short_name("com.example.other"), "com.example.other");
         assert_eq!(short_name("federation.odd"), "federation.odd");
+        assert_eq!(short_name("custody.gap.v1"), "custody.gap");
+        assert_eq!(short_name("custody.other.v1"), "custody.other.v1");
     }
 }

@@ -2,4 +2,8 @@
 
 mod layering;
 mod pipeline;
+mod reconcile;
+mod status;
+mod stores;
 mod trouble;
+mod world;

@@ -5,11 +5,12 @@ use std::fs;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 
+use custody_archive::{Accepted, Opening, S3Settings, Writer, WriterSettings};
 use custody_index::query::parse;
 use custody_index::{Indexer, Searcher, Settings};
 use custody_ingest::Stop;
-use custody_ingest::kafka::{Embedded, Producer};
-use custody_tests::{Running, archive, check, connect, index, kafka};
+use custody_ingest::kafka::{Embedded, Producer, Topics};
+use custody_tests::{Running, archive, check, connect, index, kafka, location};
 use jiff::tz::TimeZone;
 
 #[test]
@@ -98,26 +99,66 @@ fn an_unreachable_broker_is_named() {
     refused(&format!("127.0.0.1:{port}"), "t", &[], &["no Kafka broker answers", &port.to_string()]);
 }
 
-/// Kafka's log ends before the archive: the topic was made again.
+fn publish(embedded: &Embedded, topic: &str, count: usize) {
+    let producer = Producer::connect(&embedded.brokers(), topic, &BTreeMap::new()).unwrap();
+    (0..count).for_each(|_| producer.send(b"k", b"{}").unwrap());
+    producer.flush().unwrap();
+}
+
+/// Kafka has another topic under an old name, grown past the old one's end or not: it stops, loudly,
+/// the other topic goes on, and somebody's word makes it go on as another generation.
 #[test]
-fn a_topic_that_was_made_again_stops_ingest() {
-    let dir = tempfile::tempdir().unwrap();
-    for (count, stops) in [(30, false), (5, true)] {
-        let embedded = Embedded::start("t", 1).unwrap();
-        let producer = Producer::connect(&embedded.brokers(), "t", &BTreeMap::new()).unwrap();
-        for _ in 0..count {
-            producer.send(b"k", b"{}").unwrap();
-        }
-        producer.flush().unwrap();
-        let worker = Running::start(kafka(&embedded.brokers(), &["t"]), dir.path());
-        if stops {
-            let error = worker.end().unwrap_err().to_string();
-            assert!(error.contains("made again"), "{error}");
-        } else {
+fn a_topic_that_was_made_again_stops_alone_until_it_is_accepted() {
+    for again in [5, 40] {
+        let dir = tempfile::tempdir().unwrap();
+        {
+            let embedded = Embedded::start("t", 1).unwrap();
+            publish(&embedded, "t", 30);
+            let worker = Running::start(kafka(&embedded.brokers(), &["t"]), dir.path());
             worker.wait_for(30);
             worker.stop().unwrap();
         }
-        assert_eq!(check(dir.path()).records, 30);
+        let embedded = Embedded::start("t", 1).unwrap();
+        embedded.create_topic("u", 1).unwrap();
+        publish(&embedded, "t", again);
+        publish(&embedded, "u", 7);
+        let settings = kafka(&embedded.brokers(), &["t", "u"]);
+        let worker = Running::start(settings.clone(), dir.path());
+        worker.wait_for(7);
+        let status = worker.metrics.status();
+        assert_eq!(status.stopped.keys().collect::<Vec<_>>(), ["t"]);
+        let why = status.why_not_ready().unwrap();
+        for expected in ["deleted and made again", "stands at offset 30", "custody gap accept --topic t"] {
+            assert!(why.contains(expected), "{expected}: {why}");
+        }
+        let report = check(dir.path());
+        assert_eq!((report.records, report.next_offsets.get("t:2:0")), (37, None));
+
+        let topic_id = Topics::connect(&settings).unwrap().look("t").unwrap().unwrap().id;
+        let opening = Opening {
+            topic: "t".into(),
+            ended: 1,
+            topic_id,
+            who: "ann".into(),
+            why: "the disk was lost".into(),
+        };
+        let open = || {
+            Writer::open(&location(dir.path()), &S3Settings::default(), &WriterSettings::default()).unwrap()
+        };
+        assert!(matches!(open().accept(&opening).unwrap(), Accepted::Now(..)));
+        // It takes the topic up by itself.
+        worker.wait_for(7 + again as u64);
+        assert_eq!(worker.metrics.status().why_not_ready(), None);
+        worker.stop().unwrap();
+        let report = check(dir.path());
+        assert_eq!((report.records, report.generations["t"]), (37 + again as u64, 2));
+        assert_eq!((report.next_offsets["t:1:0"], report.next_offsets["t:2:0"]), (30, again as i64));
+        // The next start goes on with it.
+        publish(&embedded, "t", 3);
+        let worker = Running::start(settings, dir.path());
+        worker.wait_for(3);
+        worker.stop().unwrap();
+        assert_eq!(check(dir.path()).next_offsets["t:2:0"], again as i64 + 3);
     }
 }
 

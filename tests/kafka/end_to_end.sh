@@ -131,6 +131,25 @@ wait "$worker" || fail "the worker did not end cleanly"
 worker=''
 "$custody" verify --archive "$archive"
 
+say "everything is accounted for, and an auditor can check the statement"
+"$custody" reconcile --archive "$archive" --brokers "$brokers" --topic $topic --statement statement.jsonl
+python3 - statement.jsonl "$end_offsets" <<'PY'
+import hashlib, json, sys
+lines = open(sys.argv[1], "rb").read().splitlines(keepends=True)
+end = json.loads(lines[-1])
+assert end["sha256_before"] == hashlib.sha256(b"".join(lines[:-1])).hexdigest(), end
+assert end["lines_before"] == len(lines) - 1, end
+said = [json.loads(line) for line in lines[:-1]]
+kafka = [line["kafka"] for line in said if line["line"] == "partition"]
+assert sum(log["end"] for log in kafka) == int(sys.argv[2]), kafka
+assert all(log["next"] == log["end"] for log in kafka), kafka
+assert sum(line["manifest"]["rows"] for line in said if line["line"] == "batch") == int(sys.argv[2])
+PY
+if "$custody" reconcile --archive "$archive" --statement statement.jsonl >out.txt 2>&1; then
+    fail "a statement was replaced"
+fi
+grep -q 'never replaced' out.txt || fail "unclear: $(cat out.txt)"
+
 say "a production, twice the same, verified without the archive"
 for out in one two; do
     "$custody" export 'spill OR accident OR type:call.*' --archive "$archive" --out "$work/$out" --who 'the tests' --why 'to see it' >/dev/null

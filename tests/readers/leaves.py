@@ -6,8 +6,8 @@ with the manifest in its file's footer and in its commit.
     leaves.py ARCHIVE
 
 Written from ARCHITECTURE.md ("Formats"), not from the Rust code. Prints one JSON
-object: records, batches, templates (payloads that were put together) and bytes of
-payload. Exit codes: 0 all is proven, 1 something is not, 2 called wrongly.
+object: records, gaps (which have a row each), batches, templates (payloads that were
+put together) and bytes of payload. Exit codes: 0 all is proven, 1 something is not, 2 called wrongly.
 """
 
 import datetime
@@ -126,10 +126,12 @@ def live(archive):
                     custody = json.loads(line).get("commitInfo", {}).get("custody")
                     if custody:
                         record = json.loads(custody)
-                        # A compaction moves batches to another file and changes nothing of them.
+                        # A compaction moves batches to another file and changes nothing of them; accepting that a
+                        # topic was made again has none.
                         for path in record.get("compacted", {}).get("replaces", []):
                             del found[path]
-                        found[record["file"]["path"]] = record
+                        if "file" in record:
+                            found[record["file"]["path"]] = record
     return found
 
 
@@ -150,6 +152,11 @@ def check(archive, path, record, found, problems):
     if json.loads(file.metadata.metadata[b"custody." + key.encode()]) != record[key]:
         problems.append(f"{path}: its footer and its commit say other things")
     leaves = []
+    # A gap's row stands at the first of its offsets, and what makes it one is the manifest.
+    lost = {(part["topic"], part["generation"], part["partition"], gap["from"])
+            for manifest in batches(record) for part in manifest["parts"] for gap in part.get("gaps", [])}
+    found["gaps"] += len(lost)
+    gaps = len(lost)
     for batch in file.iter_batches(batch_size=4096):
         fields = [field.with_type(numbers(field.type)) for field in batch.schema]
         for row in pa.Table.from_batches([batch]).cast(pa.schema(fields)).to_pylist():
@@ -157,9 +164,15 @@ def check(archive, path, record, found, problems):
             leaves.append(leaf(row, whole))
             if struct.pack(">q", row["leaf_check"]) != leaves[-1][:8]:
                 problems.append(f"{path}: record {row['topic']}:{row['generation']}:{row['partition']}:{row['offset']}")
+            at = (row["topic"], row["generation"], row["partition"], row["offset"])
+            if (row["status"] == "gap") != (at in lost):
+                problems.append(f"{path}: {at} is a gap in the table or in the manifest, not in both")
+            lost.discard(at)
             found["templates"] += row["template"] is not None
             found["payload_bytes"] += len(whole or b"")
-    found["records"] += len(leaves)
+    for at in lost:
+        problems.append(f"{path}: the row of the gap at {at} is missing")
+    found["records"] += len(leaves) - gaps
     next_row = 0
     for manifest in batches(record):
         own = leaves[next_row : next_row + manifest["rows"]]
@@ -176,7 +189,7 @@ def main():
         print(__doc__, file=sys.stderr)
         return 2
     archive = sys.argv[1]
-    found = dict(records=0, batches=0, templates=0, payload_bytes=0)
+    found = dict(records=0, gaps=0, batches=0, templates=0, payload_bytes=0)
     problems = []
     recorded = live(archive)
     files = deltalake.DeltaTable(archive).file_uris()

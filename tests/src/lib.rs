@@ -1,6 +1,8 @@
 //! What the end-to-end tests share: the repository's root, a worker in the
 //! process, and the check after every test that writes an archive.
 
+pub mod world;
+
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -33,6 +35,8 @@ pub struct Running {
     stop: Stop,
     /// Records archived since it started.
     pub rows: Arc<AtomicU64>,
+    /// What it says of itself.
+    pub metrics: Arc<Metrics>,
     thread: thread::JoinHandle<Result<(), Error>>,
 }
 
@@ -76,10 +80,19 @@ pub fn index(path: &Path) -> IndexStore {
 
 /// Connects a worker; fails as the command would.
 pub fn connect(kafka: &KafkaSettings, dir: &Path, rows: Arc<AtomicU64>, stop: Stop) -> Result<Worker, Error> {
+    connect_with(kafka, dir, rows, stop, Arc::new(Metrics::new(&mut Registry::default())))
+}
+
+fn connect_with(
+    kafka: &KafkaSettings,
+    dir: &Path,
+    rows: Arc<AtomicU64>,
+    stop: Stop,
+    metrics: Arc<Metrics>,
+) -> Result<Worker, Error> {
     let writer = Writer::open(&location(dir), &S3Settings::default(), &WriterSettings::default())?;
-    let metrics = Arc::new(Metrics::new(&mut Registry::default()));
     let told = Box::new(move |committed: &custody_archive::Committed| {
-        rows.fetch_add(committed.file.manifest.rows, Ordering::AcqRel);
+        rows.fetch_add(committed.file.manifest.records(), Ordering::AcqRel);
     });
     Worker::connect(kafka, small_batches(), writer, metrics, told, stop)
 }
@@ -88,11 +101,12 @@ impl Running {
     /// Starts a worker.
     pub fn start(kafka: KafkaSettings, dir: &Path) -> Running {
         let (stop, rows) = (Stop::default(), Arc::new(AtomicU64::new(0)));
+        let metrics = Arc::new(Metrics::new(&mut Registry::default()));
         let thread = {
-            let (stop, rows, dir) = (stop.clone(), rows.clone(), dir.to_owned());
-            thread::spawn(move || connect(&kafka, &dir, rows, stop)?.run())
+            let (stop, rows, metrics, dir) = (stop.clone(), rows.clone(), metrics.clone(), dir.to_owned());
+            thread::spawn(move || connect_with(&kafka, &dir, rows, stop, metrics)?.run())
         };
-        Running { stop, rows, thread }
+        Running { stop, rows, metrics, thread }
     }
 
     /// Waits for this many records; says how many came if it takes over a minute.

@@ -11,8 +11,8 @@ use super::Compactor;
 use super::rewrite::Rewritten;
 use crate::actions;
 use crate::error::{Error, Kind};
-use crate::log::{self, CommitRecord};
-use crate::table::{ENGINE, FORMAT};
+use crate::log::{self, What};
+use crate::table::ENGINE;
 
 /// How often one commit is tried before the caller is told: a worker beside may win the race for
 /// a version many times.
@@ -61,20 +61,15 @@ impl Compactor {
 
 /// The commit file, see <https://github.com/delta-io/delta/blob/master/PROTOCOL.md#actions>.
 fn commit_text(made: &Rewritten, bytes: &[u64], now_ms: i64) -> Result<Vec<u8>, Error> {
-    let failed = |e| Error::with(Kind::Corrupt, "cannot write the record of a compaction", e);
-    let record = CommitRecord::Compaction {
-        format: FORMAT,
-        file: made.file.clone(),
-        compacted_ms: now_ms,
-        compacted: made.compacted.clone(),
-    };
+    let record =
+        What::Compaction { file: made.file.clone(), compacted_ms: now_ms, compacted: made.compacted.clone() };
     let info = json!({
         "timestamp": now_ms,
         "operation": "OPTIMIZE",
         "operationParameters": {},
         "engineInfo": ENGINE,
         "isBlindAppend": false,
-        "custody": serde_json::to_string(&record).map_err(failed)?,
+        "custody": record.into_text()?,
     });
     let mut text = String::new();
     let actions = actions::compaction(&made.file, &made.compacted, now_ms, bytes);

@@ -9,6 +9,7 @@ use super::Report;
 use super::files::StoredFile;
 use crate::actions::{self, Action};
 use crate::log::{Commit, Compaction};
+use crate::topics::{self, Reached, Topic};
 
 /// What the commits so far have said.
 #[derive(Default)]
@@ -20,9 +21,44 @@ pub(super) struct Chain {
     pub(super) live: BTreeMap<String, StoredFile>,
     /// The actions that removed others.
     pub(super) removed: BTreeMap<String, Action>,
+    /// The life that each topic is at.
+    pub(super) topics: BTreeMap<String, Topic>,
 }
 
 impl Chain {
+    /// What the commit says of topics must follow from its record, and the record from what was before.
+    /// The states of topics that it makes known.
+    pub(super) fn topics(&mut self, commit: &Commit, report: &mut Report) -> Vec<(String, Topic)> {
+        let place = format!("version {}", commit.version);
+        let mut opened = Vec::new();
+        for manifest in commit.files.iter().map(|file| &file.manifest) {
+            match topics::after_batch(manifest, |topic| self.topics.get(topic)) {
+                Ok(states) => opened.extend(states),
+                Err(what) => report.problem(&place, what),
+            }
+        }
+        if let Some(accept) = &commit.accept {
+            match topics::after_accept(accept, self.topics.get(&accept.topic)) {
+                Ok(state) => opened.push((accept.topic.clone(), state)),
+                Err(what) => report.problem(&place, what),
+            }
+            let ended = accept.generation.saturating_sub(1);
+            let is_ended = |of: &Partition| of.topic == accept.topic && of.generation == ended;
+            let reached = self.next.iter().filter(|(of, _)| is_ended(of));
+            let through: Vec<_> =
+                reached.map(|(of, next)| Reached { partition: of.partition, next: *next }).collect();
+            if through != accept.through {
+                let what = format!(
+                    "accepts that {} was archived through {:?}, but it was through {through:?}",
+                    accept.topic, accept.through
+                );
+                report.problem(&place, what);
+            }
+        }
+        self.topics.extend(opened.iter().cloned());
+        opened
+    }
+
     /// A commit that archives a batch. What its file actions must be.
     pub(super) fn archived(&mut self, commit: &Commit, report: &mut Report) -> Vec<Action> {
         let place = format!("version {}", commit.version);

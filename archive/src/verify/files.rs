@@ -5,7 +5,7 @@ use std::slice;
 use bytes::Bytes;
 use custody_schemas::hash::Tree;
 use custody_schemas::manifest::Part;
-use custody_schemas::{Hash, Manifest};
+use custody_schemas::{Hash, Incoming, Manifest, Position, gap};
 
 use super::Report;
 use crate::actions::{Action, Change, DataFile};
@@ -15,7 +15,7 @@ use crate::log::{CommitFile, Compaction, FileRef};
 use crate::read::{Columns, Footer, footer, rows_of};
 use crate::rows::leaf_check;
 use crate::template::Filler;
-use crate::view::Rows;
+use crate::view::{Rows, Verbatim};
 use crate::writer::month;
 
 /// A live file, as the commit that added it describes it.
@@ -133,12 +133,17 @@ impl<'a> Proof<'a> {
         let (stored, batches) = (rows.stored_checks()?, rows.batch_ids()?);
         for row in 0..rows.len() {
             self.before_row(report);
-            let leaf = verbatim.payload(row, &mut self.filler).map(|payload| verbatim.leaf(row, payload));
-            // Without a leaf the root cannot be right either.
-            self.tree.push(leaf.unwrap_or(Hash([0; 32])));
+            let payload = verbatim.payload(row, &mut self.filler);
             let partition =
                 (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
             let offset = verbatim.offset.value(row);
+            let placed = self.places.step(partition, offset);
+            if let (Ok(Step::Gap(part)), Ok(payload)) = (&placed, &payload) {
+                gap_row(self.file, &verbatim, row, part, *payload, report);
+            }
+            let leaf = payload.map(|payload| verbatim.leaf(row, payload));
+            // Without a leaf the root cannot be right either.
+            self.tree.push(leaf.unwrap_or(Hash([0; 32])));
             let mut problem = |what: &str| {
                 let (topic, generation, number) = partition;
                 let place = format!("{} record {topic}:{generation}:{number}:{offset}", self.file.path);
@@ -152,7 +157,7 @@ impl<'a> Proof<'a> {
             if batches.value(row) != self.batch.batch {
                 problem("it names another batch than the one that it stands in");
             }
-            if let Err(what) = self.places.step(partition, offset) {
+            if let Err(what) = placed {
                 problem(what);
             }
         }
@@ -175,9 +180,10 @@ impl<'a> Proof<'a> {
             Footer::Batch(_) => self.file.path.clone(),
             Footer::Compacted(_) => format!("{} batch {}", self.file.path, batch.batch),
         };
-        report.records += tree.len();
+        report.records += tree.len().saturating_sub(self.places.gaps);
+        report.gaps += self.places.gaps;
         if tree.len() != batch.rows {
-            report.problem(&place, format!("has {} records, its manifest {}", tree.len(), batch.rows));
+            report.problem(&place, format!("has {} rows, its manifest {}", tree.len(), batch.rows));
         }
         if tree.root() != batch.root {
             let what = format!("its Merkle root is {}, its manifest's {}", tree.root(), batch.root);
@@ -199,27 +205,62 @@ impl<'a> Proof<'a> {
     }
 }
 
-/// Follows a file's rows along the spans of its manifest: partitions in order,
-/// offsets rising inside the span and outside its gaps, the counts exact.
+/// The row of a gap says what the manifest says of it.
+fn gap_row(
+    file: &StoredFile,
+    verbatim: &Verbatim<'_>,
+    row: usize,
+    part: &Part,
+    payload: Option<&[u8]>,
+    report: &mut Report,
+) {
+    let headers: Vec<_> = verbatim.headers(row).collect();
+    let incoming = Incoming {
+        key: verbatim.key(row),
+        headers: &headers,
+        payload,
+        broker_time_ms: verbatim.broker_time_ms(row),
+    };
+    let offset = verbatim.offset.value(row);
+    let position = Position { partition: part.partition.clone(), offset };
+    if gap::parse(&position, &incoming).as_ref() != part.gap_at(offset) {
+        report.problem(
+            format!("{} record {position}", file.path),
+            "it is the row of a gap, and does not say what its manifest says of it",
+        );
+    }
+}
+
+/// Follows a file's rows along the spans of its manifest: partitions in order, offsets rising inside
+/// the span, of each gap its first and no other, the counts exact.
 struct Places<'a> {
     parts: &'a [Part],
     at: usize,
     rows: u64,
     next: i64,
+    /// Rows of gaps in all parts, and the gaps of this one that had theirs.
+    gaps: u64,
+    gaps_of_part: usize,
     fault: Option<String>,
+}
+
+/// What a row is by its place.
+enum Step<'a> {
+    Record,
+    Gap(&'a Part),
 }
 
 impl<'a> Places<'a> {
     fn new(parts: &'a [Part]) -> Self {
         let next = parts.first().map_or(0, |part| part.span.from);
-        Places { parts, at: 0, rows: 0, next, fault: None }
+        Places { parts, at: 0, rows: 0, next, gaps: 0, gaps_of_part: 0, fault: None }
     }
 
     fn step(
         &mut self,
         (topic, generation, number): (&str, i32, i32),
         offset: i64,
-    ) -> Result<(), &'static str> {
+    ) -> Result<Step<'a>, &'static str> {
         let is = |part: &Part| {
             let partition = &part.partition;
             partition.topic == topic && partition.generation == generation && partition.partition == number
@@ -234,28 +275,45 @@ impl<'a> Places<'a> {
         if !part.span.contains(offset) {
             return Err("its offset is outside the span of its batch");
         }
-        if part.gaps.iter().any(|gap| gap.span.contains(offset)) {
+        let gap = part.gap_at(offset);
+        if gap.is_some_and(|gap| gap.span.from != offset) {
             return Err("its offset is in a recorded gap");
         }
         if offset < self.next {
             return Err("its offset does not rise");
         }
         self.next = offset + 1;
-        Ok(())
+        self.pass(part, offset);
+        if gap.is_none() {
+            return Ok(Step::Record);
+        }
+        self.gaps += 1;
+        self.gaps_of_part += 1;
+        Ok(Step::Gap(part))
+    }
+
+    /// Every gap before this offset must have had its row.
+    fn pass(&mut self, part: &Part, offset: i64) {
+        while let Some(gap) = part.gaps.get(self.gaps_of_part).filter(|gap| gap.span.from < offset) {
+            let what = format!("{}: the row of gap {} is missing", part.partition, gap.span);
+            self.fault.get_or_insert(what);
+            self.gaps_of_part += 1;
+        }
     }
 
     fn leave(&mut self) {
-        if let Some(part) = self.parts.get(self.at)
-            && part.rows != self.rows
-        {
-            let what = format!(
-                "{} {}: {} records, its manifest says {}",
-                part.partition, part.span, self.rows, part.rows
-            );
-            self.fault.get_or_insert(what);
+        if let Some(part) = self.parts.get(self.at) {
+            self.pass(part, part.span.to);
+            if part.rows != self.rows {
+                let what = format!(
+                    "{} {}: {} rows, its manifest says {}",
+                    part.partition, part.span, self.rows, part.rows
+                );
+                self.fault.get_or_insert(what);
+            }
         }
         self.at += 1;
-        self.rows = 0;
+        (self.rows, self.gaps_of_part) = (0, 0);
         self.next = self.parts.get(self.at).map_or(0, |part| part.span.from);
     }
 

@@ -19,6 +19,7 @@ use crate::error::{Error, Kind};
 use crate::log::{self, Commit};
 use crate::read::{Archive, parquet_as_json};
 use crate::table::{REMOVED_KEPT_MS, configuration, schema_string};
+use crate::topics::{Topic, domain};
 
 /// The newest checkpoints are compared with the commits; each costs what all commits until its
 /// version do.
@@ -57,6 +58,8 @@ pub(super) struct Log {
     pub(super) newest: u64,
     /// Checkpoints that were compared.
     pub(super) checkpoints: u64,
+    /// The generation that each topic is at.
+    pub(super) generations: BTreeMap<String, i32>,
 }
 
 /// Reads and checks the log.
@@ -86,7 +89,7 @@ pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error
         last(archive, &listing, report)?;
     }
     let newest = listing.commits.last().copied().unwrap_or(0);
-    let Chain { next, live, removed, .. } = checker.chain;
+    let Chain { next, live, removed, topics, .. } = checker.chain;
     let mut live: Vec<_> = live.into_values().collect();
     live.sort_by_key(|file| file.version);
     Ok(Log {
@@ -95,6 +98,7 @@ pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error
         next_offsets: next.into_iter().map(|(partition, next)| (partition.to_string(), next)).collect(),
         newest,
         checkpoints: recent.len() as u64,
+        generations: topics.into_iter().map(|(topic, state)| (topic, state.generation)).collect(),
     })
 }
 
@@ -138,6 +142,8 @@ fn list(archive: &Archive, report: &mut Report) -> Result<Listing, Error> {
 struct Checker {
     chain: Chain,
     next: BTreeMap<String, i64>,
+    /// What each domain holds.
+    domains: BTreeMap<String, String>,
     meta_data: Option<Value>,
 }
 
@@ -159,6 +165,7 @@ impl Checker {
                 return;
             }
         };
+        let opened = self.chain.topics(&commit, report);
         let info = actions.iter().filter(|(name, _)| name == "commitInfo").map(|(_, info)| info);
         let members = info.filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str);
         for member in members.filter(|member| *member != "custody" && !TRIVIA.contains(member)) {
@@ -167,8 +174,9 @@ impl Checker {
         if version == 0 {
             self.created(&actions, &place, report);
         } else {
-            self.changed(&commit, &actions, &place, report);
+            self.changed(&commit, &opened, &actions, &place, report);
         }
+        self.domains.extend(commit.domains);
         self.next.extend(commit.txns);
     }
 
@@ -193,24 +201,38 @@ impl Checker {
         }
     }
 
-    /// Every later one archives a batch and moves its partitions on, or moves batches.
-    fn changed(&mut self, commit: &Commit, actions: &[Action], place: &str, report: &mut Report) {
+    /// Every later one archives a batch and moves its partitions on, opens a generation of a topic, or
+    /// moves batches.
+    fn changed(
+        &mut self,
+        commit: &Commit,
+        opened: &[(String, Topic)],
+        actions: &[Action],
+        place: &str,
+        report: &mut Report,
+    ) {
         let mut expected = match &commit.compaction {
-            Some(compaction) if commit.files.is_empty() => {
+            Some(compaction) if commit.files.is_empty() && commit.accept.is_none() => {
                 self.chain.compacted(commit.version, compaction, report)
             }
             Some(_) => {
-                report.problem(place, "archives a batch and is a compaction as well");
+                report.problem(place, "is a compaction and something else as well");
                 return;
             }
             None => self.chain.archived(commit, report),
         };
-        if expected.is_empty() {
-            report.problem(place, "holds no batch");
+        if expected.is_empty() && commit.accept.is_none() {
+            report.problem(place, "holds no batch and opens no generation");
         }
         // A compaction moves no partition on.
         for (app_id, next) in commit.txns.iter().filter(|_| commit.compaction.is_none()) {
             expected.push(("txn".to_owned(), json!({ "appId": app_id, "version": next })));
+        }
+        for (topic, state) in opened {
+            match state.configuration() {
+                Ok(holds) => expected.push(("domainMetadata".to_owned(), held(&domain(topic), &holds))),
+                Err(error) => report.problem(place, error.to_string()),
+            }
         }
         let found = actions.iter().filter(|(name, _)| name != "commitInfo");
         let found: Vec<_> = found.map(|(name, action)| (name.clone(), proper(name, action))).collect();
@@ -271,6 +293,8 @@ impl Checker {
         let txn =
             |(app_id, next): (&String, &i64)| ("txn".to_owned(), json!({ "appId": app_id, "version": next }));
         expected.extend(self.next.iter().map(txn));
+        let domains = self.domains.iter();
+        expected.extend(domains.map(|(domain, holds)| ("domainMetadata".to_owned(), held(domain, holds))));
         expected.into_iter().map(|(name, action)| (name, action.to_string())).collect()
     }
 }
@@ -305,8 +329,17 @@ fn proper(name: &str, action: &Value) -> Value {
     action
 }
 
+fn held(domain: &str, holds: &str) -> Value {
+    json!({ "domain": domain, "configuration": holds, "removed": false })
+}
+
 fn protocol() -> Value {
-    json!({ "minReaderVersion": 3, "minWriterVersion": 7, "readerFeatures": [], "writerFeatures": [] })
+    json!({
+        "minReaderVersion": 3,
+        "minWriterVersion": 7,
+        "readerFeatures": [],
+        "writerFeatures": ["domainMetadata"],
+    })
 }
 
 fn fault_of_meta_data(action: &Value) -> Option<String> {

@@ -44,12 +44,16 @@ pub struct Report {
     pub bytes: u64,
     /// Records re-hashed.
     pub records: u64,
+    /// Gaps; the row of each was re-hashed as well, and is no record.
+    pub gaps: u64,
     /// Records that could not be decoded when they came.
     pub quarantined: u64,
     /// Offsets that held no record for a consumer.
     pub skipped: u64,
     /// Offsets that were lost before they could be archived.
     pub lost: u64,
+    /// The generation that each topic is at.
+    pub generations: BTreeMap<String, i32>,
     /// Next offset of each partition: `topic:generation:partition`.
     pub next_offsets: BTreeMap<String, i64>,
     /// Checkpoints that were compared with the commits: the newest, for each says all of the past.
@@ -85,6 +89,7 @@ pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<R
     let log = log::check(archive, &mut report)?;
     report.version = log.newest;
     report.checkpoints = log.checkpoints;
+    report.generations = log.generations;
     report.next_offsets = log.next_offsets;
     report.unreferenced = unreferenced(archive, stored, &log.live, &log.replaced, log.newest)?;
     let mut total = log.live.len() as u64;

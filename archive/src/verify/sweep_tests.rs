@@ -3,7 +3,8 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use custody_schemas::{Incoming, Partition};
+use custody_schemas::manifest::{Gap, GapReason};
+use custody_schemas::{Incoming, Partition, Span};
 use serde_json::Value;
 
 use super::*;
@@ -21,6 +22,11 @@ fn small_archive(root: &Path) -> Location {
     let partition = |number| Partition { topic: "t".into(), generation: 1, partition: number };
     for batch in 0..5_i64 {
         let mut builder = BatchBuilder::new(format!("batch-{batch}"));
+        builder.came_from("t", "life-1".into());
+        if batch == 0 {
+            let (span, reason) = (Span { from: 0, to: 3 }, GapReason::DeletedByRetention);
+            builder.gap(&partition(2), Gap { span, reason, noticed_ms: 1_400_000_000_000 }).unwrap();
+        }
         for number in 0..2 {
             for offset in batch * 3..batch * 3 + 3 {
                 let payload = format!(
@@ -194,7 +200,7 @@ fn compactions_that_are_not_sound_are_named() {
         ("\"dataChange\":false", "\"dataChange\":true"),
         ("\"deletionTimestamp\":1", "\"deletionTimestamp\":2"),
         ("\"extendedFileMetadata\":true,", ""),
-        ("\\\"first_row\\\":6", "\\\"first_row\\\":5"),
+        ("\\\"first_row\\\":7", "\\\"first_row\\\":5"),
         ("\\\"version\\\":2", "\\\"version\\\":1"),
         ("\\\"batch\\\":\\\"batch-1", "\\\"batch\\\":\\\"batch-7"),
         ("batch-0-", "batch-9-"),
@@ -223,7 +229,7 @@ fn what_is_not_ours_is_named() {
     let named = named(&location).join("\n");
     for expected in [
         "notes.txt",
-        "version 7: holds no batch",
+        "version 7: holds no batch and opens no generation",
         "version 7: adds",
         "unreferenced retention_class=default/archive_month=2014-05/more.parquet",
     ] {

@@ -338,6 +338,57 @@ pub static KEYS: &[Key] = &[
         secret: false,
     },
     Key {
+        name: "status.topic",
+        env: "CUSTODY_STATUS_TOPIC",
+        flag: "--status-topic",
+        help: "The compacted Kafka topic that tells gateways whether what they publish is archived.\n\
+               With it they can block traffic that nobody archives: docs/fail-closed.md says how.\n\
+               It must exist; custody never creates a topic.",
+        kind: Kind::Text(|s| &mut s.status.topic),
+        default: "",
+        example: "custody.status",
+        secret: false,
+    },
+    Key {
+        name: "status.every",
+        env: "CUSTODY_STATUS_EVERY",
+        flag: "--status-every",
+        help: "How often Kafka is asked where the logs end, and each partition's status is written.\n\
+               A gateway takes 10 s of silence for a failure: 1s lets nine messages go missing.",
+        kind: Kind::Time(
+            Range {
+                min: 100,
+                max: 3_000,
+                low: "each time is a request to every broker, and a message for every partition",
+                high: "a gateway takes 10 s of silence for a failure, and one late message is none",
+            },
+            |s| &mut s.status.every,
+        ),
+        default: "1s",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "status.age_max",
+        env: "CUSTODY_STATUS_AGE_MAX",
+        flag: "--status-age-max",
+        help: "How long an event may be in Kafka without being archived.\n\
+               Then its partition is behind, and the worker not ready. 30s is some ten times what\n\
+               it takes, so that a slow disk or another worker that starts stops nobody's traffic.",
+        kind: Kind::Time(
+            Range {
+                min: 1_000,
+                max: 2 * HOUR,
+                low: "an event is archived with its batch, not at once",
+                high: "a gateway would let traffic pass for so long that nobody archives",
+            },
+            |s| &mut s.status.age_max,
+        ),
+        default: "30s",
+        example: "",
+        secret: false,
+    },
+    Key {
         name: "http.listen",
         env: "CUSTODY_HTTP_LISTEN",
         flag: "--http-listen",
@@ -411,6 +462,7 @@ pub(super) static OWNED_PROPERTIES: &[(&str, &str)] = &[
     ("enable.auto.commit", "the archive decides where a worker resumes"),
     ("enable.auto.offset.store", "the archive decides where a worker resumes"),
     ("auto.offset.reset", "a lost range is recorded as a gap, never skipped"),
+    ("isolation.level", "an event that was aborted was never published"),
     ("check.crcs", "a damaged message is read again, never archived"),
     ("partition.assignment.strategy", "a worker takes an assignment whole, never by steps"),
     ("group.protocol", "a worker takes an assignment whole, never by steps"),

@@ -9,6 +9,7 @@ use super::file;
 use super::keys::{KEYS, Key};
 use super::nearest;
 use super::problem::{Origin, Problem};
+use super::rules;
 use super::text::Given;
 use super::types::Settings;
 
@@ -140,7 +141,7 @@ impl Layers {
     }
 
     pub(super) fn finish(mut self) -> Result<Loaded, Vec<Problem>> {
-        self.endpoint_agrees();
+        self.problems.extend(rules::broken(&self.settings, &self.origins, &self.problems));
         if self.problems.is_empty() {
             return Ok(Loaded { settings: self.settings, origins: self.origins });
         }
@@ -160,18 +161,6 @@ impl Layers {
             Ok(()) => drop(self.origins.insert(name, origin.clone())),
             Err(message) => self.problems.push(Problem::of(origin, name, message)),
         }
-    }
-
-    /// The one rule between two keys. Silent while either has a problem of its own.
-    fn endpoint_agrees(&mut self) {
-        let s3 = &self.settings.s3;
-        let unsure = self.problems.iter().any(|p| p.key.as_deref().is_some_and(|key| key.starts_with("s3.")));
-        if unsure || s3.allow_http || !s3.endpoint.starts_with("http://") {
-            return;
-        }
-        let origin = self.origins.get("s3.endpoint").unwrap_or(&Origin::Default);
-        let message = "http:// sends records in the clear; use https://, or set s3.allow_http to accept that";
-        self.problems.push(Problem::of(origin, "s3.endpoint", message));
     }
 }
 

@@ -15,6 +15,7 @@ mod load;
 mod nearest;
 mod print;
 mod problem;
+mod rules;
 mod secret;
 #[cfg(test)]
 mod tests;
@@ -28,4 +29,14 @@ pub use kind::{At, Kind, Range};
 pub use load::{Inputs, Loaded, check};
 pub use print::print;
 pub use problem::{Origin, Problem};
-pub use types::{Archive, Batch, Compact, Http, Index, Kafka, Log, Retry, S3, Settings};
+
+/// A time as settings have it, such as `30s` or `5m`.
+///
+/// # Errors
+///
+/// Says how times are written.
+pub fn duration(text: &str) -> Result<std::time::Duration, String> {
+    units::duration_ms(text).map(std::time::Duration::from_millis)
+}
+
+pub use types::{Archive, Batch, Compact, Http, Index, Kafka, Log, Retry, S3, Settings, Status};

@@ -52,6 +52,7 @@ fn defaults_are_valid_and_stay() {
             + r#""index.path": "\"\"", "index.cache_path": "\"\"", "index.cache_bytes_max": "\"8GiB\"", "batch.bytes_max": "\"16MiB\"", "#
             + r#""batch.age_max": "\"2s\"", "batch.rows_max": "200000", "compact.every": "\"5m\"", "#
             + r#""compact.file_bytes_max": "\"64MiB\"", "compact.small_files_max": "64", "compact.grace": "\"24h\"", "retry.age_max": "\"1m\"", "#
+            + r#""status.topic": "\"\"", "status.every": "\"1s\"", "status.age_max": "\"30s\"", "#
             + r#""http.listen": "\"127.0.0.1:9464\"", "log.format": "\"text\"", "log.level": "\"info\"", "#
             + r#""s3.endpoint": "\"\"", "s3.region": "\"\"", "s3.allow_http": "false"}"#
     );
@@ -117,8 +118,9 @@ fn values_are_read_by_kind() {
         ("batch.bytes_max = \"1MB\"", r#"bytes_max = "1000000B" # custody.toml:1"#),
         ("batch = { bytes_max = \"100KiB\" }", r#"bytes_max = "100KiB" # custody.toml:1"#),
         ("batch.age_max = \"1500ms\"", r#"age_max = "1500ms" # custody.toml:1"#),
-        ("batch.age_max = \"60s\"", r#"age_max = "1m" # custody.toml:1"#),
-        ("batch.age_max = \"1h\"", r#"age_max = "1h" # custody.toml:1"#),
+        ("batch.age_max = \"27s\"", r#"age_max = "27s" # custody.toml:1"#),
+        ("status.age_max = \"60s\"", r#"age_max = "1m" # custody.toml:1"#),
+        ("status.age_max = \"2h\"", r#"age_max = "2h" # custody.toml:1"#),
         ("batch.rows_max = 1_000", "rows_max = 1000 # custody.toml:1"),
         ("http.listen = \"[::1]:80\"", r#"listen = "[::1]:80" # custody.toml:1"#),
         ("http.listen = \"off\"", r#"listen = "off" # custody.toml:1"#),
@@ -211,6 +213,22 @@ fn wrong_values_say_what_to_write() {
             "s3.endpoint: http:// sends records in the clear; use https://, or set s3.allow_http to accept that",
         ),
         ("s3.endpoint = \"http://minio\"\ns3.allow_http = 1", ""),
+        (
+            "batch.age_max = \"27001ms\"",
+            "status.age_max: 30s is too short: an event waits 27001ms (batch.age_max) for its batch, and is then written; set it to 30001ms or more",
+        ),
+        (
+            "batch.age_max = \"1m\"\nstatus.age_max = \"1m\"",
+            "status.age_max: 1m is too short: an event waits 1m (batch.age_max) for its batch, and is then written; set it to 63s or more",
+        ),
+        (
+            "kafka.topics = [\"a\", \"b\"]\nstatus.topic = \"b\"",
+            "status.topic: \"b\" is one of kafka.topics: archiving it would be news for it, for ever",
+        ),
+        (
+            "status.every = \"10s\"",
+            "status.every: 10s is more than 3s: a gateway takes 10 s of silence for a failure, and one late message is none",
+        ),
         ("kafka.broker = \"a\"", "kafka.broker: unknown key; did you mean kafka.brokers?"),
         ("brokers = \"a\"", "brokers: unknown key; did you mean kafka.brokers?"),
         ("[kafak]\nbrokers = \"a\"", "kafak.brokers: unknown key; did you mean kafka.brokers?"),

@@ -22,6 +22,8 @@ pub struct Settings {
     pub compact: Compact,
     /// How long failures are retried.
     pub retry: Retry,
+    /// What gateways are told.
+    pub status: Status,
     /// Metrics and health.
     pub http: Http,
     /// The log on standard error.
@@ -95,6 +97,17 @@ pub struct Compact {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Retry {
     /// Time a failing store is retried before the worker exits.
+    pub age_max: Duration,
+}
+
+/// `[status]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Status {
+    /// The topic that gateways read; empty means none.
+    pub topic: String,
+    /// Time from one message of a partition to the next.
+    pub every: Duration,
+    /// Age of an event that is not archived, from which on its partition is behind.
     pub age_max: Duration,
 }
 

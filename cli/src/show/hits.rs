@@ -99,6 +99,7 @@ fn value(hit: &Hit<Record>) -> Value {
         "text": words(record),
         "warnings": record.warnings,
         "quarantined": record.quarantined,
+        "gap": record.gap,
         "snippet": { "text": hit.snippet.text, "highlights": hit.snippet.highlights.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>() },
     })
 }

@@ -74,6 +74,7 @@ fn message(offset: i64, kind: &str, seconds: i64, id: &str, text: &str) -> Recor
         broker_time_ms: None,
         archived_ms: 0,
         quarantined: None,
+        gap: None,
         warnings: None,
         id: format!("{offset}"),
         source: "//gw".into(),

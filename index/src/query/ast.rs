@@ -169,6 +169,8 @@ pub enum Flag {
     Quarantined,
     /// Was decoded.
     Ok,
+    /// Is no record: the row of a gap, which says what was lost.
+    Gap,
 }
 
 /// Half-open, in milliseconds since 1970 UTC; an absent end is open.

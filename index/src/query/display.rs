@@ -35,6 +35,7 @@ impl Display for Query {
             Query::Network(network) => filter(f, "network", network),
             Query::Flag(Flag::Quarantined) => f.write_str("is:quarantined"),
             Query::Flag(Flag::Ok) => f.write_str("is:ok"),
+            Query::Flag(Flag::Gap) => f.write_str("is:gap"),
             Query::Date(range) => date(f, range),
         }
     }

@@ -120,12 +120,13 @@ fn flag(value: &Value<'_>) -> Result<Flag, SyntaxError> {
     match text.as_str() {
         "quarantined" => Ok(Flag::Quarantined),
         "ok" => Ok(Flag::Ok),
+        "gap" => Ok(Flag::Gap),
         _ => {
             let message = format!("a record is never {}", shown(&text));
             let error = SyntaxError::new(value.span.clone(), message);
-            Err(match nearest(&text, ["quarantined", "ok"].into_iter()) {
+            Err(match nearest(&text, ["quarantined", "ok", "gap"].into_iter()) {
                 Some(known) => error.help(format!("did you mean `is:{known}`?")),
-                None => error.help("write `is:quarantined` or `is:ok`"),
+                None => error.help("write `is:quarantined`, `is:gap` or `is:ok`"),
             })
         }
     }

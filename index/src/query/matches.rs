@@ -25,6 +25,8 @@ pub struct Doc<'a> {
     pub networks: &'a [String],
     /// Whether the record could not be decoded.
     pub quarantined: bool,
+    /// Whether it is the row of a gap.
+    pub gap: bool,
     /// When it happened, in milliseconds since 1970 UTC.
     pub time_ms: Option<i64>,
 }
@@ -48,7 +50,9 @@ pub fn matches(query: &Query, doc: &Doc<'_>) -> bool {
         Query::Type(TypePattern::Prefix(start)) => lower_case(doc.type_short).starts_with(start),
         Query::Tenant(tenant) => doc.tenant.is_some_and(|t| lower_case(t) == *tenant),
         Query::Network(network) => doc.networks.iter().any(|n| lower_case(n) == *network),
-        Query::Flag(flag) => doc.quarantined == (*flag == Flag::Quarantined),
+        Query::Flag(Flag::Quarantined) => doc.quarantined,
+        Query::Flag(Flag::Gap) => doc.gap,
+        Query::Flag(Flag::Ok) => !doc.quarantined && !doc.gap,
         Query::Date(range) => doc.time_ms.is_some_and(|time_ms| range.contains(time_ms)),
     }
 }

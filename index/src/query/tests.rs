@@ -90,6 +90,7 @@ fn filters() {
         ("from:\"*\"", "from:\"*\""),
         ("tenant:Contoso.Example network:SKYPE", "tenant:contoso.example AND network:skype"),
         ("is:quarantined OR is:OK", "is:quarantined OR is:ok"),
+        ("is:GAP type:custody.gap.v1", "is:gap AND type:custody.gap"),
         ("type:im.message.sent", "type:im.message.sent"),
         ("type:federation.im.message.sent.v1", "type:im.message.sent"),
         ("type:federation.im.message.sent.v2", "type:im.message.sent.v2"),
@@ -292,6 +293,7 @@ fn a_record_is_decided() {
         tenant: Some("Contoso.example"),
         networks: &networks,
         quarantined: false,
+        gap: false,
         time_ms: Some(1_369_818_902_123),
     };
     let yes = "*|merger|I'm|\"we talk\"|-bid|merger bid OR talk|from:bob|from:\"Bob O'Neil\"|from:o'neil|\
@@ -299,12 +301,16 @@ fn a_record_is_decided() {
         participant:bob|participant:relay|participant:bot.smith|conversation:C-88|type:im.*|type:im.message.sent|\
         tenant:contoso.example|network:lync|is:ok|date:2013-05-29|date:2013-05-29T09:15:02.123Z|date:..2013|-is:quarantined";
     let no = "-*|merge|\"talk we\"|-merger|to:bob|from:alice@contoso.example|from:\"Bob Smith\"|participant:\"bot smith x\"|\
-        participant:bo|conversation:c-88|type:call.*|type:im.message|tenant:contoso|network:teams|is:quarantined|\
+        participant:bo|conversation:c-88|type:call.*|type:im.message|tenant:contoso|network:teams|is:quarantined|is:gap|\
         date:2013-05-28|date:2014..|date:..2013-05-29T09:15:01Z";
     for (answer, queries) in [(true, yes), (false, no)] {
         for text in queries.split('|') {
             assert_eq!(matches(&utc(text).unwrap(), &doc), answer, "{text}");
         }
+    }
+    let gap = Doc { gap: true, ..doc };
+    for (text, answer) in [("is:gap", true), ("is:ok", false), ("is:quarantined", false), ("-is:ok", true)] {
+        assert_eq!(matches(&utc(text).unwrap(), &gap), answer, "{text}");
     }
     let undated = Doc { time_ms: None, tenant: None, conversation: None, ..doc };
     for text in ["date:0001..9998", "tenant:x", "conversation:x"] {

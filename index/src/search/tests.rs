@@ -340,7 +340,7 @@ fn event() -> impl Strategy<Value = Event> {
         prop_oneof![Just(None), (-3_i64..6).prop_map(Some), Just(Some(i64::MAX)), Just(Some(i64::MIN))];
     (
         (
-            prop::bool::weighted(0.1),
+            select(&[(false, false), (false, false), (false, false), (true, false), (false, true)][..]),
             own(KINDS),
             times,
             maybe(TENANTS),
@@ -352,8 +352,14 @@ fn event() -> impl Strategy<Value = Event> {
         prop::collection::vec(party, 0..4),
     )
         .prop_map(
-            |((quarantined, kind, time_ms, tenant, conversation, stretch), texts, identity, parties)| Event {
+            |(
+                ((quarantined, gap), kind, time_ms, tenant, conversation, stretch),
+                texts,
+                identity,
+                parties,
+            )| Event {
                 quarantined,
+                gap,
                 kind,
                 time_ms,
                 tenant: long(tenant, stretch),
@@ -404,7 +410,7 @@ fn leaf() -> impl Strategy<Value = Query> {
         select(&["contoso.example", "fabrikam.example", "none.example"][..])
             .prop_map(|t| Query::Tenant(t.to_owned())),
         select(&["skype", "lync", "xmpp", "none"][..]).prop_map(|n| Query::Network(n.to_owned())),
-        select(&[Flag::Ok, Flag::Quarantined][..]).prop_map(Query::Flag),
+        select(&[Flag::Ok, Flag::Quarantined, Flag::Gap][..]).prop_map(Query::Flag),
         (bound(), bound()).prop_map(|(from_ms, to_ms)| Query::Date(TimeRange { from_ms, to_ms })),
     ]
 }

@@ -14,7 +14,7 @@ use rdkafka::message::{BorrowedHeaders, Headers};
 use rdkafka::types::RDKafkaRespErr;
 
 /// A header's name and value.
-pub(crate) type Header<'a> = (Cow<'a, str>, Option<&'a [u8]>);
+pub type Header<'a> = (Cow<'a, str>, Option<&'a [u8]>);
 
 /// Every header, in order.
 pub(super) fn headers(headers: &BorrowedHeaders) -> Vec<Header<'_>> {

@@ -1,13 +1,26 @@
 //! librdkafka: the only module that knows it.
 
+mod announcer;
 mod embedded;
+mod ends;
 mod headers;
+mod logs;
+mod look;
 mod producer;
+mod reader;
 mod source;
+mod topics;
 
+pub(crate) use announcer::Announcer;
 pub use embedded::Embedded;
+pub(crate) use ends::Ends;
+pub use headers::Header;
+pub use logs::{LogEnds, Logs};
+pub(crate) use look::Look;
 pub use producer::Producer;
-pub(crate) use source::{Consumed, Polled, Source};
+pub use reader::{Message, Reader};
+pub use source::{Consumed, Consumer};
+pub use topics::{Looked, Topics};
 
 use std::collections::BTreeMap;
 

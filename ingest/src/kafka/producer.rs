@@ -67,6 +67,8 @@ impl Producer {
         config.set("linger.ms", "20");
         config.set("message.max.bytes", "20000000");
         config.set("message.timeout.ms", "60000");
+        // A mistyped name is to be named, not to become a topic where the broker would make it.
+        config.set("allow.auto.create.topics", "false");
         let context = Context::default();
         let deliveries = context.0.clone();
         let inner: ThreadedProducer<Context> = config.create_with_context(context).map_err(|e| {

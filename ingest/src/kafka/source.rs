@@ -4,20 +4,24 @@ use std::collections::VecDeque;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
-use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer, ConsumerContext, Rebalance};
+use custody_schemas::TopicId;
+use rdkafka::consumer::{BaseConsumer, CommitMode, Consumer as _, ConsumerContext};
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
-use rdkafka::message::{BorrowedMessage, Message};
+use rdkafka::message::{BorrowedMessage, Message as _};
 use rdkafka::metadata::Metadata;
 use rdkafka::statistics::Statistics;
+use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
 use super::headers::{Header, headers};
+use super::topics::Topics;
 use super::{ClientErrors, KafkaSettings, client, refused, without_value};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
+use crate::source::{Message, Polled, Source};
 
 /// How long the broker may take to answer when we start.
-const ANSWER: Duration = Duration::from_secs(15);
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 /// How long to collect what the client says of a call that failed.
 const EVENTS: Duration = Duration::from_millis(100);
 
@@ -62,73 +66,76 @@ impl ClientContext for Context {
 }
 
 impl ConsumerContext for Context {
-    fn post_rebalance(&self, _consumer: &BaseConsumer<Self>, rebalance: &Rebalance<'_>) {
-        let moved = match rebalance {
-            Rebalance::Assign(list) => Moved::Assigned(
-                list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect(),
-            ),
-            Rebalance::Revoke(_) => Moved::Revoked,
-            Rebalance::Error(error) => {
-                self.with(|shared| shared.errors.note(error, "rebalance"));
-                return;
+    /// Notes what moved. What is assigned is not taken up here: that is done by the loop, with the
+    /// archive's offsets. Without those librdkafka would look for Kafka's own, and report for each
+    /// partition that it has none.
+    fn rebalance(&self, consumer: &BaseConsumer<Self>, moved: RDKafkaRespErr, list: &mut TopicPartitionList) {
+        let moved = match moved {
+            RDKafkaRespErr::RD_KAFKA_RESP_ERR__ASSIGN_PARTITIONS => {
+                let partitions =
+                    list.elements().iter().map(|e| (e.topic().to_owned(), e.partition())).collect();
+                Moved::Assigned(partitions)
+            }
+            other => {
+                if let Err(error) = consumer.unassign() {
+                    self.with(|shared| shared.errors.note(&error, "unassign"));
+                }
+                if other != RDKafkaRespErr::RD_KAFKA_RESP_ERR__REVOKE_PARTITIONS {
+                    let error = KafkaError::Rebalance(other.into());
+                    self.with(|shared| shared.errors.note(&error, "rebalance"));
+                }
+                Moved::Revoked
             }
         };
         self.with(|shared| shared.moved.push_back(moved));
     }
 }
 
-/// What a poll brought.
-pub(crate) enum Polled<'a> {
-    /// Nothing in time.
-    Nothing,
-    /// A message.
-    Message(Consumed<'a>),
-    /// These partitions are ours now, and none else: find out where to go on.
-    Assigned(Vec<(String, i32)>),
-    /// No partition is ours any more.
-    Revoked,
-    /// An offset that we asked for is not in the log.
-    OutOfRange,
-    /// Messages did not arrive as they were written.
-    Damaged,
-}
-
 /// A message, borrowed from librdkafka.
-pub(crate) struct Consumed<'a> {
+pub struct Consumed<'a> {
     message: BorrowedMessage<'a>,
 }
 
-impl Consumed<'_> {
-    pub(crate) fn topic(&self) -> &str {
+impl Message for Consumed<'_> {
+    fn topic(&self) -> &str {
         self.message.topic()
     }
-    pub(crate) fn partition(&self) -> i32 {
+
+    fn partition(&self) -> i32 {
         self.message.partition()
     }
-    pub(crate) fn offset(&self) -> i64 {
+
+    fn offset(&self) -> i64 {
         self.message.offset()
     }
-    pub(crate) fn key(&self) -> Option<&[u8]> {
+
+    fn key(&self) -> Option<&[u8]> {
         self.message.key()
     }
-    pub(crate) fn payload(&self) -> Option<&[u8]> {
+
+    fn payload(&self) -> Option<&[u8]> {
         self.message.payload()
     }
-    pub(crate) fn broker_time_ms(&self) -> Option<i64> {
+
+    fn broker_time_ms(&self) -> Option<i64> {
         match self.message.timestamp() {
             Timestamp::NotAvailable => None,
             Timestamp::CreateTime(ms) | Timestamp::LogAppendTime(ms) => Some(ms),
         }
     }
-    pub(crate) fn headers(&self) -> Vec<Header<'_>> {
+
+    fn headers(&self) -> Vec<Header<'_>> {
         self.message.headers().map(headers).unwrap_or_default()
     }
 }
 
 /// A consumer of the settings' topics.
-pub(crate) struct Source {
+pub struct Consumer {
     consumer: BaseConsumer<Context>,
     brokers: String,
+    /// Questions go through connections of their own: on those that fetch, each waits until the
+    /// fetch before it has an answer, half a second when nothing comes.
+    topics: Topics,
 }
 
 pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> Result<Vec<i32>, Error> {
@@ -142,7 +149,7 @@ pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> 
     Ok(partitions)
 }
 
-impl Source {
+impl Consumer {
     /// Connects and subscribes; fails clearly when the broker does not answer,
     /// refuses the credentials or lacks a topic.
     pub(crate) fn connect(settings: &KafkaSettings, metrics: Arc<Metrics>) -> Result<Self, Error> {
@@ -156,15 +163,23 @@ impl Source {
         config.set("enable.partition.eof", "false");
         // The loop takes an assignment whole, never by steps.
         config.set("partition.assignment.strategy", "range");
+        config.set("isolation.level", "read_committed");
         config.set("statistics.interval.ms", "1000");
         // What was altered on the wire or on the broker's disk is not what was published.
         config.set("check.crcs", "true");
         config.set("queued.max.messages.kbytes", (settings.queue_bytes_max / 1_024).max(1).to_string());
+        // The queue is looked at before a fetch: what one answer brings comes on top, and it is
+        // compressed. A message that is larger comes alone.
+        let fetch = (settings.queue_bytes_max / 8).clamp(1 << 20, 16 << 20).to_string();
         for (name, value) in [
             ("fetch.message.max.bytes", "1048576"),
+            ("fetch.max.bytes", &*fetch),
             // A worker that was killed holds its partitions for so long; polling never waits on
             // anything that takes seconds.
             ("session.timeout.ms", "10000"),
+            // A topic that was made again, or got more partitions, is read when the client knows of
+            // it; its own default looks every five minutes.
+            ("topic.metadata.refresh.interval.ms", "5000"),
             // A full queue is soon empty again; the client's own default waits for a second.
             ("fetch.queue.backoff.ms", "10"),
         ] {
@@ -176,7 +191,8 @@ impl Source {
         let consumer: BaseConsumer<Context> = config.create_with_context(context).map_err(|e| {
             Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {}", without_value(&e)))
         })?;
-        let source = Source { consumer, brokers: settings.brokers.clone() };
+        let (brokers, topics) = (settings.brokers.clone(), Topics::connect(settings)?);
+        let source = Consumer { consumer, brokers, topics };
         source.check_topics(&settings.topics)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         let subscribed = source.consumer.subscribe(&topics);
@@ -197,8 +213,41 @@ impl Source {
         Ok(())
     }
 
-    /// Waits for something to happen.
-    pub(crate) fn poll(&self, wait: Duration) -> Result<Polled<'_>, Error> {
+    fn error(&self, error: KafkaError) -> Result<Polled<Consumed<'_>>, Error> {
+        match error.rdkafka_error_code() {
+            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
+                tracing::debug!(%error, "looking where to go on");
+                Ok(Polled::OutOfRange)
+            }
+            // The client goes on behind the messages that it could not read: they would count as
+            // offsets that held nothing.
+            Some(RDKafkaErrorCode::BadMessage) => {
+                tracing::warn!(%error, "a message arrived damaged; reading it again");
+                Ok(Polled::Damaged)
+            }
+            Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
+                tracing::warn!(%error, "kafka");
+                Ok(Polled::TopicGone)
+            }
+            Some(
+                RDKafkaErrorCode::TopicAuthorizationFailed
+                | RDKafkaErrorCode::GroupAuthorizationFailed
+                | RDKafkaErrorCode::SaslAuthenticationFailed
+                | RDKafkaErrorCode::Fatal,
+            ) => Err(Error::new(Kind::Invalid, format!("Kafka at {}: {error}", self.brokers))),
+            _ => {
+                // librdkafka reconnects and goes on by itself; lag shows it.
+                tracing::warn!(%error, "kafka");
+                Ok(Polled::Nothing)
+            }
+        }
+    }
+}
+
+impl Source for Consumer {
+    type Message<'a> = Consumed<'a>;
+
+    fn poll(&self, wait: Duration) -> Result<Polled<Consumed<'_>>, Error> {
         let polled = self.consumer.poll(wait);
         let (moved, refusal) =
             self.consumer.context().with(|shared| (shared.moved.pop_front(), shared.errors.refused.take()));
@@ -219,45 +268,15 @@ impl Source {
         }
     }
 
-    fn error(&self, error: KafkaError) -> Result<Polled<'_>, Error> {
-        match error.rdkafka_error_code() {
-            Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
-                Ok(Polled::OutOfRange)
-            }
-            // The client goes on behind the messages that it could not read: they would count as
-            // offsets that held nothing.
-            Some(RDKafkaErrorCode::BadMessage) => {
-                tracing::warn!(%error, "a message arrived damaged; reading it again");
-                Ok(Polled::Damaged)
-            }
-            Some(
-                RDKafkaErrorCode::UnknownTopicOrPartition
-                | RDKafkaErrorCode::UnknownTopic
-                | RDKafkaErrorCode::TopicAuthorizationFailed
-                | RDKafkaErrorCode::GroupAuthorizationFailed
-                | RDKafkaErrorCode::SaslAuthenticationFailed
-                | RDKafkaErrorCode::Fatal,
-            ) => Err(Error::new(Kind::Invalid, format!("Kafka at {}: {error}", self.brokers))),
-            _ => {
-                // librdkafka reconnects and goes on by itself; lag shows it.
-                tracing::warn!(%error, "kafka");
-                Ok(Polled::Nothing)
-            }
-        }
+    fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
+        self.topics.ends(topic, partition)
     }
 
-    /// The first offset in the log and the one after its last.
-    pub(crate) fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error> {
-        self.consumer.fetch_watermarks(topic, partition, ANSWER).map_err(|e| {
-            Error::new(
-                Kind::Unavailable,
-                format!("cannot ask Kafka for the offsets of {topic} {partition}: {e}"),
-            )
-        })
+    fn topic_id(&self, topic: &str) -> Result<Option<TopicId>, Error> {
+        self.topics.topic_id(topic)
     }
 
-    /// Reads these partitions, and only these, from these offsets.
-    pub(crate) fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
+    fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
         let list = offset_list(offsets)?;
         // A pause outlives the assignment: without this a partition that was paused is never
         // read again.
@@ -270,8 +289,7 @@ impl Source {
         })
     }
 
-    /// Stops fetching without leaving the group, or goes on.
-    pub(crate) fn pause(&self, pause: bool) {
+    fn pause(&self, pause: bool) {
         let changed = self
             .consumer
             .assignment()
@@ -281,8 +299,7 @@ impl Source {
         }
     }
 
-    /// Kafka's own offsets, for lag dashboards only: never read by us.
-    pub(crate) fn tell_offsets(&self, offsets: &[(String, i32, i64)]) {
+    fn tell_offsets(&self, offsets: &[(String, i32, i64)]) {
         let told = offset_list(offsets).map(|list| self.consumer.commit(&list, CommitMode::Async));
         if let Ok(Err(error)) = told {
             tracing::debug!(%error, "kafka offset commit");
@@ -310,7 +327,7 @@ mod tests {
     use crate::kafka::{Embedded, Producer};
 
     /// The next message's offset, and the assignment if there is a new one.
-    fn next(source: &Source) -> i64 {
+    fn next(source: &Consumer) -> i64 {
         let until = Instant::now() + Duration::from_secs(30);
         while Instant::now() < until {
             match source.poll(Duration::from_millis(50)).unwrap() {
@@ -340,7 +357,7 @@ mod tests {
             queue_bytes_max: 1 << 20,
             properties: BTreeMap::new(),
         };
-        let source = Source::connect(&settings, Arc::new(Metrics::new(&mut Registry::default()))).unwrap();
+        let source = Consumer::connect(&settings, Arc::new(Metrics::new(&mut Registry::default()))).unwrap();
         assert_eq!(next(&source), 0);
         source.pause(true);
         // What a fence, a gap or a rebalance ends in.

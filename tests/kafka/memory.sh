@@ -1,0 +1,68 @@
+#!/usr/bin/env bash
+# Memory is bounded by settings, whatever the input: a worker on a real Kafka, its largest resident size
+# measured. Exit code 77: skipped, with the reason.
+#
+#   CUSTODY_MEMORY_EVENTS   events of the backlog (500000; in full 10000000)
+#   CUSTODY_MEMORY_LARGE    messages of 10 MB (20)
+#
+# The limit: what the settings allow to be held, and 256 MiB. Held are kafka.queue_bytes_max fetched
+# ahead, four batches of batch.bytes_max, and the largest message once for each of these places.
+set -euo pipefail
+here=$(cd "$(dirname "$0")" && pwd)
+root=$(cd "$here/../.." && pwd)
+events=${CUSTODY_MEMORY_EVENTS:-500000}
+large=${CUSTODY_MEMORY_LARGE:-20}
+work=$(mktemp -d)
+worker=''
+cleanup() {
+    [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
+    "$here/broker.sh" stop "$work/kafka" >/dev/null 2>&1 || true
+    rm -rf "$work"
+}
+trap cleanup EXIT
+
+say() { printf -- '-- %s\n' "$*"; }
+fail() { printf 'FAILED: %s\n' "$*" >&2; tail -n 20 "$work/worker.log" >&2; exit 1; }
+
+status=0
+brokers=$(CUSTODY_BROKER_PARENT_PID=$$ "$here/broker.sh" start "$work/kafka") || status=$?
+[ "$status" -eq 0 ] || exit "$status"
+python=$("$here/killed/setup.sh") || exit $?
+cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
+custody="${CARGO_TARGET_DIR:-$root/target}/release/custody"
+
+# run NAME TOPIC RECORDS LIMIT_MIB [FLAG...]: archives a topic and says how large the worker became.
+run() {
+    local name=$1 topic=$2 records=$3 limit=$4 got=0 until=$((SECONDS + 900)) peak
+    shift 4
+    "$custody" run --brokers "$brokers" --topic "$topic" --group "$name" --archive "$work/$name" \
+        --http-listen 127.0.0.1:0 "$@" >"$work/worker.log" 2>&1 &
+    worker=$!
+    until [ "$got" -ge "$records" ]; do
+        sleep 1
+        kill -0 "$worker" 2>/dev/null || fail "$name: the worker ended at $got of $records"
+        [ "$SECONDS" -lt "$until" ] || fail "$name: $got of $records records after 15 minutes"
+        got=$(sed -n 's/.* archived .* rows=\([0-9]*\) .*/\1/p' "$work/worker.log" | awk '{ sum += $1 } END { print sum + 0 }')
+    done
+    peak=$(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$worker/status") / 1024))
+    kill -TERM "$worker"
+    wait "$worker" || fail "$name: the worker did not end cleanly"
+    worker=''
+    say "$name: $records records, at most $peak MiB resident, limit $limit MiB"
+    [ "$peak" -le "$limit" ] || fail "$name: $peak MiB are more than $limit"
+    "$custody" verify --archive "$work/$name" >"$work/verify.txt" || fail "$name: $(cat "$work/verify.txt")"
+}
+
+"$here/broker.sh" topic "$work/kafka" wide 500
+"$python" "$here/killed/publish.py" "$brokers" wide "$events" 540 500
+# 32 MiB ahead, 4 batches of 16 MiB.
+run wide wide "$events" $((32 + 64 + 256))
+
+"$here/broker.sh" topic "$work/kafka" narrow 4
+"$python" "$here/killed/publish.py" "$brokers" narrow "$events" 540 4
+run backlog narrow "$events" $((32 + 64 + 256))
+
+"$here/broker.sh" topic "$work/kafka" large 2 max.message.bytes=20000000
+"$python" "$here/killed/publish.py" "$brokers" large "$large" 10000000 2
+# A batch is full with its second message: 20 MB.
+run large large "$large" $((32 + 80 + 256))
