@@ -20,7 +20,7 @@ pub(crate) const FOOTER_KEY: &str = "custody.manifest";
 /// Small pages let 20 scattered hits be fetched without decoding the file.
 const PAGE_ROWS_MAX: usize = 4_096;
 
-fn properties() -> Result<WriterProperties, ParquetError> {
+pub(crate) fn properties() -> Result<WriterProperties, ParquetError> {
     let column = |name: &str| ColumnPath::from(name);
     let mut builder = WriterProperties::builder()
         .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))

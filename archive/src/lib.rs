@@ -8,23 +8,29 @@
 //! - [`Writer`] writes a sealed batch, reads it back, re-hashes it and commits it;
 //!   [`Writer::accept`] opens the next generation of a topic that was made again
 //! - [`Archive`] reads commits, rows and single records, and the [`History`] of topics
+//! - [`Compactor`] makes few large files of many small ones, and removes what they replaced
 //! - [`verify`] proves the whole archive; [`Account`] says what became of every offset
 //!
 //! Every call blocks: ingest, search and export run it on threads of their own.
 //! Only this crate knows Delta, and only `table` knows the kernel.
 
 mod accept;
+mod actions;
 mod batch;
 mod clock;
 mod columns;
+mod compact;
+mod compacted;
 mod cut;
 mod detail;
 mod durable;
 mod encode;
 mod error;
+mod groups;
 mod guard;
 mod history;
 mod log;
+mod moved;
 mod read;
 mod recent;
 mod reconcile;
@@ -43,6 +49,7 @@ pub use accept::{Accepted, Opening};
 pub use batch::{BatchBuilder, Sealed};
 pub use clock::{Clock, SystemClock};
 pub use columns::{SCHEMA, STATUS_GAP, STATUS_OK, STATUS_QUARANTINED};
+pub use compact::{CompactSettings, CompactedFile, Compactor, Done, Due, Planned};
 pub use durable::{Disk, Temporary, put_durably};
 pub use error::{Error, Kind};
 pub use guard::guarded;

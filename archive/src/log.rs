@@ -7,6 +7,7 @@
 use custody_schemas::{Hash, Manifest};
 use serde::{Deserialize, Serialize};
 
+use crate::compacted::Compacted;
 use crate::error::{Error, Kind};
 use crate::store::Store;
 use crate::table::FORMAT;
@@ -29,7 +30,7 @@ pub struct FileRef {
 }
 
 /// What `commitInfo.custody` holds: JSON in a text.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct CommitRecord {
     pub(crate) format: u32,
     #[serde(flatten)]
@@ -37,13 +38,15 @@ pub(crate) struct CommitRecord {
 }
 
 /// What a commit did, under `kind`.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "kind", rename_all = "snake_case")]
 pub(crate) enum What {
     /// It archived a batch.
     Batch { file: CommitFile, manifest: Manifest },
     /// It opened a generation of a topic.
     Accept { accept: Accept },
+    /// It moved batches into one file.
+    Compaction { file: CommitFile, compacted_ms: i64, compacted: Compacted },
 }
 
 impl What {
@@ -61,6 +64,15 @@ pub(crate) struct CommitFile {
     pub(crate) sha256: Hash,
 }
 
+/// A commit that moved batches into one file.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Compaction {
+    pub(crate) file: CommitFile,
+    /// When, milliseconds since 1970 UTC: the grace of what it replaces begins.
+    pub(crate) compacted_ms: i64,
+    pub(crate) compacted: Compacted,
+}
+
 /// One version of the archive.
 #[derive(Debug, Clone)]
 pub struct Commit {
@@ -68,8 +80,11 @@ pub struct Commit {
     pub version: u64,
     /// When the writer says it was made, milliseconds since 1970 UTC.
     pub committed_ms: i64,
-    /// The files that it added: none or one.
+    /// The batch that it archived and where it was put: none or one. A later commit may have
+    /// moved it since.
     pub files: Vec<FileRef>,
+    /// Batches that it moved, in a commit that archived none.
+    pub(crate) compaction: Option<Compaction>,
     /// The generation of a topic that it opened, if it did.
     pub accept: Option<Accept>,
     /// Next offsets by Delta application id.
@@ -80,6 +95,30 @@ pub struct Commit {
     pub(crate) adds: Vec<(String, u64)>,
     /// Paths of the `remove` actions.
     pub(crate) removes: Vec<String>,
+}
+
+impl Commit {
+    /// Batches of earlier versions, by the version that archived each, and where they are since this
+    /// commit; in order of version.
+    pub fn moved(&self) -> impl Iterator<Item = (u64, FileRef)> {
+        self.compaction.iter().flat_map(Compaction::batches)
+    }
+}
+
+impl Compaction {
+    /// The batches in their new place.
+    pub(crate) fn batches(&self) -> impl Iterator<Item = (u64, FileRef)> {
+        self.compacted.batches.iter().map(|batch| {
+            let file = FileRef {
+                path: self.file.path.clone(),
+                bytes: self.file.bytes,
+                sha256: self.file.sha256,
+                first_row: Some(batch.first_row),
+                manifest: batch.manifest.clone(),
+            };
+            (batch.version, file)
+        })
+    }
 }
 
 #[derive(Deserialize)]
@@ -139,6 +178,7 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
         version,
         committed_ms: 0,
         files: Vec::new(),
+        compaction: None,
         accept: None,
         txns: Vec::new(),
         domains: Vec::new(),
@@ -157,6 +197,9 @@ pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Er
                 match record(path, &text)? {
                     What::Batch { file, manifest } => commit.files.push(file.holding(manifest)),
                     What::Accept { accept } => commit.accept = Some(accept),
+                    What::Compaction { file, compacted_ms, compacted } => {
+                        commit.compaction = Some(Compaction { file, compacted_ms, compacted });
+                    }
                 }
             }
         }
@@ -191,15 +234,22 @@ mod tests {
     /// As they were first written: they must be read for ever.
     const BATCH_V1: &str = r#"{"format":1,"kind":"batch","file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","topics":{"t":"a"},"parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}"#;
     const ACCEPT_V1: &str = r#"{"format":1,"kind":"accept","accept":{"topic":"t","generation":2,"topic_id":"b","previous_id":"a","accepted_ms":9,"who":"w","why":"y","through":[{"partition":0,"next":30}]}}"#;
+    const COMPACTION_V1: &str = r#"{"format":1,"kind":"compaction","file":{"path":"p","bytes":7,"sha256":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"},"compacted_ms":9,"compacted":{"version":1,"batches":[{"version":4,"first_row":0,"manifest":{"version":1,"batch":"b","rows":1,"root":"e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855","archived_ms":5,"retention_class":"default","parts":[{"topic":"t","generation":1,"partition":0,"from":0,"to":1,"rows":1}]}}],"replaces":["x","y"]}}"#;
 
     #[test]
     fn golden_v1() {
-        for text in [BATCH_V1, ACCEPT_V1] {
+        for text in [BATCH_V1, ACCEPT_V1, COMPACTION_V1] {
             let read: CommitRecord = serde_json::from_str(text).unwrap();
             assert_eq!(serde_json::to_string(&read).unwrap(), text);
             assert_eq!(record("p", text).unwrap().into_text().unwrap(), text);
         }
         assert!(record("p", &ACCEPT_V1.replace("\"format\":1", "\"format\":2")).is_err());
         assert!(record("p", &ACCEPT_V1.replace("accept\"", "other\"")).is_err());
+        let line =
+            serde_json::json!({ "commitInfo": { "timestamp": 3, "custody": COMPACTION_V1 } }).to_string();
+        let commit = parse(6, "c", line.as_bytes()).unwrap();
+        let [(version, file)] = &commit.moved().collect::<Vec<_>>()[..] else { panic!("{commit:?}") };
+        assert_eq!((*version, file.path.as_str(), file.bytes, file.first_row), (4, "p", 7, Some(0)));
+        assert_eq!(file.manifest.batch, "b");
     }
 }

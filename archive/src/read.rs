@@ -1,23 +1,25 @@
 //! Reading the archive: commits, rows for the index, single records.
 
+use std::collections::BTreeMap;
 use std::fs::File;
-use std::sync::Arc;
+use std::io::ErrorKind;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Int64Array, RecordBatch};
 use bytes::Bytes;
 use custody_schemas::hash::Tree;
 use custody_schemas::{Hash, Manifest, Partition, Position};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
-};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy};
-use parquet::file::reader::ChunkReader;
 
+use crate::compacted::{COMPACTED_KEY, Compacted};
 use crate::encode::FOOTER_KEY;
 use crate::error::{Error, Kind};
+use crate::groups::{Ends, GroupReader, Input, metadata};
 use crate::guard::guarded;
 use crate::log::{self, Commit, FileRef};
+use crate::moved::Moves;
 use crate::recent::Recent;
 use crate::record::Record;
 use crate::store::{Location, S3Settings, Store};
@@ -25,8 +27,8 @@ use crate::table::Table;
 use crate::template::{Filler, TEXTS};
 use crate::view::Rows;
 
-/// Rows decoded at a time.
-const ROWS_AT_A_TIME: usize = 8_192;
+/// How often a batch may be moved on, and its file removed, while one read of it is begun.
+const MOVES_MAX: u32 = 5;
 
 /// Which columns to read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -108,11 +110,13 @@ fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> 
 pub struct Archive {
     pub(crate) store: Arc<Store>,
     recent: Arc<Recent>,
+    moves: Arc<Mutex<Moves>>,
+    ends: Arc<Ends>,
 }
 
 impl Archive {
     pub(crate) fn new(store: Arc<Store>, recent: Arc<Recent>) -> Self {
-        Archive { store, recent }
+        Archive { store, recent, moves: Arc::default(), ends: Arc::default() }
     }
 
     /// Opens an existing archive.
@@ -166,7 +170,8 @@ impl Archive {
         partitions.iter().map(|partition| table.txn(&partition.app_id())).collect()
     }
 
-    /// Every commit after a version (all with `None`), in order.
+    /// Every commit after a version (all with `None`), in order, as they were made: what a later
+    /// one moved is told by that one.
     pub fn commits_after(&self, version: Option<u64>) -> Result<Vec<Commit>, Error> {
         let first = version.map_or(0, |version| version + 1);
         let mut commits = Vec::new();
@@ -176,26 +181,47 @@ impl Archive {
         Ok(commits)
     }
 
-    /// The rows of a batch. For the index, rows that a writer of the same process has just read
-    /// back and proven are handed over as they are, once.
-    pub fn read(&self, file: &FileRef, columns: Columns) -> Result<RowReader, Error> {
-        if columns == Columns::Index
-            && let Some(rows) = self.recent.take(&file.path)
-        {
-            return Ok(RowReader { path: file.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
+    /// Every batch with the version that archived it, where it is now; in order of version.
+    pub fn batches(&self) -> Result<Vec<(u64, FileRef)>, Error> {
+        let mut batches = BTreeMap::new();
+        let mut next = 0;
+        while let Some(commit) = log::read(&self.store, next)? {
+            next += 1;
+            batches.extend(commit.moved());
+            batches.extend(commit.files.into_iter().map(|file| (commit.version, file)));
         }
-        self.open_rows(file, columns, file.selection())
+        Ok(batches.into_iter().collect())
     }
 
-    /// Single records of a batch by row number, ascending. Each is re-hashed: one
-    /// that is not what was archived is an error, never an answer. What a record
+    /// The rows of a batch, from where it is now if it was moved since the caller learned of it.
+    /// For the index, rows that a writer of the same process has just read back and proven are
+    /// handed over as they are, once.
+    pub fn read(&self, file: &FileRef, columns: Columns) -> Result<RowReader, Error> {
+        self.read_on(file, file.manifest.rows, columns)
+    }
+
+    /// So many rows from the first of a batch on: of this batch and those that follow it in the same
+    /// file, which stay together wherever they are moved.
+    pub fn read_on(&self, first: &FileRef, rows: u64, columns: Columns) -> Result<RowReader, Error> {
+        if first.first_row.is_none()
+            && columns == Columns::Index
+            && let Some(rows) = self.recent.take(&first.path)
+        {
+            return Ok(RowReader { path: first.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
+        }
+        Ok(self.open_rows(first, columns, |file| file.selection(rows))?.1)
+    }
+
+    /// Single records of a batch by row number, ascending, from where it is now. Each is re-hashed:
+    /// one that is not what was archived is an error, never an answer. What a record
     /// says is decoded anew from the bytes that the hash covers; the columns
     /// beside them, which no hash of its own covers, are not read.
     pub fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
-        let selection = select(file.first_row.unwrap_or(0), rows);
+        let selection = |file: &FileRef| Some(select(file.first_row.unwrap_or(0), rows));
+        let (file, reader) = self.open_rows(file, Columns::Leaves, selection)?;
         let mut records = Vec::with_capacity(rows.len());
-        for rows in self.open_rows(file, Columns::Leaves, Some(selection))? {
-            Record::read_all(&rows?, file, &mut records)?;
+        for rows in reader {
+            Record::read_all(&rows?, &file, &mut records)?;
         }
         if records.len() != rows.len() {
             return Err(Error::corrupt(format!(
@@ -211,7 +237,7 @@ impl Archive {
     /// The batch and row number of a position; `None` when it holds no record. Of an offset that
     /// was lost it is the row of the gap, which stands at the first of the gap's offsets.
     pub fn locate(&self, position: &Position) -> Result<Option<(FileRef, u64)>, Error> {
-        for file in self.commits_after(None)?.into_iter().flat_map(|commit| commit.files) {
+        for (_, file) in self.batches()? {
             let mut first = 0;
             for part in &file.manifest.parts {
                 if part.partition == position.partition && part.span.contains(position.offset) {
@@ -244,25 +270,66 @@ impl Archive {
         Ok(None)
     }
 
+    /// Opens the file that holds a batch now, and says which it is.
     fn open_rows(
         &self,
         file: &FileRef,
         columns: Columns,
-        selection: Option<RowSelection>,
-    ) -> Result<RowReader, Error> {
-        let reader = match self.store.on_disk(&file.path) {
-            Some(path) => {
-                let opened = File::open(&path)
-                    .map_err(|e| Error::with(Kind::Corrupt, format!("cannot open {}", file.path), e))?;
-                open(&file.path, opened, columns, selection)?
+        selection: impl Fn(&FileRef) -> Option<RowSelection>,
+    ) -> Result<(FileRef, RowReader), Error> {
+        let mut file = file.clone();
+        for _ in 0..MOVES_MAX {
+            if let Some(input) = self.input(&file.path)? {
+                let reader = self.groups_of(&file, input, columns, selection(&file))?;
+                let reader = RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) };
+                return Ok((file, reader));
             }
-            None => open(&file.path, self.bytes(&file.path)?, columns, selection)?,
-        };
-        Ok(RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) })
+            // The log says where it went. If it went nowhere the file is lost.
+            let moved = self.moves.lock().unwrap_or_else(PoisonError::into_inner).look(&self.store, &file)?;
+            file = moved.ok_or_else(|| missing(&file.path))?;
+        }
+        Err(Error::new(Kind::Retry, format!("{} was moved while it was opened, again and again", file.path)))
+    }
+
+    fn groups_of(
+        &self,
+        file: &FileRef,
+        input: Input,
+        columns: Columns,
+        selection: Option<RowSelection>,
+    ) -> Result<GroupReader, Error> {
+        if file.first_row.is_none() {
+            return open(&file.path, input, columns, selection);
+        }
+        if let Some(end) = self.ends.get(&file.path) {
+            return Ok(GroupReader::with(end, input, |schema| mask(columns, schema), selection));
+        }
+        let reader = open(&file.path, input, columns, selection)?;
+        self.ends.put(&file.path, reader.metadata());
+        Ok(reader)
+    }
+
+    /// A data file; `None` when there is none.
+    pub(crate) fn input(&self, path: &str) -> Result<Option<Input>, Error> {
+        input(&self.store, path)
     }
 
     pub(crate) fn bytes(&self, path: &str) -> Result<Bytes, Error> {
-        self.store.get(path)?.ok_or_else(|| Error::corrupt(format!("{path} is missing")))
+        self.store.get(path)?.ok_or_else(|| missing(path))
+    }
+}
+
+fn missing(path: &str) -> Error {
+    Error::corrupt(format!("{path} is missing"))
+}
+
+/// A data file, on disk opened only; `None` when there is none.
+pub(crate) fn input(store: &Store, path: &str) -> Result<Option<Input>, Error> {
+    let Some(on_disk) = store.on_disk(path) else { return Ok(store.get(path)?.map(Input::Memory)) };
+    match File::open(&on_disk) {
+        Ok(file) => Ok(Some(Input::Disk(file))),
+        Err(e) if e.kind() == ErrorKind::NotFound => Ok(None),
+        Err(e) => Err(Error::with(Kind::Retry, format!("cannot open {}", on_disk.display()), e)),
     }
 }
 
@@ -285,10 +352,10 @@ fn count(rows: u64) -> usize {
 }
 
 impl FileRef {
-    /// The batch's rows of a file that may hold others as well.
-    fn selection(&self) -> Option<RowSelection> {
+    /// Rows of a file that may hold others as well.
+    fn selection(&self, rows: u64) -> Option<RowSelection> {
         let first_row = self.first_row?;
-        Some(vec![RowSelector::skip(count(first_row)), RowSelector::select(count(self.manifest.rows))].into())
+        Some(vec![RowSelector::skip(count(first_row)), RowSelector::select(count(rows))].into())
     }
 }
 
@@ -296,46 +363,38 @@ fn damaged(path: &str, error: parquet::errors::ParquetError) -> Error {
     Error::with(Kind::Corrupt, format!("{path} cannot be decoded"), error)
 }
 
-fn open<T: ChunkReader + 'static>(
+fn open(
     path: &str,
-    input: T,
+    input: Input,
     columns: Columns,
     selection: Option<RowSelection>,
-) -> Result<ParquetRecordBatchReader, Error> {
-    guarded(|| open_unguarded(path, input, columns, selection))
-        .unwrap_or_else(|said| Err(given_up(path, said)))
+) -> Result<GroupReader, Error> {
+    let opened = guarded(|| GroupReader::open(input, |schema| mask(columns, schema), selection));
+    opened.map_err(|said| given_up(path, said))?.map_err(|e| damaged(path, e))
 }
 
 fn given_up(path: &str, said: String) -> Error {
     Error::with(Kind::Corrupt, format!("{path} cannot be decoded: it is damaged"), said)
 }
 
-fn open_unguarded<T: ChunkReader + 'static>(
-    path: &str,
-    input: T,
-    columns: Columns,
-    selection: Option<RowSelection>,
-) -> Result<ParquetRecordBatchReader, Error> {
-    let policy = if selection.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(policy);
-    let mut builder = ParquetRecordBatchReaderBuilder::try_new_with_options(input, options)
-        .map_err(|e| damaged(path, e))?;
-    let mask = mask(columns, builder.parquet_schema());
-    builder = builder.with_projection(mask).with_batch_size(ROWS_AT_A_TIME);
-    if let Some(selection) = selection {
-        builder = builder.with_row_selection(selection);
-    }
-    builder.build().map_err(|e| damaged(path, e))
+/// What a file's footer says of it.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) enum Footer {
+    /// It is one batch.
+    Batch(Manifest),
+    /// It holds several.
+    Compacted(Compacted),
 }
 
-/// The manifest in a file's footer.
-pub(crate) fn footer_manifest(path: &str, meta: &FileMetaData) -> Result<Manifest, Error> {
+fn footer_of(path: &str, meta: &FileMetaData) -> Result<Footer, Error> {
     let pairs = meta.key_value_metadata().map(Vec::as_slice).unwrap_or_default();
-    let value = pairs.iter().find(|pair| pair.key == FOOTER_KEY).and_then(|pair| pair.value.as_deref());
-    let text = value.ok_or_else(|| Error::corrupt(format!("{path} has no batch manifest in its footer")))?;
-    serde_json::from_str(text).map_err(|e| {
-        Error::with(Kind::Corrupt, format!("{path}: the batch manifest in its footer cannot be read"), e)
-    })
+    let text = |key| pairs.iter().find(|pair| pair.key == key).and_then(|pair| pair.value.as_deref());
+    let bad = |e| Error::with(Kind::Corrupt, format!("{path}: the record in its footer cannot be read"), e);
+    match (text(FOOTER_KEY), text(COMPACTED_KEY)) {
+        (Some(manifest), None) => serde_json::from_str(manifest).map(Footer::Batch).map_err(bad),
+        (None, Some(compacted)) => serde_json::from_str(compacted).map(Footer::Compacted).map_err(bad),
+        _ => Err(Error::corrupt(format!("{path} has no record of its batches in its footer"))),
+    }
 }
 
 /// Decodes a file and re-hashes every record: their number and Merkle root. Appends what the
@@ -362,18 +421,17 @@ pub(crate) fn file_leaves(
     Ok((tree.len(), tree.root()))
 }
 
-/// The manifest in the footer of a file's bytes.
-pub(crate) fn manifest_of(path: &str, bytes: Bytes) -> Result<Manifest, Error> {
-    let options = ArrowReaderOptions::new()
-        .with_skip_arrow_metadata(true)
-        .with_page_index_policy(PageIndexPolicy::Skip);
-    let builder = ParquetRecordBatchReaderBuilder::try_new_with_options(bytes, options)
-        .map_err(|e| damaged(path, e))?;
-    footer_manifest(path, builder.metadata().file_metadata())
+/// What the footer of a file says.
+pub(crate) fn footer(path: &str, input: &Input) -> Result<Footer, Error> {
+    let read = guarded(|| metadata(input, PageIndexPolicy::Skip));
+    let read = read.map_err(|said| given_up(path, said))?.map_err(|e| damaged(path, e))?;
+    footer_of(path, read.metadata().file_metadata())
 }
 
+/// All rows of a file.
 pub(crate) fn rows_of(path: &str, bytes: Bytes, columns: Columns) -> Result<RowReader, Error> {
-    Ok(RowReader { path: path.to_owned(), reader: Reader::File(Box::new(open(path, bytes, columns, None)?)) })
+    let reader = open(path, Input::Memory(bytes), columns, None)?;
+    Ok(RowReader { path: path.to_owned(), reader: Reader::File(Box::new(reader)) })
 }
 
 /// The rows of any Parquet file as JSON objects, absent members left out.
@@ -398,7 +456,7 @@ pub struct RowReader {
 }
 
 enum Reader {
-    File(Box<ParquetRecordBatchReader>),
+    File(Box<GroupReader>),
     ReadBack(std::vec::IntoIter<RecordBatch>),
 }
 
@@ -410,13 +468,10 @@ impl Iterator for RowReader {
             Reader::File(reader) => reader,
             Reader::ReadBack(rows) => return rows.next().map(|rows| Ok(Rows::new(self.path.clone(), rows))),
         };
-        let next = match guarded(|| reader.next()) {
-            Ok(next) => next,
-            Err(said) => return Some(Err(given_up(&self.path, said))),
-        };
-        Some(match next? {
-            Ok(batch) => Ok(Rows::new(self.path.clone(), batch)),
-            Err(e) => Err(Error::with(Kind::Corrupt, format!("{} cannot be decoded", self.path), e)),
-        })
+        match guarded(|| reader.read()) {
+            Ok(Ok(rows)) => rows.map(|rows| Ok(Rows::new(self.path.clone(), rows))),
+            Ok(Err(e)) => Some(Err(damaged(&self.path, e))),
+            Err(said) => Some(Err(given_up(&self.path, said))),
+        }
     }
 }

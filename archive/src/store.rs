@@ -78,6 +78,14 @@ const REQUEST_MAX: Duration = Duration::from_secs(60);
 const RETRIES_MAX: usize = 3;
 const RETRY_AGE_MAX: Duration = Duration::from_secs(30);
 
+/// An object that a listing found.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Object {
+    pub(crate) path: String,
+    /// When it was last written as the store says, milliseconds since 1970 UTC.
+    pub(crate) modified_ms: i64,
+}
+
 /// An opened location. Every call blocks.
 pub struct Store {
     pub(crate) objects: Arc<dyn ObjectStore>,
@@ -192,13 +200,28 @@ impl Store {
 
     /// The objects in a folder and below it, in no order.
     pub fn list(&self, folder: &str) -> Result<Vec<String>, Error> {
-        let listed = self.objects.list(Some(&self.path(folder))).map_ok(|object| object.location);
-        let listed = self.runtime.block_on(listed.try_collect::<Vec<_>>());
-        let listed = listed.map_err(|e| self.failed("list", folder, e))?;
-        let base = self.base.as_ref();
-        let relative =
-            |path: &Path| path.as_ref().trim_start_matches(base).trim_start_matches('/').to_owned();
-        Ok(listed.iter().map(relative).collect())
+        Ok(self.objects_in(folder)?.into_iter().map(|object| object.path).collect())
+    }
+
+    /// The same, and when each was written.
+    pub(crate) fn objects_in(&self, folder: &str) -> Result<Vec<Object>, Error> {
+        let listed = self.objects.list(Some(&self.path(folder))).map_ok(|object| Object {
+            path: self.relative(&object.location),
+            modified_ms: object.last_modified.timestamp_millis(),
+        });
+        let listed = self.runtime.block_on(listed.try_collect());
+        listed.map_err(|e| self.failed("list", folder, e))
+    }
+
+    /// The folders at the top.
+    pub(crate) fn folders(&self) -> Result<Vec<String>, Error> {
+        let listed = self.runtime.block_on(self.objects.list_with_delimiter(Some(&self.base)));
+        let listed = listed.map_err(|e| self.failed("list", "", e))?;
+        Ok(listed.common_prefixes.iter().map(|path| self.relative(path)).collect())
+    }
+
+    fn relative(&self, path: &Path) -> String {
+        path.as_ref().trim_start_matches(self.base.as_ref()).trim_start_matches('/').to_owned()
     }
 
     /// Reads an object whole; `None` when there is none.
@@ -226,6 +249,17 @@ impl Store {
         match self.runtime.block_on(self.objects.delete(&self.path(relative))) {
             Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
             Err(e) => Err(self.failed("remove", relative, e)),
+        }
+    }
+
+    /// Removes what a listing found under this name, which no caller of this store would give.
+    pub(crate) fn remove_listed(&self, listed: &str) -> Result<(), Error> {
+        let whole = format!("{}/{listed}", self.base);
+        let path = Path::parse(whole.trim_start_matches('/'))
+            .map_err(|e| Error::with(Kind::Invalid, format!("{listed} is no name of an object"), e))?;
+        match self.runtime.block_on(self.objects.delete(&path)) {
+            Ok(()) | Err(object_store::Error::NotFound { .. }) => Ok(()),
+            Err(e) => Err(self.failed("remove", listed, e)),
         }
     }
 

@@ -21,7 +21,7 @@ use crate::columns::{PARTITION_COLUMNS, table_schema};
 use crate::error::{Error, Kind};
 use crate::store::Store;
 
-const ENGINE: &str = concat!("custody/", env!("CARGO_PKG_VERSION"));
+pub(crate) const ENGINE: &str = concat!("custody/", env!("CARGO_PKG_VERSION"));
 /// The table property that says which form of archive this is.
 const FORMAT_KEY: &str = "custody.format";
 /// The form that this code writes and reads.
@@ -37,6 +37,8 @@ const PROPERTIES: [(&str, &str); 4] = [
     ("delta.dataSkippingNumIndexedCols", "0"),
 ];
 
+/// How long checkpoints tell of removed files: `delta.deletedFileRetentionDuration`.
+pub(crate) const REMOVED_KEPT_MS: i64 = 30 * 86_400_000;
 /// The table may have domains of metadata: which life of each topic it is at stands in them.
 /// The kernel takes this as an instruction and keeps it out of the table's properties.
 const DOMAINS: (&str, &str) = ("delta.feature.domainMetadata", "supported");

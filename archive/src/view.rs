@@ -119,6 +119,10 @@ impl Rows {
         Error::corrupt(format!("{}: column {name} is missing or of another type", self.path))
     }
 
+    pub(crate) fn batch(&self) -> &RecordBatch {
+        &self.batch
+    }
+
     /// These columns alone.
     pub(crate) fn only(&self, names: &[&str]) -> Result<RecordBatch, Error> {
         let schema = self.batch.schema_ref();

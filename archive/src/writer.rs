@@ -66,6 +66,16 @@ impl Encoded {
         self.bytes.len() as u64
     }
 
+    #[cfg(test)]
+    pub(crate) fn path(&self) -> &str {
+        &self.path
+    }
+
+    #[cfg(test)]
+    pub(crate) fn bytes(&self) -> &[u8] {
+        &self.bytes
+    }
+
     /// Never: a Parquet file has a footer.
     pub fn is_empty(&self) -> bool {
         self.bytes.is_empty()

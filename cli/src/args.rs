@@ -64,6 +64,15 @@ pub enum Cmd {
     },
     /// Write a production: records with a receipt that can be verified without Custody
     Export(ExportArgs),
+    /// Make few large files of many small ones, once; `run` does it in the background
+    Compact {
+        /// Say what is due and do nothing
+        #[arg(long)]
+        dry_run: bool,
+        /// Print what was done as JSON
+        #[arg(long)]
+        json: bool,
+    },
     /// Prove the archive and its index, or a production
     Verify {
         /// A production's folder; without it the archive is verified
@@ -250,9 +259,12 @@ pub enum ConfigCmd {
 /// Groups of settings, and single ones, that a command has flags for.
 fn groups(command: &str) -> &'static [&'static str] {
     match command {
-        "run" | "config" => &["kafka", "archive", "index", "batch", "retry", "status", "http", "log", "s3"],
+        "run" | "config" => {
+            &["kafka", "archive", "index", "batch", "compact", "retry", "status", "http", "log", "s3"]
+        }
         "ingest" => &["kafka", "archive", "batch", "retry", "status", "http", "log", "s3"],
         "index" => &["archive", "index", "http", "log", "s3"],
+        "compact" => &["archive", "compact", "log", "s3"],
         "import" => &["kafka", "log"],
         "reconcile" => &["kafka", "archive", "index", "log", "s3"],
         "gap" => &["kafka.brokers", "kafka.properties", "archive", "log", "s3"],

@@ -113,11 +113,12 @@ pub fn follow(
         let last = stop.is_stopped();
         match indexer.catch_up() {
             Ok(done) => {
-                if done.splits > 0 || done.rebuilt.is_some() {
+                if done.splits > 0 || done.relocated > 0 || done.rebuilt.is_some() {
                     tracing::info!(
                         through = done.version,
                         splits = done.splits,
                         merged = done.merged,
+                        relocated = done.relocated,
                         records = done.docs,
                         ms = done.ms,
                         "indexed"

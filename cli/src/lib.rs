@@ -2,6 +2,7 @@
 //!
 //! - [`args`] is the command line, [`settings`] the settings file and the environment
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
+//! - [`compacting`] keeps the archive's files few
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
 //! - [`gaps`] lists what was lost, and accepts a topic that was made again
 //! - [`import`] reads existing history, [`importing`] publishes it
@@ -10,6 +11,7 @@
 
 pub mod args;
 pub mod asking;
+pub mod compacting;
 pub mod demo;
 pub mod failure;
 pub mod follow;

@@ -7,7 +7,7 @@ use clap::FromArgMatches;
 use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, command, inputs};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
-use custody_cli::{asking, demo, gaps, handing, importing, logging, open, reconcile, run};
+use custody_cli::{asking, compacting, demo, gaps, handing, importing, logging, open, reconcile, run};
 use custody_cli::{out, outln};
 
 fn main() -> ExitCode {
@@ -58,6 +58,7 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
             asking::conversation(loaded, id, around.as_deref(), *window, zone)
         }
         Cmd::Export(args) => handing::export(loaded, args),
+        Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
         Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
         Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
         Cmd::Gap(GapCmd::List { json, zone }) => gaps::list(loaded, *json, zone),

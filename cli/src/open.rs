@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use custody_archive::{Archive, Location, S3Settings, Store, Writer, WriterSettings};
+use custody_archive::{
+    Archive, CompactSettings, Compactor, Location, S3Settings, Store, Writer, WriterSettings,
+};
 use custody_index::IndexStore;
 use custody_ingest::kafka::KafkaSettings;
 use custody_ingest::{StatusSettings, WorkerSettings};
@@ -50,6 +52,19 @@ pub fn writer(loaded: &Loaded, recent_bytes_max: usize) -> Result<Writer, Failur
     let location = Location::parse(&settings.archive.path)?;
     let writer = WriterSettings { checkpoint_every: settings.archive.checkpoint_every, recent_bytes_max };
     Ok(Writer::open(&location, &s3(settings), &writer)?)
+}
+
+/// The archive, for compacting: beside a writer, and without anything that it shares with it.
+pub fn compactor(loaded: &Loaded) -> Result<Compactor, Failure> {
+    require(loaded, &["archive.path"])?;
+    let settings = &loaded.settings;
+    let location = Location::parse(&settings.archive.path)?;
+    let compact = CompactSettings {
+        file_bytes_max: settings.compact.file_bytes_max,
+        small_files_max: usize::try_from(settings.compact.small_files_max).unwrap_or(usize::MAX),
+        grace_ms: i64::try_from(settings.compact.grace.as_millis()).unwrap_or(i64::MAX),
+    };
+    Ok(Compactor::open(Arc::new(Store::open(&location, &s3(settings))?), compact)?)
 }
 
 /// The index.

@@ -9,6 +9,7 @@ use custody_ingest::{Metrics, OnCommit, Stop, Watch, Worker};
 use prometheus_client::encoding::text::encode;
 use prometheus_client::registry::Registry;
 
+use crate::compacting::{self, CompactMetrics};
 use crate::failure::{Done, Failure};
 use crate::follow::{IndexMetrics, follow, line};
 use crate::open;
@@ -95,7 +96,8 @@ pub fn ingest(loaded: &Loaded) -> Done {
     let settings = &loaded.settings;
     let kafka = open::kafka(settings);
     let told = Box::new(|_: &_| {});
-    let worker = Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop)?;
+    let worker =
+        Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop.clone())?;
     // Goes before the worker does, which then leaves its group: what it says last is not said
     // after the next owner's first word.
     let _watch = Watch::start(&kafka, open::status(settings), metrics)?;
@@ -130,6 +132,7 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
     let index_metrics = Arc::new(IndexMetrics::new(&mut registry));
+    let compact_metrics = Arc::new(CompactMetrics::new(&mut registry));
     let writer = open::writer(loaded, RECENT_BYTES_MAX)?;
     let indexer = Indexer::open(&open::index(loaded)?, writer.reader(), custody_index::Settings::default())?;
     let state = State {
@@ -149,7 +152,8 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     });
     let settings = &loaded.settings;
     let kafka = open::kafka(settings);
-    let worker = Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop)?;
+    let worker =
+        Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop.clone())?;
     let _watch = Watch::start(&kafka, open::status(settings), metrics)?;
     thread::scope(|scope| {
         // The index ends only after ingest has: its last pass sees every commit.
@@ -158,11 +162,17 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
             let stop = index_stop.clone();
             scope.spawn(move || follow(indexer, &woken, &stop, &index_metrics))
         };
-        // Whichever way ingest ends, the follower is told, or nobody would ever know.
+        // What is being compacted when the worker is asked to stop is finished first.
+        let ended = Stop::default();
+        let compactor = compacting::spawn(scope, loaded, vec![stop, ended.clone()], compact_metrics);
+        // Whichever way ingest ends, the others are told, or nobody would ever know.
         let ended = {
-            let _told = StopOnDrop(index_stop);
+            let _told = (StopOnDrop(index_stop), StopOnDrop(ended));
             worker.run()
         };
+        if compactor.join().is_err() {
+            tracing::error!("the compaction thread ended unexpectedly");
+        }
         let followed =
             follower.join().unwrap_or_else(|_| Err(Failure::failed("the index thread ended unexpectedly")));
         ended?;

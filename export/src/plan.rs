@@ -12,9 +12,9 @@ use crate::settings::RECORDS_MAX;
 /// One record to be produced, as a search names it.
 #[derive(Debug, Clone)]
 pub struct Hit {
-    /// The file that holds it.
+    /// Its batch, and the file that holds it.
     pub file: Arc<FileRef>,
-    /// Its row there.
+    /// Its row in the batch.
     pub row: u64,
     /// How many records that match are deliveries of its event, itself included.
     pub deliveries: u64,
@@ -23,7 +23,7 @@ pub struct Hit {
 /// A row, and how many deliveries its event has.
 pub(crate) type Row = (u64, u64);
 
-/// Rows of one partition in one file.
+/// Rows of one partition in one batch.
 #[derive(Debug)]
 pub(crate) struct Run {
     pub(crate) file: Arc<FileRef>,
@@ -45,12 +45,14 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
         let message = format!("{} records are more than one production may hold ({RECORDS_MAX})", hits.len());
         return Err(Error::invalid(message));
     }
+    // By batch: a file may hold several, and rows are counted within each.
     let mut files: BTreeMap<String, (Arc<FileRef>, Vec<Row>)> = BTreeMap::new();
     for hit in hits {
-        match files.get_mut(&hit.file.path) {
+        match files.get_mut(&hit.file.manifest.batch) {
             Some((_, rows)) => rows.push((hit.row, hit.deliveries)),
             None => {
-                files.insert(hit.file.path.clone(), (hit.file, vec![(hit.row, hit.deliveries)]));
+                let batch = hit.file.manifest.batch.clone();
+                files.insert(batch, (hit.file, vec![(hit.row, hit.deliveries)]));
             }
         }
     }
@@ -64,7 +66,7 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
     Ok(runs)
 }
 
-/// The rows of a file, partition by partition.
+/// The rows of a batch, partition by partition.
 fn split(file: &Arc<FileRef>, mut rows: &[Row], out: &mut Vec<Run>) -> Result<(), Error> {
     let mut end = 0;
     for part in &file.manifest.parts {

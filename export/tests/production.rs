@@ -6,7 +6,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use custody_archive::{
-    Archive, BatchBuilder, Encoded, FileRef, Location, S3Settings, Writer, WriterSettings,
+    Archive, BatchBuilder, CompactSettings, Compactor, Encoded, FileRef, Location, S3Settings, Store, Writer,
+    WriterSettings,
 };
 use custody_export::{Format, HOW_TO, Hit, Kind, RECEIPT, RECORDS, Receipt, Request, produce, verify};
 use custody_schemas::manifest::{Gap, GapReason};
@@ -149,6 +150,25 @@ fn a_production_is_sound_ordered_and_repeatable() {
 
     world.produce(world.all().into_iter().rev().collect(), "b").unwrap();
     assert_eq!(contents(&out), contents(&world.path("b")));
+}
+
+/// The same request gives the same bytes wherever the batches are stored.
+#[test]
+fn compaction_changes_no_production() {
+    let mut world = world();
+    world.produce(world.all(), "a").unwrap();
+    let store = Store::open(&Location::Folder(world.path("archive")), &S3Settings::default()).unwrap();
+    let settings = CompactSettings { grace_ms: 0, ..CompactSettings::default() };
+    let mut compactor = Compactor::open(store.into(), settings).unwrap();
+    let later = 1_400_000_000_000 + 86_400_000;
+    assert_eq!(compactor.step(later).unwrap().compacted.unwrap().files, 3);
+    assert_eq!(compactor.step(later).unwrap().removed.len(), 3);
+    // Asked for where they were, and where they are.
+    world.produce(world.all(), "b").unwrap();
+    world.files = world.archive.batches().unwrap().into_iter().map(|(_, file)| Arc::new(file)).collect();
+    world.produce(world.all(), "c").unwrap();
+    let contents = ["a", "b", "c"].map(|name| contents(&world.path(name)));
+    assert!(contents[0] == contents[1] && contents[0] == contents[2]);
 }
 
 #[test]

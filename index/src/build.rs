@@ -1,5 +1,6 @@
 //! Keeping the index at the archive's newest version.
 
+use std::collections::BTreeSet;
 use std::ops::Range;
 use std::time::Instant;
 
@@ -11,9 +12,10 @@ use crate::damage::guarded;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, MANIFEST_VERSION, Manifest, SplitMeta};
 use crate::merge::{Policy, plan};
+use crate::places::Places;
 use crate::settings::Settings;
 use crate::source::{Added, Source};
-use crate::split::{Built, SPLIT_VERSION, build, join, read_footer};
+use crate::split::{Built, SPLIT_VERSION, build, join, read_footer, relocate};
 use crate::store::IndexStore;
 
 /// Losing the next manifest's number to other indexers this often in a row is
@@ -42,6 +44,8 @@ pub struct CaughtUp {
     pub splits: u64,
     /// Splits made of several smaller ones.
     pub merged: u64,
+    /// Splits that say anew where their batches are: the archive moved them.
+    pub relocated: u64,
     /// Records in the new splits, merged ones not counted.
     pub docs: u64,
     /// How long it took.
@@ -107,6 +111,16 @@ impl<S: Source> Indexer<S> {
             let next = self.following();
             return Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) });
         }
+        let places = Places::after(&commits);
+        let commits = places.applied(commits)?;
+        let mut relocated = match self.relocated(&places, done) {
+            // Not even what a split was built from can be read.
+            Err(error) if error.kind == Kind::Corrupt && !self.is_behind()? => {
+                self.start_over(error.to_string())?;
+                return self.advance(done);
+            }
+            relocated => Some(relocated?),
+        };
         let mut ready = Vec::new();
         for group in groups(&commits, &self.settings) {
             if !group.files.is_empty() {
@@ -118,12 +132,39 @@ impl<S: Source> Indexer<S> {
             let Some(through) = group.through else { continue };
             let mut next = self.following();
             next.through_version = Some(through);
+            next.splits = relocated.take().unwrap_or(next.splits);
             next.splits.append(&mut ready);
             if !self.publish(next)? {
                 return Ok(Err(Lost));
             }
         }
         self.merge(done)
+    }
+
+    /// The splits of the index, those that cover batches which were moved with footers that say where
+    /// they are now.
+    fn relocated(&self, places: &Places, done: &mut CaughtUp) -> Result<Vec<SplitMeta>, Error> {
+        let mut splits = self.base.splits.clone();
+        for meta in splits.iter_mut().filter(|meta| places.touch(meta)) {
+            let (shown, data) = (self.folder.split(meta), self.folder.map(meta)?);
+            let bytes = data.read_bytes();
+            let bytes = bytes.map_err(|e| Error::with(Kind::Retry, format!("cannot read {shown}"), e))?;
+            let built = if Hash::of(&bytes).to_string() == meta.id {
+                relocate(&shown, &data, places)?
+            } else {
+                tracing::warn!(split = shown, "a split is damaged: it is built anew from the archive");
+                let mut files = files_of(&[(shown, data)])?;
+                for (_, file) in &mut files {
+                    *file = places.of(file)?.unwrap_or(file).clone();
+                }
+                Some(build(&self.source, &files)?)
+            };
+            if let Some(built) = built {
+                *meta = self.write(|| Ok(built))?;
+                done.relocated += 1;
+            }
+        }
+        Ok(splits)
     }
 
     fn merge(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
@@ -309,16 +350,20 @@ struct Group {
 fn groups(commits: &[Added], settings: &Settings) -> Vec<Group> {
     let (mut groups, mut group) = (Vec::new(), Group::default());
     let (mut docs, mut bytes) = (0, 0);
+    // A file of many batches counts once.
+    let mut paths = BTreeSet::new();
     for commit in commits {
         for file in &commit.files {
+            let more = if paths.contains(file.path.as_str()) { 0 } else { file.bytes };
             let full = docs + file.manifest.rows > settings.split_docs_max
-                || bytes + file.bytes > settings.split_bytes_max;
+                || bytes + more > settings.split_bytes_max;
             if full && !group.files.is_empty() {
                 groups.push(std::mem::take(&mut group));
                 (docs, bytes) = (0, 0);
+                paths.clear();
             }
             docs += file.manifest.rows;
-            bytes += file.bytes;
+            bytes += if paths.insert(file.path.as_str()) { file.bytes } else { 0 };
             group.files.push((commit.version, file.clone()));
             group.through = None;
         }

@@ -256,7 +256,7 @@ fn every_difference_is_named() {
     world.source.tamper("v0-0.parquet", |rows| rows[1].body = Some("message 1".to_owned()));
 
     rewrite(&world, &|manifest| manifest.splits.reverse());
-    assert_eq!(world.differences(), ["its splits are not in the order of the archive's files"]);
+    assert_eq!(world.differences(), ["its splits are not in the order of the archive's batches"]);
     rewrite(&world, &|manifest| manifest.splits.reverse());
     assert_eq!(world.differences(), Vec::<String>::new());
 
@@ -276,4 +276,114 @@ fn every_difference_is_named() {
     assert!(
         said.contains(&format!("split {second}: v1-0.parquet: no commit that the index covers added it"))
     );
+}
+
+fn ids(world: &World) -> Vec<String> {
+    world.manifest().splits.into_iter().map(|split| split.id).collect()
+}
+
+#[test]
+fn splits_follow_batches_that_are_moved() {
+    let world = World::new();
+    let mut indexer = world.indexer();
+    for n in 0..3 {
+        world.say(10 * n..10 * n + 10);
+    }
+    indexer.catch_up().unwrap();
+    let before = ids(&world);
+    assert_eq!(world.docs(), [10, 10, 10]);
+    let version = world.source.compact(0..2);
+    // What the index names is gone, and is no difference: it says where it was at its version.
+    assert!(!world.differences().is_empty(), "this memory removes at once");
+    let done = indexer.catch_up().unwrap();
+    assert_eq!((done.version, done.relocated, done.splits, done.docs), (Some(version), 2, 0, 0));
+    let after = ids(&world);
+    assert!(before[0] != after[0] && before[1] != after[1] && before[2] == after[2]);
+    assert_eq!(world.differences(), Vec::<String>::new());
+    // Built from nothing the splits are the same, byte for byte.
+    let other = World { dir: tempfile::tempdir().unwrap(), source: world.source.clone() };
+    other.indexer().catch_up().unwrap();
+    assert_eq!(ids(&other), after);
+    // Nothing is due twice.
+    assert_eq!(indexer.catch_up().unwrap().relocated, 0);
+}
+
+/// Moved again, and by a commit that comes with new batches which another moves at once.
+#[test]
+fn moves_of_moves_and_of_what_is_new() {
+    let world = World::new();
+    let mut indexer = world.indexer();
+    for n in 0..3 {
+        world.say(2 * n..2 * n + 2);
+    }
+    world.source.commit_files(vec![vec![(3, vec![])]]);
+    indexer.catch_up().unwrap();
+    world.source.compact(0..2);
+    for n in 3..5 {
+        world.say(2 * n..2 * n + 2);
+    }
+    world.source.compact(0..4);
+    world.source.compact(5..7);
+    let done = indexer.catch_up().unwrap();
+    assert_eq!((done.docs, done.relocated), (4, 1));
+    assert_eq!(world.differences(), Vec::<String>::new());
+    let other = World { dir: tempfile::tempdir().unwrap(), source: world.source.clone() };
+    other.indexer().catch_up().unwrap();
+    assert_eq!(other.differences(), Vec::<String>::new());
+    for n in 5..9 {
+        world.say(2 * n..2 * n + 2);
+        indexer.catch_up().unwrap();
+        other.indexer().catch_up().unwrap();
+    }
+    assert_eq!(world.docs().iter().sum::<u64>(), 18);
+    assert_eq!(world.differences(), Vec::<String>::new());
+    assert_eq!(other.differences(), Vec::<String>::new());
+}
+
+#[test]
+fn a_damaged_split_is_not_taken_along() {
+    for at in [100, usize::MAX] {
+        let world = World::new();
+        let mut indexer = world.indexer();
+        for n in 0..2 {
+            world.say(10 * n..10 * n + 10);
+        }
+        indexer.catch_up().unwrap();
+        let path = world.split_path(1);
+        let mut bytes = std::fs::read(&path).unwrap();
+        let at = at.min(bytes.len() - 1);
+        bytes[at] ^= 1;
+        std::fs::write(&path, bytes).unwrap();
+        world.source.compact(0..2);
+        indexer.catch_up().unwrap();
+        assert_eq!(world.docs(), [10, 10]);
+        assert_eq!(world.differences(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_place_that_no_commit_gave_is_named() {
+    let world = World::new();
+    world.say(0..10);
+    world.say(10..20);
+    world.indexer().catch_up().unwrap();
+    let batches = |commits: Vec<Added>| -> Vec<_> { expected_places(commits, &world) };
+    assert_eq!(batches(world.source.commits_after(None).unwrap()), [1, 1]);
+    world.source.compact(0..2);
+    assert_eq!(batches(world.source.commits_after(None).unwrap()), [2, 2]);
+    let stale = world.manifest();
+    world.indexer().catch_up().unwrap();
+    // The archive as it was before: its files are elsewhere than the index says.
+    world.source.truncate(2);
+    let said = world.differences();
+    assert!(
+        said.iter().any(|said| said.contains("is not what version 0 archived, or not where")),
+        "{said:?}"
+    );
+    assert_eq!(stale.splits.len(), 2);
+}
+
+fn expected_places(commits: Vec<Added>, world: &World) -> Vec<usize> {
+    let through = world.manifest().through_version;
+    crate::check::expected(commits, through).iter().map(|batch| batch.places.len()).collect()
 }

@@ -136,6 +136,8 @@ mod tests {
         SplitMeta {
             id: Hash::of(content).to_string(),
             bytes: content.len() as u64,
+            first_version: 0,
+            last_version: 0,
             files: 1,
             docs: 1,
             time_ms_min: None,

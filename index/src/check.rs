@@ -9,7 +9,7 @@ use tantivy::HasLen;
 
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, SplitMeta};
-use crate::source::Source;
+use crate::source::{Added, Source};
 use crate::split::{Covered, build, read_footer};
 use crate::store::IndexStore;
 
@@ -22,7 +22,7 @@ pub struct IndexReport {
     pub archive_version: u64,
     /// Splits that were checked.
     pub splits: u64,
-    /// Files of the archive that the index has to cover.
+    /// Batches of the archive that the index has to cover.
     pub files: u64,
     /// Records in the splits.
     pub docs: u64,
@@ -115,10 +115,7 @@ fn verify_once<S: Source>(folder: &Folder, source: &S) -> Result<(IndexReport, O
         }));
         covered.extend(files.into_iter().map(|file| (meta.id.clone(), file)));
     }
-    let commits = source.commits_after(None)?;
-    let within = commits.into_iter().filter(|commit| Some(commit.version) <= manifest.through_version);
-    let expected: Vec<_> =
-        within.flat_map(|commit| commit.files.into_iter().map(move |file| (commit.version, file))).collect();
+    let expected = expected(source.commits_after(None)?, manifest.through_version);
     report.files = expected.len() as u64;
     report.differences.extend(coverage(&expected, covered));
     Ok((report, Some(manifest.number)))
@@ -176,40 +173,74 @@ fn compare<S: Source>(
     Ok((footer.files, reason))
 }
 
-/// Every file in exactly one split, as the commit describes it, and in the order
+/// A batch that the index has to cover.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Expected {
+    /// The version that archived it.
+    version: u64,
+    /// Everywhere that it was put, the first place first. A compaction that is not indexed yet is as
+    /// good as one that is: what it replaced can be read until then.
+    pub(crate) places: Vec<FileRef>,
+}
+
+impl Expected {
+    fn batch(&self) -> &str {
+        self.places.first().map_or("", |file| &file.manifest.batch)
+    }
+}
+
+/// The batches through a version, in order. Pure.
+pub(crate) fn expected(commits: Vec<Added>, through: Option<u64>) -> Vec<Expected> {
+    let mut moved: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
+    for (_, file) in commits.iter().flat_map(|commit| &commit.moved) {
+        moved.entry(file.manifest.batch.clone()).or_default().push(file.clone());
+    }
+    let within = commits.into_iter().filter(|commit| Some(commit.version) <= through);
+    let files = within.flat_map(|commit| commit.files.into_iter().map(move |file| (commit.version, file)));
+    let expected = files.map(|(version, file)| {
+        let mut places = vec![file];
+        let since = moved.remove(&places[0].manifest.batch).unwrap_or_default();
+        places.extend(since);
+        Expected { version, places }
+    });
+    expected.collect()
+}
+
+/// Every batch in exactly one split, where a commit put it, and in the order
 /// of the archive, which says what the first record of an event is. Pure.
-fn coverage(expected: &[(u64, FileRef)], covered: Vec<(String, Covered)>) -> Vec<Difference> {
+fn coverage(expected: &[Expected], covered: Vec<(String, Covered)>) -> Vec<Difference> {
     let mut differences = Vec::new();
-    let in_order = covered.iter().map(|(_, covered)| &covered.file.path);
-    let in_order = in_order.eq(expected.iter().map(|(_, file)| &file.path));
-    let mut by_path: BTreeMap<String, Vec<(String, Covered)>> = BTreeMap::new();
-    for (split, file) in covered {
-        by_path.entry(file.file.path.clone()).or_default().push((split, file));
+    let in_order = covered.iter().map(|(_, covered)| covered.file.manifest.batch.as_str());
+    let in_order = in_order.eq(expected.iter().map(Expected::batch));
+    let mut by_batch: BTreeMap<String, Vec<(String, Covered)>> = BTreeMap::new();
+    for (split, covered) in covered {
+        by_batch.entry(covered.file.manifest.batch.clone()).or_default().push((split, covered));
     }
     let mut differs = |split: Option<&String>, path: &str, reason: String| {
         differences.push(Difference { split: split.cloned(), file: Some(path.to_owned()), reason });
     };
-    for (version, file) in expected {
-        let found = by_path.remove(&file.path).unwrap_or_default();
+    for batch in expected {
+        let (version, path) = (batch.version, batch.places.first().map_or("", |file| &file.path));
+        let found = by_batch.remove(batch.batch()).unwrap_or_default();
         if found.is_empty() {
-            differs(None, &file.path, format!("version {version} added it, no split has it"));
+            differs(None, path, format!("version {version} added it, no split has it"));
         }
         for (split, covered) in &found {
-            if covered.version != *version || covered.file != *file {
-                differs(Some(split), &file.path, format!("it is not the file that version {version} added"));
+            if covered.version != version || !batch.places.contains(&covered.file) {
+                let reason = format!("it is not what version {version} archived, or not where it was put");
+                differs(Some(split), &covered.file.path, reason);
             }
         }
-        for (split, _) in found.iter().skip(1) {
-            differs(Some(split), &file.path, format!("split {} has it too", found[0].0));
+        for (split, covered) in found.iter().skip(1) {
+            differs(Some(split), &covered.file.path, format!("split {} has it too", found[0].0));
         }
     }
-    for (path, found) in &by_path {
-        for (split, _) in found {
-            differs(Some(split), path, "no commit that the index covers added it".to_owned());
-        }
+    for (split, covered) in by_batch.values().flatten() {
+        differs(Some(split), &covered.file.path, "no commit that the index covers added it".to_owned());
     }
     if differences.is_empty() && !in_order {
-        differences.push(index_differs("its splits are not in the order of the archive's files".to_owned()));
+        differences
+            .push(index_differs("its splits are not in the order of the archive's batches".to_owned()));
     }
     differences
 }

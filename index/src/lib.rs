@@ -35,6 +35,7 @@ mod error;
 mod guard;
 mod manifest;
 mod merge;
+mod places;
 mod prune;
 pub mod query;
 mod schema;

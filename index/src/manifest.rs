@@ -42,7 +42,11 @@ pub struct SplitMeta {
     pub id: String,
     /// Size of the file.
     pub bytes: u64,
-    /// Archive files that it covers.
+    /// The version that archived its first batch.
+    pub first_version: u64,
+    /// The version that archived its last batch.
+    pub last_version: u64,
+    /// Batches of the archive that it covers.
     pub files: u64,
     /// Records in it.
     pub docs: u64,

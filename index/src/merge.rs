@@ -134,6 +134,8 @@ mod tests {
         let meta = |docs: &u64| SplitMeta {
             id: String::new(),
             bytes: 0,
+            first_version: 0,
+            last_version: 0,
             files: 1,
             docs: *docs,
             time_ms_min: None,

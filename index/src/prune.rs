@@ -35,6 +35,8 @@ mod tests {
         let split = SplitMeta {
             id: String::new(),
             bytes: 0,
+            first_version: 0,
+            last_version: 0,
             files: 1,
             docs: 1,
             time_ms_min: Some(10),

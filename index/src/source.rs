@@ -16,23 +16,29 @@ pub trait Source {
     /// The commits after a version, all of them for `None`; in order of version.
     fn commits_after(&self, version: Option<u64>) -> Result<Vec<Added>, Error>;
 
-    /// Hands every row of a file to `each`, in the file's order.
-    fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error>;
+    /// Hands every row of some batches to `each`, in order. They follow one another in one file.
+    fn rows(
+        &self,
+        batches: &[(u64, FileRef)],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error>;
 
-    /// The records at `rows`, which ascend, in that order; each proved unaltered.
+    /// The records of a batch at `rows`, which ascend, in that order; each proved unaltered.
     fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Self::Record>, Error>;
 
     /// The text that a search found the record by, for a snippet.
     fn text(record: &Self::Record) -> String;
 }
 
-/// What one commit added to the archive.
+/// What one commit did to the archive.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Added {
     /// The version that it made.
     pub version: u64,
-    /// Its files, none for a commit that only changed the table.
+    /// The batches that it archived, none for a commit that only changed the table.
     pub files: Vec<FileRef>,
+    /// Batches of earlier versions that it moved, with these versions.
+    pub moved: Vec<(u64, FileRef)>,
 }
 
 /// What is indexed of one record.
@@ -98,11 +104,22 @@ impl Source for Archive {
 
     fn commits_after(&self, version: Option<u64>) -> Result<Vec<Added>, Error> {
         let commits = Archive::commits_after(self, version)?;
-        Ok(commits.into_iter().map(|commit| Added { version: commit.version, files: commit.files }).collect())
+        let added = commits.into_iter().map(|commit| Added {
+            version: commit.version,
+            moved: commit.moved().collect(),
+            files: commit.files,
+        });
+        Ok(added.collect())
     }
 
-    fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
-        for rows in self.read(file, Columns::Index)? {
+    fn rows(
+        &self,
+        batches: &[(u64, FileRef)],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        let Some((_, first)) = batches.first() else { return Ok(()) };
+        let rows = batches.iter().map(|(_, file)| file.manifest.rows).sum();
+        for rows in self.read_on(first, rows, Columns::Index)? {
             let rows = rows?;
             let columns = rows.index_rows()?;
             for at in 0..rows.len() {

@@ -149,7 +149,30 @@ impl Memory {
         let mut state = self.0.lock().unwrap();
         let version = state.commits.len() as u64;
         let files = files.into_iter().enumerate().map(|(at, parts)| state.file(version, at, parts)).collect();
-        state.commits.push(Added { version, files });
+        state.commits.push(Added { version, files, moved: Vec::new() });
+        version
+    }
+
+    /// Moves what these versions archived into one file, as a compaction does. The files that they
+    /// were in are gone at once.
+    pub(crate) fn compact(&self, versions: std::ops::Range<u64>) -> u64 {
+        let mut state = self.0.lock().unwrap();
+        let version = state.commits.len() as u64;
+        let path = format!("c{version}.parquet");
+        let (mut rows, mut moved, mut gone) = (Vec::new(), Vec::new(), Vec::new());
+        for of in versions {
+            for batch in state.commits[of as usize].files.clone() {
+                let now = state.place(&batch);
+                let (first_row, events) = (rows.len() as u64, state.events(&now).unwrap());
+                rows.extend(events);
+                gone.push(now.path.clone());
+                let sha256 = Hash::of(path.as_bytes());
+                moved.push((of, FileRef { path: path.clone(), sha256, first_row: Some(first_row), ..now }));
+            }
+        }
+        gone.iter().for_each(|path| drop(state.rows.remove(path)));
+        state.rows.insert(path, rows);
+        state.commits.push(Added { version, files: Vec::new(), moved });
         version
     }
 
@@ -164,10 +187,11 @@ impl Memory {
             state.commits.iter().flat_map(|commit| commit.files.iter().map(|file| (commit.version, file)));
         files
             .flat_map(|(version, file)| {
-                let stored = |(row, event): (usize, &Event)| {
-                    (version, Stored { path: file.path.clone(), row: row as u64, event: event.clone() })
+                let stored = |(row, event): (usize, Event)| {
+                    (version, Stored { path: file.path.clone(), row: row as u64, event })
                 };
-                state.rows[&file.path].iter().enumerate().map(stored).collect::<Vec<_>>()
+                let events = state.events(&state.place(file)).unwrap();
+                events.into_iter().enumerate().map(stored).collect::<Vec<_>>()
             })
             .collect()
     }
@@ -182,6 +206,22 @@ impl Memory {
 }
 
 impl State {
+    /// Where a batch is now.
+    fn place(&self, file: &FileRef) -> FileRef {
+        let mut moved = self.commits.iter().flat_map(|commit| &commit.moved);
+        let last = moved.rfind(|(_, moved)| moved.manifest.batch == file.manifest.batch);
+        last.map_or_else(|| file.clone(), |(_, moved)| moved.clone())
+    }
+
+    /// The rows of a batch in this place.
+    fn events(&self, file: &FileRef) -> Option<Vec<Event>> {
+        let rows = self.rows.get(&file.path)?;
+        match file.first_row {
+            None => Some(rows.clone()),
+            Some(first) => Some(rows[first as usize..(first + file.manifest.rows) as usize].to_vec()),
+        }
+    }
+
     fn file(&mut self, version: u64, at: usize, parts: Vec<(i32, Vec<Event>)>) -> FileRef {
         let path = format!("v{version}-{at}.parquet");
         let mut events = Vec::new();
@@ -232,16 +272,24 @@ impl Source for Memory {
         Ok(state.commits.iter().filter(|commit| Some(commit.version) > version).cloned().collect())
     }
 
-    fn rows(&self, file: &FileRef, each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>) -> Result<(), Error> {
-        let events = self.0.lock().unwrap().rows.get(&file.path).cloned();
-        let events = events.ok_or_else(|| Error::corrupt(format!("{} is missing", file.path)))?;
-        events.iter().try_for_each(|event| each(&event.row()))
+    fn rows(
+        &self,
+        batches: &[(u64, FileRef)],
+        each: &mut dyn FnMut(&Row<'_>) -> Result<(), Error>,
+    ) -> Result<(), Error> {
+        for (_, file) in batches {
+            let events = self.0.lock().unwrap().events(file);
+            let events = events.ok_or_else(|| Error::corrupt(format!("{} is missing", file.path)))?;
+            events.iter().try_for_each(|event| each(&event.row()))?;
+        }
+        Ok(())
     }
 
     fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Stored>, Error> {
         assert!(rows.windows(2).all(|pair| pair[0] < pair[1]), "rows must ascend: {rows:?}");
         let state = self.0.lock().unwrap();
-        let events = &state.rows[&file.path];
+        // A file that is gone is found in the log, as the archive does.
+        let events = state.events(file).or_else(|| state.events(&state.place(file))).unwrap();
         let stored =
             |row: &u64| Stored { path: file.path.clone(), row: *row, event: events[*row as usize].clone() };
         Ok(rows.iter().map(stored).collect())

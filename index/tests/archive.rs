@@ -1,8 +1,12 @@
 //! The index over a real archive: built, searched, merged, verified.
 
 use std::path::Path;
+use std::sync::Arc;
 
-use custody_archive::{Archive, BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
+use custody_archive::{
+    Archive, BatchBuilder, CompactSettings, Compactor, Encoded, Location, S3Settings, Store, Writer,
+    WriterSettings,
+};
 use custody_index::query::{Query, parse};
 use custody_index::{IndexStore, Indexer, Order, Request, Searcher, Settings, verify_index};
 use custody_schemas::manifest::{Gap, GapReason};
@@ -74,6 +78,21 @@ impl World {
         }
         let sealed = builder.seal("default", 1_369_818_000_000).unwrap();
         self.writer.archive(&Encoded::new(sealed).unwrap()).unwrap();
+    }
+
+    /// Compacts all that is due at a time, and removes what was replaced before `now_ms`.
+    fn compact(&self, now_ms: i64) -> usize {
+        let location = Location::Folder(self._root.path().join("archive"));
+        let store = Arc::new(Store::open(&location, &S3Settings::default()).unwrap());
+        let mut compactor = Compactor::open(store, CompactSettings::default()).unwrap();
+        let mut removed = 0;
+        loop {
+            let done = compactor.step(now_ms).unwrap();
+            removed += done.removed.len();
+            if !done.more {
+                return removed;
+            }
+        }
     }
 
     fn store(&self) -> IndexStore {
@@ -201,6 +220,87 @@ fn positions_are_the_rows_of_the_archive() {
     assert!(world.indexer().catch_up().unwrap().rebuilt.is_some());
     let searcher = self::searcher(&world);
     assert_eq!(searcher.positions(&query("word3"), None).unwrap(), old);
+    assert_eq!(world.differences(), Vec::<String>::new());
+}
+
+/// Everything in order of position, page by page.
+fn pages(searcher: &Searcher, limit: usize) -> Vec<String> {
+    let mut request =
+        Request { query: query("type:*"), order: Order::Relevance, limit, after: None, at_version: None };
+    let mut found = Vec::new();
+    loop {
+        let answer = searcher.search(&request).unwrap();
+        found.extend(answer.hits.into_iter().map(|hit| {
+            let record = hit.record;
+            format!("{} {:?} {:?} {:?}", record.position, record.body, hit.snippet, hit.copies)
+        }));
+        let Some(next) = answer.next else { return found };
+        request.after = Some(next);
+    }
+}
+
+/// Searches of before, beside and after compactions and removals find the same.
+#[test]
+fn compaction_changes_no_answer() {
+    const DAY_MS: i64 = 86_400_000;
+    let then = 1_369_818_000_000;
+    let mut world = World::new();
+    let mut indexer = world.indexer();
+    for batch in 0..12 {
+        let say = |n: i64| message(batch * 10 + n, "live:bob", &format!("word{n}"));
+        world.batch([&(0..6).map(say).collect::<Vec<_>>(), &(6..10).map(say).collect::<Vec<_>>()]);
+        if batch % 3 == 0 {
+            indexer.catch_up().unwrap();
+        }
+    }
+    indexer.catch_up().unwrap();
+    let old = searcher(&world);
+    let before = pages(&old, 50);
+    let found = old.positions(&query("word3"), None).unwrap();
+    let mut page = Request {
+        query: query("word3 OR word4"),
+        order: Order::Relevance,
+        limit: 10,
+        after: None,
+        at_version: None,
+    };
+    let first = old.search(&page).unwrap();
+
+    assert_eq!(world.compact(then + DAY_MS), 0);
+    assert_eq!(pages(&old, 50), before);
+    // Behind the compaction the index is sound as well.
+    let report = verify_index(&world.store(), &world.archive).unwrap();
+    assert_eq!(report.differences, []);
+    assert!(indexer.catch_up().unwrap().relocated > 0);
+    assert_eq!(world.differences(), Vec::<String>::new());
+
+    // The files that an older searcher, a page and a list of rows name are gone.
+    assert!(world.compact(then + 2 * DAY_MS) > 0);
+    assert_eq!(pages(&old, 50), before);
+    page.after = first.next;
+    assert_eq!(old.search(&page).unwrap().hits.len(), 10);
+    for row in &found.rows {
+        let record = &world.archive.fetch(&found.files[row.file], &[row.row]).unwrap()[0];
+        assert_eq!(record.body.as_deref(), Some("word3"));
+    }
+    old.refresh().unwrap();
+    assert_eq!(pages(&old, 50), before);
+    assert_eq!(old.search(&page).unwrap().hits.len(), 10);
+
+    // New batches, compacted with the old file, and an index that missed all of it.
+    for batch in 12..15 {
+        world.batch([&[message(batch, "live:bob", "late")], &[]]);
+    }
+    indexer.catch_up().unwrap();
+    world.compact(then + 40 * DAY_MS);
+    world.compact(then + 50 * DAY_MS);
+    assert_eq!(pages(&searcher(&world), 50).len(), 123);
+    indexer.catch_up().unwrap();
+    assert_eq!(world.differences(), Vec::<String>::new());
+    let followed = pages(&searcher(&world), 50);
+    std::fs::remove_dir_all(&world.index).unwrap();
+    world.indexer().catch_up().unwrap();
+    assert_eq!(pages(&searcher(&world), 50), followed);
     assert_eq!(world.differences(), Vec::<String>::new());
 }
 

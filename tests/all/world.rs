@@ -42,6 +42,8 @@ pub(crate) fn history(world: &mut World) {
         }
         world.run(0);
         world.index();
+        world.clock.advance(Duration::from_secs(20));
+        world.compact();
     }
     if world.runs(0) {
         world.kill(0);
@@ -54,6 +56,7 @@ fn a_world_without_faults_archives_everything() {
     history(&mut world);
     world.settle();
     assert_eq!(world.archived_rows(), EVENTS);
+    assert!(world.compacted > 1 && world.removed > 3, "{} {}", world.compacted, world.removed);
     assert!(world.checks > 10 && world.ended.is_empty(), "{} {:?}", world.checks, world.ended);
 }
 
@@ -62,12 +65,14 @@ fn a_world_without_faults_archives_everything() {
 enum Whose {
     Worker,
     Index,
+    Compactor,
 }
 
 fn faults_of(world: &World, whose: Whose) -> Arc<Faults> {
     match whose {
         Whose::Worker => world.faults(0),
         Whose::Index => world.index_faults(),
+        Whose::Compactor => world.compact_faults(),
     }
 }
 
@@ -75,7 +80,7 @@ fn faults_of(world: &World, whose: Whose) -> Arc<Faults> {
 #[test]
 fn every_operation_may_fail_in_every_way() {
     let share = number("CUSTODY_WORLD_SHARE", if cfg!(debug_assertions) { 61 } else { 7 });
-    for whose in [Whose::Worker, Whose::Index] {
+    for whose in [Whose::Worker, Whose::Index, Whose::Compactor] {
         let mut world = World::new(Settings::default(), 1);
         faults_of(&world, whose).record();
         history(&mut world);
@@ -218,7 +223,8 @@ fn act(world: &mut World, rng: &mut Rng) -> String {
         25..32 => drop(world.restart(worker)),
         32..60 => (0..=rng.below(3)).for_each(|_| world.step(worker)),
         60..70 => drop(world.commit(worker)),
-        70..75 => drop(world.index()),
+        70..74 => drop(world.index()),
+        74 => drop(world.compact()),
         75..80 => {
             let shares = shares(world, rng, world.settings.workers);
             world.kafka.rebalance(&shares, rng.one_in(2));
@@ -227,7 +233,8 @@ fn act(world: &mut World, rng: &mut Rng) -> String {
         81 => world.finish(worker),
         82 => world.power_failure(),
         83..88 => world.faults(worker).plan(rng.below(15), FAULTS[rng.index(FAULTS.len())]),
-        88..90 => world.index_faults().plan(rng.below(30), FAULTS[rng.index(FAULTS.len())]),
+        88 => world.compact_faults().plan(rng.below(30), FAULTS[rng.index(FAULTS.len())]),
+        89 => world.index_faults().plan(rng.below(30), FAULTS[rng.index(FAULTS.len())]),
         90..95 => world.clock.advance(Duration::from_millis(rng.below(4_000))),
         95 => world.clock.jump_ms(rng.below(200_000_000).cast_signed() - 100_000_000),
         96 if rng.one_in(3) => world.kafka.make_again(),

@@ -115,8 +115,8 @@ def root(leaves):
     return level[0]
 
 
-def commits(archive):
-    """Manifests by the path of their file, from the log."""
+def live(archive):
+    """Live files by path, from the log: each with its batches, as (manifest, first row)."""
     log = os.path.join(archive, "_delta_log")
     found = {}
     for name in sorted(os.listdir(log)):
@@ -126,9 +126,62 @@ def commits(archive):
                     custody = json.loads(line).get("commitInfo", {}).get("custody")
                     if custody:
                         record = json.loads(custody)
-                        if record["kind"] == "batch":
+                        # A compaction moves batches to another file and changes nothing of them; accepting that a
+                        # topic was made again has none.
+                        for path in record.get("compacted", {}).get("replaces", []):
+                            del found[path]
+                        if "file" in record:
                             found[record["file"]["path"]] = record
     return found
+
+
+def batches(record):
+    """Manifests of a file, in order of their rows."""
+    if record["kind"] == "batch":
+        return [record["manifest"]]
+    return [batch["manifest"] for batch in record["compacted"]["batches"]]
+
+
+def check(archive, path, record, found, problems):
+    full = os.path.join(archive, path)
+    with open(full, "rb") as file:
+        if hashlib.sha256(file.read()).hexdigest() != record["file"]["sha256"]:
+            problems.append(f"{path}: its SHA-256 is not the one in its commit")
+    file = pq.ParquetFile(full)
+    key = "manifest" if record["kind"] == "batch" else "compacted"
+    if json.loads(file.metadata.metadata[b"custody." + key.encode()]) != record[key]:
+        problems.append(f"{path}: its footer and its commit say other things")
+    leaves = []
+    # A gap's row stands at the first of its offsets, and what makes it one is the manifest.
+    lost = {(part["topic"], part["generation"], part["partition"], gap["from"])
+            for manifest in batches(record) for part in manifest["parts"] for gap in part.get("gaps", [])}
+    found["gaps"] += len(lost)
+    gaps = len(lost)
+    for batch in file.iter_batches(batch_size=4096):
+        fields = [field.with_type(numbers(field.type)) for field in batch.schema]
+        for row in pa.Table.from_batches([batch]).cast(pa.schema(fields)).to_pylist():
+            whole = payload(row)
+            leaves.append(leaf(row, whole))
+            if struct.pack(">q", row["leaf_check"]) != leaves[-1][:8]:
+                problems.append(f"{path}: record {row['topic']}:{row['generation']}:{row['partition']}:{row['offset']}")
+            at = (row["topic"], row["generation"], row["partition"], row["offset"])
+            if (row["status"] == "gap") != (at in lost):
+                problems.append(f"{path}: {at} is a gap in the table or in the manifest, not in both")
+            lost.discard(at)
+            found["templates"] += row["template"] is not None
+            found["payload_bytes"] += len(whole or b"")
+    for at in lost:
+        problems.append(f"{path}: the row of the gap at {at} is missing")
+    found["records"] += len(leaves) - gaps
+    next_row = 0
+    for manifest in batches(record):
+        own = leaves[next_row : next_row + manifest["rows"]]
+        next_row += manifest["rows"]
+        found["batches"] += 1
+        if root(own).hex() != manifest["root"] or len(own) != manifest["rows"]:
+            problems.append(f"{path}: the records of batch {manifest['batch']} do not make its root")
+    if next_row != len(leaves):
+        problems.append(f"{path}: has other records than its batches")
 
 
 def main():
@@ -138,43 +191,12 @@ def main():
     archive = sys.argv[1]
     found = dict(records=0, gaps=0, batches=0, templates=0, payload_bytes=0)
     problems = []
-    recorded = commits(archive)
+    recorded = live(archive)
     files = deltalake.DeltaTable(archive).file_uris()
     if len(files) != len(recorded):
-        problems.append(f"{len(files)} live files, {len(recorded)} in the log's manifests")
+        problems.append(f"{len(files)} live files, {len(recorded)} in the log's records")
     for path, record in recorded.items():
-        full = os.path.join(archive, path)
-        with open(full, "rb") as file:
-            if hashlib.sha256(file.read()).hexdigest() != record["file"]["sha256"]:
-                problems.append(f"{path}: its SHA-256 is not the one in its commit")
-        file = pq.ParquetFile(full)
-        manifest = json.loads(file.metadata.metadata[b"custody.manifest"])
-        if manifest != record["manifest"]:
-            problems.append(f"{path}: its footer and its commit have other manifests")
-        leaves = []
-        # A gap's row stands at the first of its offsets, and what makes it one is the manifest.
-        lost = {(part["topic"], part["generation"], part["partition"], gap["from"])
-                for part in manifest["parts"] for gap in part.get("gaps", [])}
-        found["gaps"] += len(lost)
-        for batch in file.iter_batches(batch_size=4096):
-            fields = [field.with_type(numbers(field.type)) for field in batch.schema]
-            for row in pa.Table.from_batches([batch]).cast(pa.schema(fields)).to_pylist():
-                whole = payload(row)
-                leaves.append(leaf(row, whole))
-                if struct.pack(">q", row["leaf_check"]) != leaves[-1][:8]:
-                    problems.append(f"{path}: record {row['topic']}:{row['generation']}:{row['partition']}:{row['offset']}")
-                at = (row["topic"], row["generation"], row["partition"], row["offset"])
-                if (row["status"] == "gap") != (at in lost):
-                    problems.append(f"{path}: {at} is a gap in the table or in the manifest, not in both")
-                lost.discard(at)
-                found["templates"] += row["template"] is not None
-                found["payload_bytes"] += len(whole or b"")
-        for at in lost:
-            problems.append(f"{path}: the row of the gap at {at} is missing")
-        found["records"] += len(leaves) - sum(len(part.get("gaps", [])) for part in manifest["parts"])
-        found["batches"] += 1
-        if root(leaves).hex() != manifest["root"] or len(leaves) != manifest["rows"]:
-            problems.append(f"{path}: its records do not make the root in its manifest")
+        check(archive, path, record, found, problems)
     print(json.dumps(found))
     for problem in problems:
         print(problem, file=sys.stderr)

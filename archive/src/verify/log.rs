@@ -6,17 +6,20 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Range;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use serde_json::{Map, Value, json};
 
-use super::{Chain, Report, check_commit};
+use super::Report;
+use super::chain::Chain;
+use super::files::StoredFile;
+use crate::actions::Action;
 use crate::columns::PARTITION_COLUMNS;
 use crate::error::{Error, Kind};
-use crate::log::{self, Commit, FileRef};
+use crate::log::{self, Commit};
 use crate::read::{Archive, parquet_as_json};
-use crate::table::{configuration, schema_string};
+use crate::table::{REMOVED_KEPT_MS, configuration, schema_string};
 use crate::topics::{Topic, domain};
-use crate::writer::month;
 
 /// The newest checkpoints are compared with the commits; each costs what all commits until its
 /// version do.
@@ -46,7 +49,12 @@ struct Listing {
 
 /// What the log says, as far as it can be read.
 pub(super) struct Log {
-    pub(super) commits: Vec<Commit>,
+    /// Live files, in order of the version that added them.
+    pub(super) live: Vec<StoredFile>,
+    /// Paths of files that were replaced.
+    pub(super) replaced: BTreeSet<String>,
+    /// Next offset of each partition.
+    pub(super) next_offsets: BTreeMap<String, i64>,
     pub(super) newest: u64,
     /// Checkpoints that were compared.
     pub(super) checkpoints: u64,
@@ -58,7 +66,7 @@ pub(super) struct Log {
 pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error> {
     let listing = list(archive, report)?;
     let mut checker = Checker::default();
-    let (mut commits, mut expected) = (Vec::new(), 0);
+    let mut expected = 0;
     // Every checkpoint says all of the past: a few are enough to go by.
     let recent: BTreeSet<u64> = listing.checkpoints.keys().rev().take(CHECKPOINTS_MAX).copied().collect();
     for version in &listing.commits {
@@ -68,9 +76,7 @@ pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error
             missing(*version..expected, report);
             continue;
         };
-        if let Some(commit) = checker.commit(*version, &text, report) {
-            commits.push(commit);
-        }
+        checker.commit(*version, &text, report);
         if let Some(name) = listing.checkpoints.get(version).filter(|_| recent.contains(version)) {
             checker.checkpoint(archive, name, report)?;
         }
@@ -83,9 +89,17 @@ pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error
         last(archive, &listing, report)?;
     }
     let newest = listing.commits.last().copied().unwrap_or(0);
-    let topics = checker.chain.topics.into_iter();
-    let generations = topics.map(|(topic, state)| (topic, state.generation)).collect();
-    Ok(Log { commits, newest, checkpoints: recent.len() as u64, generations })
+    let Chain { next, live, removed, topics, .. } = checker.chain;
+    let mut live: Vec<_> = live.into_values().collect();
+    live.sort_by_key(|file| file.version);
+    Ok(Log {
+        live,
+        replaced: removed.into_keys().collect(),
+        next_offsets: next.into_iter().map(|(partition, next)| (partition.to_string(), next)).collect(),
+        newest,
+        checkpoints: recent.len() as u64,
+        generations: topics.into_iter().map(|(topic, state)| (topic, state.generation)).collect(),
+    })
 }
 
 /// Commits that should be there, as one problem.
@@ -127,7 +141,6 @@ fn list(archive: &Archive, report: &mut Report) -> Result<Listing, Error> {
 #[derive(Default)]
 struct Checker {
     chain: Chain,
-    files: Vec<FileRef>,
     next: BTreeMap<String, i64>,
     /// What each domain holds.
     domains: BTreeMap<String, String>,
@@ -135,24 +148,24 @@ struct Checker {
 }
 
 impl Checker {
-    fn commit(&mut self, version: u64, text: &[u8], report: &mut Report) -> Option<Commit> {
+    fn commit(&mut self, version: u64, text: &[u8], report: &mut Report) {
         let path = log::commit_path(version);
         let place = format!("version {version}");
         let actions = match actions(text) {
             Ok(actions) => actions,
             Err((line, error)) => {
                 report.problem(&place, format!("{path} line {line} is not a Delta action: {error}"));
-                return None;
+                return;
             }
         };
         let commit = match log::parse(version, &path, text) {
             Ok(commit) => commit,
             Err(error) => {
                 report.problem(&place, error.to_string());
-                return None;
+                return;
             }
         };
-        let opened = check_commit(&commit, &mut self.chain, report);
+        let opened = self.chain.topics(&commit, report);
         let info = actions.iter().filter(|(name, _)| name == "commitInfo").map(|(_, info)| info);
         let members = info.filter_map(Value::as_object).flat_map(Map::keys).map(String::as_str);
         for member in members.filter(|member| *member != "custody" && !TRIVIA.contains(member)) {
@@ -161,12 +174,10 @@ impl Checker {
         if version == 0 {
             self.created(&actions, &place, report);
         } else {
-            self.appended(&commit, &opened, &actions, &place, report);
+            self.changed(&commit, &opened, &actions, &place, report);
         }
-        self.domains.extend(commit.domains.iter().cloned());
-        self.files.extend(commit.files.iter().cloned());
-        self.next.extend(commit.txns.iter().cloned());
-        Some(commit)
+        self.domains.extend(commit.domains);
+        self.next.extend(commit.txns);
     }
 
     /// The first commit makes the table and adds nothing.
@@ -190,21 +201,31 @@ impl Checker {
         }
     }
 
-    /// Every later one adds one file and moves its partitions on, or opens a generation of a topic.
-    fn appended(
-        &self,
+    /// Every later one archives a batch and moves its partitions on, opens a generation of a topic, or
+    /// moves batches.
+    fn changed(
+        &mut self,
         commit: &Commit,
         opened: &[(String, Topic)],
-        actions: &[(String, Value)],
+        actions: &[Action],
         place: &str,
         report: &mut Report,
     ) {
-        let mut expected: Vec<(String, Value)> =
-            commit.files.iter().map(|file| ("add".to_owned(), add(file))).collect();
+        let mut expected = match &commit.compaction {
+            Some(compaction) if commit.files.is_empty() && commit.accept.is_none() => {
+                self.chain.compacted(commit.version, compaction, report)
+            }
+            Some(_) => {
+                report.problem(place, "is a compaction and something else as well");
+                return;
+            }
+            None => self.chain.archived(commit, report),
+        };
         if expected.is_empty() && commit.accept.is_none() {
             report.problem(place, "holds no batch and opens no generation");
         }
-        for (app_id, next) in &commit.txns {
+        // A compaction moves no partition on.
+        for (app_id, next) in commit.txns.iter().filter(|_| commit.compaction.is_none()) {
             expected.push(("txn".to_owned(), json!({ "appId": app_id, "version": next })));
         }
         for (topic, state) in opened {
@@ -236,31 +257,25 @@ impl Checker {
             }
             Err(error) => return Err(error),
         };
-        let mut expected: BTreeSet<(String, String)> = BTreeSet::new();
-        let mut expect = |name: &str, action: &Value| {
-            expected.insert((name.to_owned(), action.to_string()));
+        let expected = self.expected();
+        // A removal that is older than other engines need it may stand in the checkpoint or not.
+        let now_ms = now_ms();
+        let is_old = |removal: &&Action| {
+            let removed_ms = removal.1.get("deletionTimestamp").and_then(Value::as_i64).unwrap_or(0);
+            removed_ms.saturating_add(REMOVED_KEPT_MS) <= now_ms
         };
-        expect("protocol", &protocol());
-        if let Some(meta_data) = &self.meta_data {
-            expect("metaData", meta_data);
-        }
-        self.files.iter().for_each(|file| expect("add", &add(file)));
-        for (app_id, next) in &self.next {
-            expect("txn", &json!({ "appId": app_id, "version": next }));
-        }
-        for (domain, holds) in &self.domains {
-            expect("domainMetadata", &held(domain, holds));
-        }
+        let text = |(name, action): &Action| (name.clone(), action.to_string());
+        let old: BTreeSet<_> = self.chain.removed.values().filter(is_old).map(text).collect();
         let found: Vec<(String, String)> = rows
             .iter()
             .flat_map(|row| row.as_object().into_iter().flatten())
             .map(|(name, action)| (name.clone(), proper(name, action).to_string()))
             .collect();
         let set: BTreeSet<_> = found.iter().cloned().collect();
-        if let Some((name, action)) = set.difference(&expected).next() {
+        if let Some((name, action)) = set.difference(&expected).find(|action| !old.contains(*action)) {
             report.problem(&path, format!("no commit until its version says: {name} {action}"));
         }
-        if let Some((name, action)) = expected.difference(&set).next() {
+        if let Some((name, action)) = expected.difference(&set).find(|action| !old.contains(*action)) {
             report.problem(&path, format!("leaves out what a commit says: {name} {action}"));
         }
         if found.len() != set.len() {
@@ -268,6 +283,26 @@ impl Checker {
         }
         Ok(())
     }
+
+    /// What all commits so far say, as a checkpoint does.
+    fn expected(&self) -> BTreeSet<(String, String)> {
+        let mut expected = vec![("protocol".to_owned(), protocol())];
+        expected.extend(self.meta_data.clone().map(|meta_data| ("metaData".to_owned(), meta_data)));
+        expected.extend(self.chain.live.values().map(StoredFile::add));
+        expected.extend(self.chain.removed.values().cloned());
+        let txn =
+            |(app_id, next): (&String, &i64)| ("txn".to_owned(), json!({ "appId": app_id, "version": next }));
+        expected.extend(self.next.iter().map(txn));
+        let domains = self.domains.iter();
+        expected.extend(domains.map(|(domain, holds)| ("domainMetadata".to_owned(), held(domain, holds))));
+        expected.into_iter().map(|(name, action)| (name, action.to_string())).collect()
+    }
+}
+
+/// How old a removal is now says whether a checkpoint had to tell it.
+fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }
 
 /// The actions of a commit file, one a line, by their names.
@@ -292,21 +327,6 @@ fn proper(name: &str, action: &Value) -> Value {
         members.retain(|member, value| !value.is_null() && (name, member.as_str()) != ("txn", "lastUpdated"));
     }
     action
-}
-
-fn add(file: &FileRef) -> Value {
-    let manifest = &file.manifest;
-    let values = [manifest.retention_class.clone(), month(manifest.archived_ms)];
-    let partitions: Map<String, Value> =
-        PARTITION_COLUMNS.into_iter().map(str::to_owned).zip(values.map(Value::String)).collect();
-    json!({
-        "path": file.path,
-        "partitionValues": partitions,
-        "size": file.bytes,
-        "modificationTime": manifest.archived_ms,
-        "dataChange": true,
-        "stats": json!({ "numRecords": manifest.rows }).to_string(),
-    })
 }
 
 fn held(domain: &str, holds: &str) -> Value {

@@ -9,8 +9,10 @@ use serde_json::Value;
 
 use super::*;
 use crate::batch::BatchBuilder;
-use crate::read::parquet_as_json;
-use crate::store::{Location, S3Settings};
+use crate::compact::{CompactSettings, Compactor};
+use crate::read::{Columns, parquet_as_json, rows_of};
+use crate::store::{Location, S3Settings, Store};
+use crate::template::Filler;
 use crate::writer::{Encoded, Writer, WriterSettings};
 
 fn small_archive(root: &Path) -> Location {
@@ -36,9 +38,25 @@ fn small_archive(root: &Path) -> Location {
                 builder.push(&partition(number), offset, offset, &incoming).unwrap();
             }
         }
-        writer.archive(&Encoded::new(builder.seal("default", 1_400_000_000_000).unwrap()).unwrap()).unwrap();
+        let sealed = builder.seal("default", 1_400_000_000_000).unwrap();
+        writer.archive(&Encoded::new(sealed).unwrap()).unwrap();
+        if batch == 2 {
+            compact(&location);
+        }
     }
     location
+}
+
+/// Three batches as one file; theirs are removed at once.
+fn compact(location: &Location) {
+    let store = Store::open(location, &S3Settings::default()).unwrap();
+    let settings = CompactSettings { grace_ms: 0, ..CompactSettings::default() };
+    let mut compactor = Compactor::open(store.into(), settings).unwrap();
+    // Now, so that checkpoints must tell of what was removed.
+    let now_ms = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis();
+    let done = compactor.step(now_ms as i64).unwrap();
+    assert_eq!(done.compacted.unwrap().files, 3);
+    assert_eq!(compactor.step(now_ms as i64).unwrap().removed.len(), 3);
 }
 
 fn files(dir: &Path, out: &mut Vec<PathBuf>) {
@@ -94,7 +112,9 @@ fn every_damage_is_named_or_tells_nothing() {
     assert_eq!(named(&location), Vec::<String>::new());
     let mut all = Vec::new();
     files(&root.path().join("archive"), &mut all);
-    assert!(all.iter().any(|path| path.to_string_lossy().ends_with(".checkpoint.parquet")), "{all:?}");
+    for kind in [".checkpoint.parquet", "compacted-"] {
+        assert!(all.iter().any(|path| path.to_string_lossy().contains(kind)), "{kind}: {all:?}");
+    }
     let (mut tried, mut harmless) = (0, 0);
     for (at_file, path) in all.iter().enumerate() {
         let good = fs::read(path).unwrap();
@@ -129,7 +149,7 @@ fn every_damage_is_named_or_tells_nothing() {
             });
             // Its data file is told.
             let newest_removed = bad.is_none()
-                && name == "00000000000000000005.json"
+                && name == "00000000000000000006.json"
                 && problems.iter().any(|problem| problem.starts_with("unreferenced"));
             // A hint for readers that go on without it.
             let hint = name == "_last_checkpoint" && bad.is_none();
@@ -138,8 +158,10 @@ fn every_damage_is_named_or_tells_nothing() {
                     && meaning(&name, bad).is_some()
                     && meaning(&name, bad) == meaning(&name, &good)
             });
+            // Derived, and the newer one is what readers begin with.
+            let older = name == "00000000000000000003.checkpoint.parquet" && bad.is_none();
             harmless += u32::from(!is_named);
-            assert!(is_named || newest_removed || hint || same, "{name}: {what}: {problems:?}");
+            assert!(is_named || newest_removed || hint || older || same, "{name}: {what}: {problems:?}");
             fs::write(path, &good).unwrap();
         }
     }
@@ -167,6 +189,30 @@ fn members_that_were_added_are_named() {
     }
 }
 
+/// What a compaction says and its commit does must be the same, and nothing may get lost by it.
+#[test]
+fn compactions_that_are_not_sound_are_named() {
+    let root = tempfile::tempdir().unwrap();
+    let location = small_archive(root.path());
+    let path = root.path().join("archive/_delta_log/00000000000000000004.json");
+    let good = fs::read_to_string(&path).unwrap();
+    for (from, to) in [
+        ("\"dataChange\":false", "\"dataChange\":true"),
+        ("\"deletionTimestamp\":1", "\"deletionTimestamp\":2"),
+        ("\"extendedFileMetadata\":true,", ""),
+        ("\\\"first_row\\\":7", "\\\"first_row\\\":5"),
+        ("\\\"version\\\":2", "\\\"version\\\":1"),
+        ("\\\"batch\\\":\\\"batch-1", "\\\"batch\\\":\\\"batch-7"),
+        ("batch-0-", "batch-9-"),
+        ("{\"add\":{", "{\"txn\":{\"appId\":\"custody:t:1:0\",\"version\":9}}\n{\"add\":{"),
+    ] {
+        assert!(good.contains(from), "{from}: {good}");
+        fs::write(&path, good.replacen(from, to, 1)).unwrap();
+        let named = named(&location);
+        assert!(named.iter().any(|problem| problem.starts_with("version 4: ")), "{to}: {named:?}");
+    }
+}
+
 #[test]
 fn what_is_not_ours_is_named() {
     let root = tempfile::tempdir().unwrap();
@@ -176,15 +222,15 @@ fn what_is_not_ours_is_named() {
     fs::write(archive.join("retention_class=default/archive_month=2014-05/more.parquet"), "x").unwrap();
     // What another engine would do: a file of its own, in a commit of its own.
     fs::write(
-        archive.join("_delta_log/00000000000000000006.json"),
+        archive.join("_delta_log/00000000000000000007.json"),
         "{\"add\":{\"path\":\"more.parquet\",\"size\":1,\"partitionValues\":{},\"modificationTime\":0,\"dataChange\":true}}\n",
     )
     .unwrap();
     let named = named(&location).join("\n");
     for expected in [
         "notes.txt",
-        "version 6: holds no batch and opens no generation",
-        "version 6: adds",
+        "version 7: holds no batch and opens no generation",
+        "version 7: adds",
         "unreferenced retention_class=default/archive_month=2014-05/more.parquet",
     ] {
         assert!(named.contains(expected), "{expected}: {named}");

@@ -242,6 +242,83 @@ pub static KEYS: &[Key] = &[
         secret: false,
     },
     Key {
+        name: "compact.every",
+        env: "CUSTODY_COMPACT_EVERY",
+        flag: "--compact-every",
+        help: "How often `run` looks whether small files can become large ones; 0s turns it off.\n\
+               Archiving never waits for it. `custody compact` does it once.",
+        kind: Kind::Time(
+            Range {
+                min: 0,
+                max: 24 * HOUR,
+                low: "time does not run backwards",
+                high: "a day's files are compacted when it is over",
+            },
+            |s| &mut s.compact.every,
+        ),
+        default: "5m",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "compact.file_bytes_max",
+        env: "CUSTODY_COMPACT_FILE_BYTES_MAX",
+        flag: "--compact-file-bytes-max",
+        help: "Bytes of the files that become one. A file with more than half of it stays as it is.\n\
+               Compaction takes about three times as much memory.",
+        kind: Kind::Bytes(
+            Range {
+                min: MIB,
+                max: 4 * GIB,
+                low: "files would stay small",
+                high: "it is held in memory while it is made and proven",
+            },
+            |s| &mut s.compact.file_bytes_max,
+        ),
+        default: "64MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "compact.small_files_max",
+        env: "CUSTODY_COMPACT_SMALL_FILES_MAX",
+        flag: "--compact-small-files-max",
+        help: "Small files in a row while their day goes on; when it is over they become as few\n\
+               as may be. Fewer write each record anew more often.",
+        kind: Kind::Count(
+            Range {
+                min: 8,
+                max: 100_000,
+                low: "every few batches would be written anew",
+                high: "a table of so many files is slow for every reader",
+            },
+            |s| &mut s.compact.small_files_max,
+        ),
+        default: "64",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "compact.grace",
+        env: "CUSTODY_COMPACT_GRACE",
+        flag: "--compact-grace",
+        help: "How long a file stays after its batches were moved to another.\n\
+               For other engines that read the table, and whoever has read where batches were:\n\
+               longer than their longest query. Custody itself finds them again in the log.",
+        kind: Kind::Time(
+            Range {
+                min: 0,
+                max: 366 * 24 * HOUR,
+                low: "time does not run backwards",
+                high: "the files take the space of the archive once more",
+            },
+            |s| &mut s.compact.grace,
+        ),
+        default: "24h",
+        example: "",
+        secret: false,
+    },
+    Key {
         name: "retry.age_max",
         env: "CUSTODY_RETRY_AGE_MAX",
         flag: "--retry-age-max",

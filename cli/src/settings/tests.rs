@@ -50,7 +50,8 @@ fn defaults_are_valid_and_stay() {
             + r#""kafka.queue_bytes_max": "\"32MiB\"", "kafka.properties": "{}", "archive.path": "\"\"", "#
             + r#""archive.retention_class": "\"default\"", "archive.checkpoint_every": "100", "#
             + r#""index.path": "\"\"", "index.cache_path": "\"\"", "index.cache_bytes_max": "\"8GiB\"", "batch.bytes_max": "\"16MiB\"", "#
-            + r#""batch.age_max": "\"2s\"", "batch.rows_max": "200000", "retry.age_max": "\"1m\"", "#
+            + r#""batch.age_max": "\"2s\"", "batch.rows_max": "200000", "compact.every": "\"5m\"", "#
+            + r#""compact.file_bytes_max": "\"64MiB\"", "compact.small_files_max": "64", "compact.grace": "\"24h\"", "retry.age_max": "\"1m\"", "#
             + r#""status.topic": "\"\"", "status.every": "\"1s\"", "status.age_max": "\"30s\"", "#
             + r#""http.listen": "\"127.0.0.1:9464\"", "log.format": "\"text\"", "log.level": "\"info\"", "#
             + r#""s3.endpoint": "\"\"", "s3.region": "\"\"", "s3.allow_http": "false"}"#

@@ -18,6 +18,8 @@ pub struct Settings {
     pub index: Index,
     /// When a batch is sealed.
     pub batch: Batch,
+    /// How files are compacted.
+    pub compact: Compact,
     /// How long failures are retried.
     pub retry: Retry,
     /// What gateways are told.
@@ -76,6 +78,19 @@ pub struct Batch {
     pub age_max: Duration,
     /// Number of events.
     pub rows_max: u64,
+}
+
+/// `[compact]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Compact {
+    /// Time between two looks in `custody run`; zero turns it off.
+    pub every: Duration,
+    /// Bytes of the files that become one.
+    pub file_bytes_max: u64,
+    /// Small files in a row while their day goes on.
+    pub small_files_max: u64,
+    /// Time until a replaced file is removed.
+    pub grace: Duration,
 }
 
 /// `[retry]`

@@ -93,25 +93,25 @@ pub struct Count {
     pub copies: u64,
 }
 
-/// Everything that a query finds, as rows of the archive's files.
+/// Everything that a query finds, as rows of the archive's batches.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Found {
     /// Complete through this archive version.
     pub through_version: u64,
     /// Records that match, every delivery counted.
     pub copies: u64,
-    /// The files that hold the rows, in order of version.
+    /// The batches that hold the rows and where each is, in order of version.
     pub files: Vec<FileRef>,
     /// The first record of each event, in order of file and row.
     pub rows: Vec<FoundRow>,
 }
 
-/// One row of a file.
+/// One row of a batch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct FoundRow {
     /// Index into [`Found::files`].
     pub file: usize,
-    /// The row in the file.
+    /// The row in the batch.
     pub row: u64,
     /// When it happened, milliseconds since 1970 UTC.
     pub time_ms: Option<i64>,

@@ -43,7 +43,7 @@ pub(crate) struct Footer {
     pub(crate) tenants: Option<BTreeSet<String>>,
     /// The segment's files.
     pub(crate) parts: Vec<Part>,
-    /// The archive's files, in order of version and of their first document.
+    /// The archive's batches and where they are, in order of version and of their first document.
     pub(crate) files: Vec<Covered>,
 }
 
@@ -56,10 +56,10 @@ pub(crate) struct Part {
     pub(crate) length: u64,
 }
 
-/// One file of the archive: its rows are the documents from `first_doc` on.
+/// One batch of the archive: its rows are the documents from `first_doc` on.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(crate) struct Covered {
-    /// The archive version that added the file.
+    /// The archive version that archived it.
     pub(crate) version: u64,
     pub(crate) first_doc: u32,
     pub(crate) file: FileRef,

@@ -6,11 +6,13 @@
 //! - `format`: the bytes of a split, apart from what is in the segment
 //! - `write`: from records to bytes
 //! - `join`: from small splits to a large one, with the same bytes
+//! - `relocate`: the same split when its batches are in other files
 //! - `open`: from a file to something that can be searched
 
 mod format;
 mod join;
 mod open;
+mod relocate;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -18,4 +20,5 @@ mod write;
 pub(crate) use format::{Covered, SPLIT_VERSION, read_footer};
 pub(crate) use join::join;
 pub(crate) use open::OpenSplit;
+pub(crate) use relocate::relocate;
 pub(crate) use write::{Built, build};

@@ -75,7 +75,7 @@ fn a_batch_with_other_rows_than_it_says_is_refused() {
     source.tamper("v0-0.parquet", |rows| drop(rows.pop()));
     let error = build(&source, &files(&source)).unwrap_err();
     assert_eq!(error.kind, Kind::Corrupt);
-    assert_eq!(error.to_string(), "v0-0.parquet has 2 rows, its batch 3");
+    assert_eq!(error.to_string(), "v0-0.parquet has 2 rows, its batches 3");
 }
 
 #[test]

@@ -37,18 +37,45 @@ pub(crate) struct Built {
 pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<Built, Error> {
     let mut growing = Growing::new()?;
     let mut covered = Vec::with_capacity(files.len());
-    for (version, file) in files {
-        let first_doc = growing.docs;
-        growing.first_of_file = true;
-        source.rows(file, &mut |row| growing.add(row))?;
-        let rows = u64::from(growing.docs - first_doc);
-        if rows != file.manifest.rows {
-            let message = format!("{} has {rows} rows, its batch {}", file.path, file.manifest.rows);
-            return Err(Error::corrupt(message));
+    for run in files.chunk_by(|(_, one), (_, next)| follows(one, next)) {
+        let (first_doc, mut rows) = (growing.docs, 0_u64);
+        let mut starts = run
+            .iter()
+            .map(|(_, file)| {
+                let start = rows;
+                rows = rows.saturating_add(file.manifest.rows);
+                start
+            })
+            .collect::<Vec<_>>()
+            .into_iter()
+            .peekable();
+        let mut at = 0;
+        source.rows(run, &mut |row| {
+            // Batches without rows begin where the next one does.
+            while starts.next_if(|start| *start <= at).is_some() {
+                growing.first_of_file = true;
+            }
+            at += 1;
+            growing.add(row)
+        })?;
+        if at != rows {
+            let path = run.first().map_or("", |(_, file)| file.path.as_str());
+            return Err(Error::corrupt(format!("{path} has {at} rows, its batches {rows}")));
         }
-        covered.push(Covered { version: *version, first_doc, file: file.clone() });
+        let mut first_doc = first_doc;
+        for (version, file) in run {
+            covered.push(Covered { version: *version, first_doc, file: file.clone() });
+            // As many documents were added: they fit.
+            first_doc = first_doc.saturating_add(u32::try_from(file.manifest.rows).unwrap_or(u32::MAX));
+        }
     }
     growing.finish(covered)
+}
+
+/// Whether a batch stands behind another in the same file: they are read together.
+fn follows(one: &FileRef, next: &FileRef) -> bool {
+    let end = one.first_row.and_then(|row| row.checked_add(one.manifest.rows));
+    one.path == next.path && end.is_some() && end == next.first_row
 }
 
 struct Growing {
@@ -155,6 +182,8 @@ pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Res
     let meta = SplitMeta {
         id: Hash::of(&bytes).to_string(),
         bytes: bytes.len() as u64,
+        first_version: footer.files.first().map_or(0, |covered| covered.version),
+        last_version: footer.files.last().map_or(0, |covered| covered.version),
         files: footer.files.len() as u64,
         docs: u64::from(footer.docs),
         time_ms_min: footer.time_ms_min,

@@ -24,7 +24,11 @@ impl World {
     /// each message once, with its bytes, and of every other offset why it holds none. Panics with
     /// what is wrong.
     pub fn check(&mut self) {
-        let mut faults = self.workers.iter().map(|process| &process.faults).chain([&self.indexer.faults]);
+        let mut faults = self
+            .workers
+            .iter()
+            .map(|process| &process.faults)
+            .chain([&self.indexer.faults, &self.compactor.faults]);
         let unharmed = self.checks_after_fault_only && faults.any(|faults| faults.is_planned());
         if unharmed || self.checked == self.backing.changes() {
             return;

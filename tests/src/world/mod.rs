@@ -7,7 +7,7 @@
 //! - [`store`]: its n-th operation fails, fails although it took effect, takes effect too late, or
 //!   is the last one before or after a crash
 //! - [`clock`]: moves when it is told to
-//! - [`World`]: `step`, `commit`, `index`, `crash`, `restart`, `check`
+//! - [`World`]: `step`, `commit`, `index`, `compact`, `kill`, `power_failure`, `restart`, `check`
 
 pub mod check;
 pub mod clock;
@@ -20,7 +20,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use custody_archive::{Archive, Opening, Store, Writer, WriterSettings};
+use custody_archive::{Archive, Clock, CompactSettings, Compactor, Opening, Store, Writer, WriterSettings};
 use custody_index::{IndexStore, Indexer};
 use custody_ingest::{Metrics, Stepped, WorkerSettings};
 use prometheus_client::registry::Registry;
@@ -75,6 +75,11 @@ pub struct World {
     root: String,
     workers: Vec<Process<Running>>,
     indexer: Process<Indexer<Archive>>,
+    compactor: Process<Compactor>,
+    /// Files that were made of several.
+    pub compacted: u64,
+    /// Files that were removed.
+    pub removed: u64,
     batches: Arc<AtomicU64>,
     seed: u64,
     /// What the disk was like when it was checked last.
@@ -106,6 +111,9 @@ impl World {
             kafka: Kafka::new(TOPIC, settings.partitions, seed),
             workers: (0..settings.workers).map(|_| process()).collect(),
             indexer: Process { faults: Arc::new(Faults::default()), running: None },
+            compactor: Process { faults: Arc::new(Faults::default()), running: None },
+            compacted: 0,
+            removed: 0,
             batches: Arc::default(),
             disk,
             backing,
@@ -143,6 +151,11 @@ impl World {
     /// The faults of the indexer's store.
     pub fn index_faults(&self) -> Arc<Faults> {
         self.indexer.faults.clone()
+    }
+
+    /// The faults of the compactor's store.
+    pub fn compact_faults(&self) -> Arc<Faults> {
+        self.compactor.faults.clone()
     }
 
     /// Is it running?
@@ -268,14 +281,57 @@ impl World {
         self.indexer.running.as_mut()?.catch_up().ok().map(drop)
     }
 
+    /// Compacts what is due, and removes what may be removed, as far as the store lets it.
+    pub fn compact(&mut self) -> bool {
+        let mut failed = false;
+        loop {
+            let stepped = self.compact_step();
+            let crashed = self.compactor.faults.is_crashed();
+            if self.compactor.faults.is_without_power() {
+                self.power_failure();
+            } else if stepped.is_none() || crashed {
+                self.compactor.running = None;
+                self.compactor.faults.end_of_process();
+            }
+            self.check();
+            failed |= stepped.is_none() || crashed;
+            if failed || stepped != Some(true) {
+                return !failed;
+            }
+        }
+    }
+
+    /// Whether there is more to do; `None` when it failed.
+    fn compact_step(&mut self) -> Option<bool> {
+        if self.compactor.running.is_none() {
+            let store = self.store(&self.compactor.faults, ARCHIVE).ok()?;
+            let settings =
+                CompactSettings { small_files_max: 2, grace_ms: 30_000, ..CompactSettings::default() };
+            self.compactor.running = Compactor::open(store, settings).ok();
+        }
+        match self.compactor.running.as_mut()?.step(self.clock.now_ms()) {
+            Ok(done) => {
+                assert!(done.unreadable.is_empty(), "{:?}", done.unreadable);
+                self.compacted += u64::from(done.compacted.is_some());
+                self.removed += (done.removed.len() + done.strays.len()) as u64;
+                Some(done.more)
+            }
+            Err(error) => {
+                assert_eq!(error.kind, custody_archive::Kind::Retry, "{error}");
+                None
+            }
+        }
+    }
+
     /// The machine loses its power: every process ends, and what was not synced is gone.
     pub fn power_failure(&mut self) {
         for worker in 0..self.workers.len() {
             self.kill(worker);
             self.workers[worker].faults.lose_late();
         }
-        self.indexer.running = None;
+        (self.indexer.running, self.compactor.running) = (None, None);
         self.indexer.faults.lose_late();
+        self.compactor.faults.lose_late();
         self.disk.crash();
         self.check();
     }
@@ -285,6 +341,7 @@ impl World {
     pub fn settle(&mut self) {
         (0..self.workers.len()).for_each(|worker| self.workers[worker].faults.heal());
         self.indexer.faults.heal();
+        self.compactor.faults.heal();
         self.kafka.calm();
         self.kafka.release();
         for _ in 0..400 {
@@ -302,6 +359,7 @@ impl World {
                 break;
             }
         }
+        assert!(self.compact(), "nothing is compacted although nothing is wrong");
         assert!(self.index(), "the index does not follow although nothing is wrong");
         self.check_complete();
     }

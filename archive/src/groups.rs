@@ -1,0 +1,182 @@
+//! Reads a Parquet file row group by row group: what is decoded at a time is bounded by what its
+//! writer put into one group, and by its bytes where they are large.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::sync::{Mutex, PoisonError};
+
+use arrow_array::RecordBatch;
+use bytes::Bytes;
+use parquet::arrow::ProjectionMask;
+use parquet::arrow::arrow_reader::{
+    ArrowReaderMetadata, ArrowReaderOptions, ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder,
+    RowSelection,
+};
+use parquet::errors::Result;
+use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
+use parquet::file::reader::{ChunkReader, Length};
+use parquet::schema::types::SchemaDescriptor;
+
+/// Rows decoded at a time, at most.
+const ROWS_AT_A_TIME: u64 = 8_192;
+/// Fewer where they are large: about so many bytes are decoded at a time.
+const DECODED_BYTES: u64 = 16 << 20;
+
+/// The bytes of a Parquet file.
+pub(crate) enum Input {
+    /// Opened: what is removed meanwhile can still be read.
+    Disk(File),
+    Memory(Bytes),
+}
+
+impl Input {
+    /// The same bytes once more.
+    fn again(&self) -> io::Result<Input> {
+        Ok(match self {
+            Input::Disk(file) => Input::Disk(file.try_clone()?),
+            Input::Memory(bytes) => Input::Memory(bytes.clone()),
+        })
+    }
+}
+
+impl Length for Input {
+    fn len(&self) -> u64 {
+        match self {
+            Input::Disk(file) => Length::len(file),
+            Input::Memory(bytes) => Length::len(bytes),
+        }
+    }
+}
+
+impl ChunkReader for Input {
+    type T = Box<dyn Read>;
+
+    fn get_read(&self, start: u64) -> Result<Self::T> {
+        Ok(match self {
+            Input::Disk(file) => Box::new(file.get_read(start)?),
+            Input::Memory(bytes) => Box::new(bytes.get_read(start)?),
+        })
+    }
+
+    fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
+        match self {
+            Input::Disk(file) => file.get_bytes(start, length),
+            Input::Memory(bytes) => bytes.get_bytes(start, length),
+        }
+    }
+}
+
+/// What the end of a file says, the columns' Arrow types left aside.
+pub(crate) fn metadata(input: &Input, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata> {
+    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(pages);
+    ArrowReaderMetadata::load(input, options)
+}
+
+/// What the ends of the compacted files said that were read last. Batches of one are read one by
+/// one, and its end holds the records of all. A file's name holds its hash: it stays the same.
+#[derive(Default)]
+pub(crate) struct Ends(Mutex<Vec<(String, ArrowReaderMetadata)>>);
+
+/// As many as a search reads from at once, about; each takes some megabytes.
+const ENDS_MAX: usize = 4;
+
+impl Ends {
+    pub(crate) fn get(&self, path: &str) -> Option<ArrowReaderMetadata> {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let at = ends.iter().position(|(known, _)| known == path)?;
+        ends[at..].rotate_left(1);
+        ends.last().map(|(_, end)| end.clone())
+    }
+
+    pub(crate) fn put(&self, path: &str, end: &ArrowReaderMetadata) {
+        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        ends.retain(|(known, _)| known != path);
+        ends.push((path.to_owned(), end.clone()));
+        let over = ends.len().saturating_sub(ENDS_MAX);
+        ends.drain(..over);
+    }
+}
+
+/// See the module.
+pub(crate) struct GroupReader {
+    input: Input,
+    metadata: ArrowReaderMetadata,
+    mask: ProjectionMask,
+    /// Of the rows from the next group on; all of them without one.
+    selection: Option<RowSelection>,
+    next_group: usize,
+    group: Option<ParquetRecordBatchReader>,
+}
+
+impl GroupReader {
+    pub(crate) fn open(
+        input: Input,
+        mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
+        selection: Option<RowSelection>,
+    ) -> Result<Self> {
+        let pages = if selection.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
+        let metadata = metadata(&input, pages)?;
+        Ok(GroupReader::with(metadata, input, mask, selection))
+    }
+
+    /// The same with what the end of the file said before.
+    pub(crate) fn with(
+        metadata: ArrowReaderMetadata,
+        input: Input,
+        mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
+        selection: Option<RowSelection>,
+    ) -> Self {
+        let mask = mask(metadata.parquet_schema());
+        GroupReader { input, metadata, mask, selection, next_group: 0, group: None }
+    }
+
+    pub(crate) fn metadata(&self) -> &ArrowReaderMetadata {
+        &self.metadata
+    }
+
+    /// The next rows; `None` when there are no more, and after an error.
+    pub(crate) fn read(&mut self) -> Result<Option<RecordBatch>> {
+        let read = self.read_next();
+        if read.is_err() {
+            (self.group, self.next_group) = (None, usize::MAX);
+        }
+        read
+    }
+
+    fn read_next(&mut self) -> Result<Option<RecordBatch>> {
+        loop {
+            if let Some(rows) = self.group.as_mut().and_then(Iterator::next) {
+                return Ok(Some(rows?));
+            }
+            self.group = None;
+            let Some(group) = self.metadata.metadata().row_groups().get(self.next_group) else {
+                return Ok(None);
+            };
+            let rows = usize::try_from(group.num_rows()).unwrap_or(0);
+            let selection = self.selection.as_mut().map(|selection| selection.split_off(rows));
+            let at = self.next_group;
+            self.next_group += 1;
+            if selection.as_ref().is_some_and(|selection| !selection.selects_any()) {
+                continue;
+            }
+            let batch_rows = rows_at_a_time(group);
+            let input = self.input.again()?;
+            let mut builder =
+                ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())
+                    .with_row_groups(vec![at])
+                    .with_projection(self.mask.clone())
+                    .with_batch_size(batch_rows);
+            if let Some(selection) = selection {
+                builder = builder.with_row_selection(selection);
+            }
+            self.group = Some(builder.build()?);
+        }
+    }
+}
+
+fn rows_at_a_time(group: &RowGroupMetaData) -> usize {
+    let size = |n: i64| u64::try_from(n).unwrap_or(0);
+    let (rows, bytes) = (size(group.num_rows()), size(group.total_byte_size()).max(1));
+    let fit = (DECODED_BYTES.saturating_mul(rows) / bytes).clamp(1, ROWS_AT_A_TIME);
+    usize::try_from(fit).unwrap_or(1)
+}

@@ -1,0 +1,326 @@
+//! One file: its bytes, its record, every row of each of its batches.
+
+use std::slice;
+
+use bytes::Bytes;
+use custody_schemas::hash::Tree;
+use custody_schemas::manifest::Part;
+use custody_schemas::{Hash, Incoming, Manifest, Position, gap};
+
+use super::Report;
+use crate::actions::{Action, Change, DataFile};
+use crate::error::{Error, Kind};
+use crate::groups::Input;
+use crate::log::{CommitFile, Compaction, FileRef};
+use crate::read::{Columns, Footer, footer, rows_of};
+use crate::rows::leaf_check;
+use crate::template::Filler;
+use crate::view::{Rows, Verbatim};
+use crate::writer::month;
+
+/// A live file, as the commit that added it describes it.
+#[derive(Debug, Clone)]
+pub(super) struct StoredFile {
+    /// The version of that commit.
+    pub(super) version: u64,
+    pub(super) path: String,
+    pub(super) bytes: u64,
+    pub(super) sha256: Hash,
+    /// What its footer must say.
+    pub(super) record: Footer,
+    modified_ms: i64,
+}
+
+impl StoredFile {
+    pub(super) fn archived(version: u64, file: &FileRef) -> Self {
+        StoredFile {
+            version,
+            path: file.path.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256,
+            record: Footer::Batch(file.manifest.clone()),
+            modified_ms: file.manifest.archived_ms,
+        }
+    }
+
+    pub(super) fn compacted(version: u64, compaction: Compaction) -> Self {
+        let CommitFile { path, bytes, sha256 } = compaction.file;
+        let record = Footer::Compacted(compaction.compacted);
+        StoredFile { version, path, bytes, sha256, record, modified_ms: compaction.compacted_ms }
+    }
+
+    /// Its batches and the versions that archived them.
+    pub(super) fn batches(&self) -> Vec<(u64, &Manifest)> {
+        match &self.record {
+            Footer::Batch(manifest) => vec![(self.version, manifest)],
+            Footer::Compacted(compacted) => {
+                compacted.batches.iter().map(|batch| (batch.version, &batch.manifest)).collect()
+            }
+        }
+    }
+
+    /// The action that added it.
+    pub(super) fn add(&self) -> Action {
+        let batches = self.batches();
+        let (class, month) = batches.first().map_or_else(Default::default, |(_, manifest)| {
+            (manifest.retention_class.as_str(), month(manifest.archived_ms))
+        });
+        let file =
+            DataFile { path: &self.path, bytes: self.bytes, retention_class: class, archive_month: &month };
+        let change = if matches!(self.record, Footer::Batch(_)) { Change::Data } else { Change::Layout };
+        file.add(batches.iter().map(|(_, manifest)| manifest.rows).sum(), self.modified_ms, change)
+    }
+}
+
+/// Damage of one file is a problem to name; a store that does not answer is not.
+pub(super) fn check(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result<(), Error> {
+    match check_content(file, bytes, report) {
+        Err(error) if error.kind == Kind::Corrupt => {
+            report.problem(&file.path, error.to_string());
+            Ok(())
+        }
+        other => other,
+    }
+}
+
+fn check_content(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result<(), Error> {
+    report.bytes += bytes.len() as u64;
+    if bytes.len() as u64 != file.bytes {
+        report.problem(&file.path, format!("has {} bytes, was archived with {}", bytes.len(), file.bytes));
+    }
+    let intact = Hash::of(&bytes) == file.sha256;
+    if !intact {
+        report.problem(&file.path, "its SHA-256 is not the one in the commit");
+    }
+    if footer(&file.path, &Input::Memory(bytes.clone()))? != file.record {
+        if intact {
+            // The file is as it was written, so its footer is right.
+            let what = format!("its record is not the one in the footer of {}", file.path);
+            report.problem(format!("version {}", file.version), what);
+        } else {
+            report.problem(&file.path, "the record in its footer is not the one in the commit");
+        }
+    }
+    let batches = file.batches();
+    // A record without batches is a fault of its commit, and named there.
+    let Some(((_, first), left)) = batches.split_first() else { return Ok(()) };
+    let mut proof = Proof::new(file, first, left);
+    for rows in rows_of(&file.path, bytes, Columns::Leaves)? {
+        proof.rows(&rows?, report)?;
+    }
+    proof.finish(report);
+    Ok(())
+}
+
+/// Follows the rows of a file through its batches.
+struct Proof<'a> {
+    file: &'a StoredFile,
+    batch: &'a Manifest,
+    left: slice::Iter<'a, (u64, &'a Manifest)>,
+    tree: Tree,
+    places: Places<'a>,
+    filler: Filler,
+}
+
+impl<'a> Proof<'a> {
+    fn new(file: &'a StoredFile, batch: &'a Manifest, left: &'a [(u64, &'a Manifest)]) -> Self {
+        let (tree, places, filler) = (Tree::default(), Places::new(&batch.parts), Filler::default());
+        Proof { file, batch, left: left.iter(), tree, places, filler }
+    }
+
+    fn rows(&mut self, rows: &Rows, report: &mut Report) -> Result<(), Error> {
+        let verbatim = rows.verbatim()?;
+        let (stored, batches) = (rows.stored_checks()?, rows.batch_ids()?);
+        for row in 0..rows.len() {
+            self.before_row(report);
+            let payload = verbatim.payload(row, &mut self.filler);
+            let partition =
+                (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
+            let offset = verbatim.offset.value(row);
+            let placed = self.places.step(partition, offset);
+            if let (Ok(Step::Gap(part)), Ok(payload)) = (&placed, &payload) {
+                gap_row(self.file, &verbatim, row, part, *payload, report);
+            }
+            let leaf = payload.map(|payload| verbatim.leaf(row, payload));
+            // Without a leaf the root cannot be right either.
+            self.tree.push(leaf.unwrap_or(Hash([0; 32])));
+            let mut problem = |what: &str| {
+                let (topic, generation, number) = partition;
+                let place = format!("{} record {topic}:{generation}:{number}:{offset}", self.file.path);
+                report.problem(place, what);
+            };
+            match leaf {
+                Ok(leaf) if stored.value(row) == leaf_check(&leaf) => {}
+                Ok(_) => problem("its bytes do not have the leaf hash that was archived with them"),
+                Err(unfillable) => problem(&unfillable.to_string()),
+            }
+            if batches.value(row) != self.batch.batch {
+                problem("it names another batch than the one that it stands in");
+            }
+            if let Err(what) = placed {
+                problem(what);
+            }
+        }
+        Ok(())
+    }
+
+    /// Moves on over batches whose rows were all there. Rows that are too many count to the last.
+    fn before_row(&mut self, report: &mut Report) {
+        while self.tree.len() >= self.batch.rows {
+            let Some((_, next)) = self.left.next() else { return };
+            self.batch_ends(report);
+            self.batch = next;
+            self.places = Places::new(&next.parts);
+        }
+    }
+
+    fn batch_ends(&mut self, report: &mut Report) {
+        let (tree, batch) = (std::mem::take(&mut self.tree), self.batch);
+        let place = match self.file.record {
+            Footer::Batch(_) => self.file.path.clone(),
+            Footer::Compacted(_) => format!("{} batch {}", self.file.path, batch.batch),
+        };
+        report.records += tree.len().saturating_sub(self.places.gaps);
+        report.gaps += self.places.gaps;
+        if tree.len() != batch.rows {
+            report.problem(&place, format!("has {} rows, its manifest {}", tree.len(), batch.rows));
+        }
+        if tree.root() != batch.root {
+            let what = format!("its Merkle root is {}, its manifest's {}", tree.root(), batch.root);
+            report.problem(&place, what);
+        }
+        let places = std::mem::replace(&mut self.places, Places::new(&[]));
+        if let Some(what) = places.finish() {
+            report.problem(&place, what);
+        }
+    }
+
+    fn finish(mut self, report: &mut Report) {
+        self.batch_ends(report);
+        while let Some((_, next)) = self.left.next() {
+            self.batch = next;
+            self.places = Places::new(&next.parts);
+            self.batch_ends(report);
+        }
+    }
+}
+
+/// The row of a gap says what the manifest says of it.
+fn gap_row(
+    file: &StoredFile,
+    verbatim: &Verbatim<'_>,
+    row: usize,
+    part: &Part,
+    payload: Option<&[u8]>,
+    report: &mut Report,
+) {
+    let headers: Vec<_> = verbatim.headers(row).collect();
+    let incoming = Incoming {
+        key: verbatim.key(row),
+        headers: &headers,
+        payload,
+        broker_time_ms: verbatim.broker_time_ms(row),
+    };
+    let offset = verbatim.offset.value(row);
+    let position = Position { partition: part.partition.clone(), offset };
+    if gap::parse(&position, &incoming).as_ref() != part.gap_at(offset) {
+        report.problem(
+            format!("{} record {position}", file.path),
+            "it is the row of a gap, and does not say what its manifest says of it",
+        );
+    }
+}
+
+/// Follows a file's rows along the spans of its manifest: partitions in order, offsets rising inside
+/// the span, of each gap its first and no other, the counts exact.
+struct Places<'a> {
+    parts: &'a [Part],
+    at: usize,
+    rows: u64,
+    next: i64,
+    /// Rows of gaps in all parts, and the gaps of this one that had theirs.
+    gaps: u64,
+    gaps_of_part: usize,
+    fault: Option<String>,
+}
+
+/// What a row is by its place.
+enum Step<'a> {
+    Record,
+    Gap(&'a Part),
+}
+
+impl<'a> Places<'a> {
+    fn new(parts: &'a [Part]) -> Self {
+        let next = parts.first().map_or(0, |part| part.span.from);
+        Places { parts, at: 0, rows: 0, next, gaps: 0, gaps_of_part: 0, fault: None }
+    }
+
+    fn step(
+        &mut self,
+        (topic, generation, number): (&str, i32, i32),
+        offset: i64,
+    ) -> Result<Step<'a>, &'static str> {
+        let is = |part: &Part| {
+            let partition = &part.partition;
+            partition.topic == topic && partition.generation == generation && partition.partition == number
+        };
+        while self.parts.get(self.at).is_some_and(|part| !is(part)) {
+            self.leave();
+        }
+        let Some(part) = self.parts.get(self.at) else {
+            return Err("its partition is not in the manifest, or out of order");
+        };
+        self.rows += 1;
+        if !part.span.contains(offset) {
+            return Err("its offset is outside the span of its batch");
+        }
+        let gap = part.gap_at(offset);
+        if gap.is_some_and(|gap| gap.span.from != offset) {
+            return Err("its offset is in a recorded gap");
+        }
+        if offset < self.next {
+            return Err("its offset does not rise");
+        }
+        self.next = offset + 1;
+        self.pass(part, offset);
+        if gap.is_none() {
+            return Ok(Step::Record);
+        }
+        self.gaps += 1;
+        self.gaps_of_part += 1;
+        Ok(Step::Gap(part))
+    }
+
+    /// Every gap before this offset must have had its row.
+    fn pass(&mut self, part: &Part, offset: i64) {
+        while let Some(gap) = part.gaps.get(self.gaps_of_part).filter(|gap| gap.span.from < offset) {
+            let what = format!("{}: the row of gap {} is missing", part.partition, gap.span);
+            self.fault.get_or_insert(what);
+            self.gaps_of_part += 1;
+        }
+    }
+
+    fn leave(&mut self) {
+        if let Some(part) = self.parts.get(self.at) {
+            self.pass(part, part.span.to);
+            if part.rows != self.rows {
+                let what = format!(
+                    "{} {}: {} rows, its manifest says {}",
+                    part.partition, part.span, self.rows, part.rows
+                );
+                self.fault.get_or_insert(what);
+            }
+        }
+        self.at += 1;
+        (self.rows, self.gaps_of_part) = (0, 0);
+        self.next = self.parts.get(self.at).map_or(0, |part| part.span.from);
+    }
+
+    fn finish(mut self) -> Option<String> {
+        while self.at < self.parts.len() {
+            self.leave();
+        }
+        self.fault
+    }
+}
