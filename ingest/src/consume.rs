@@ -31,6 +31,8 @@ const DAMAGED_AGE: Duration = Duration::from_secs(300);
 const OUT_OF_RANGE_AGE: Duration = Duration::from_secs(5);
 /// An idle loop asks as often whether the ends of its logs hold nothing.
 const PASS_OVER_AGE: Duration = Duration::from_secs(1);
+/// After nobody said where to go on, before they are asked again.
+const RESUME_AGAIN: Duration = Duration::from_secs(1);
 /// Pause before something is read or asked again; it grows with each.
 const PAUSE: Duration = Duration::from_millis(200);
 
@@ -40,6 +42,15 @@ struct Owned {
     next: i64,
     /// The batch holds something of it.
     in_batch: bool,
+}
+
+/// What could not be resumed.
+struct Unresumed {
+    partitions: Vec<(String, i32)>,
+    /// When it was tried first.
+    since: Duration,
+    /// When it is tried again.
+    at: Duration,
 }
 
 /// Makes the ids of batches: UUIDs of version 7, which sort by the time that they were begun.
@@ -82,6 +93,8 @@ pub(crate) struct Loop<S, C> {
     damaged_at: Option<Duration>,
     /// When the partitions were looked at last, and whether they are to be looked at again.
     resumed_at: Option<Duration>,
+    /// Partitions that are ours, and nobody said yet where to go on with them.
+    unresumed: Option<Unresumed>,
     /// When it was last asked what holds nothing.
     passed_over_at: Option<Duration>,
     out_of_range: bool,
@@ -108,6 +121,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             damaged: 0,
             damaged_at: None,
             resumed_at: None,
+            unresumed: None,
             passed_over_at: None,
             out_of_range: false,
             dropped: false,
@@ -126,6 +140,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
     pub(crate) fn step(&mut self) -> Result<(), Error> {
         self.take_outcomes()?;
         self.hand_over()?;
+        self.resume_again()?;
         self.look_at_ranges()?;
         self.look_again()?;
         self.poll()
@@ -331,6 +346,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
     fn let_go(&mut self) -> Result<(), Error> {
         self.seal_and_drain()?;
         self.parts.metrics.progress.gave_back();
+        self.unresumed = None;
         self.owned.clear();
         self.let_topics_go();
         (self.paused, self.dropped) = (false, false);
@@ -382,9 +398,40 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.resume(&self.assigned())
     }
 
-    /// Finds out from the archive and the broker where each partition goes on.
+    /// Kafka or the store did not say where to go on: asks again.
+    fn resume_again(&mut self) -> Result<(), Error> {
+        let now = self.parts.clock.elapsed();
+        match &self.unresumed {
+            Some(unresumed) if unresumed.at <= now => {
+                let partitions = unresumed.partitions.clone();
+                self.resume(&partitions)
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Finds out from the archive and the broker where each partition goes on. While they do not
+    /// answer, as after a broker was killed, nothing is read, and they are asked again for a while.
     fn resume(&mut self, partitions: &[(String, i32)]) -> Result<(), Error> {
+        // What a commit failed of is not mended by asking again.
         self.drain()?;
+        let before = self.unresumed.take();
+        let Err(error) = self.try_to_resume(partitions) else { return Ok(()) };
+        let now = self.parts.clock.elapsed();
+        let since = before.map_or(now, |unresumed| unresumed.since);
+        if error.kind != Kind::Unavailable || now.saturating_sub(since) > self.parts.settings.retry_age_max {
+            return Err(error);
+        }
+        tracing::warn!(%error, "cannot find out where to go on; asking again");
+        self.parts.metrics.trouble(Some(error.to_string()));
+        self.owned.clear();
+        self.batch = self.parts.new_batch(self.verbatim);
+        (self.since, self.dropped) = (None, true);
+        self.unresumed = Some(Unresumed { partitions: partitions.to_vec(), since, at: now + RESUME_AGAIN });
+        Ok(())
+    }
+
+    fn try_to_resume(&mut self, partitions: &[(String, i32)]) -> Result<(), Error> {
         self.batch = self.parts.new_batch(self.verbatim);
         self.since = None;
         self.owned.clear();
