@@ -355,7 +355,7 @@ fn groups(commits: &[Added], settings: &Settings) -> Vec<Group> {
     for commit in commits {
         for file in &commit.files {
             let more = if paths.contains(file.path.as_str()) { 0 } else { file.bytes };
-            let full = docs + file.manifest.rows > settings.split_docs_max
+            let full = docs + file.manifest.rows > settings.split_docs_max.min(settings.build_docs_max)
                 || bytes + more > settings.split_bytes_max;
             if full && !group.files.is_empty() {
                 groups.push(std::mem::take(&mut group));

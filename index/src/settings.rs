@@ -3,16 +3,19 @@
 /// How the index is built and searched. Plain data.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Settings {
-    /// Records in a split. Half a million take some hundreds of megabytes of
-    /// memory to build, and keep the manifest of a billion records at 2,000
-    /// splits.
+    /// Records in a split. Half a million keep the manifest of a billion records
+    /// at 2,000 splits.
     pub split_docs_max: u64,
+    /// Records that are built into one split at once, which takes about a kilobyte of
+    /// memory each; joining splits takes less.
+    pub build_docs_max: u64,
     /// Bytes of Parquet that go into one split, when its records are large, and
     /// bytes of small splits that are merged into one. A single file that is
     /// larger still becomes one split.
     pub split_bytes_max: u64,
     /// A split with fewer records is small: it is merged with its neighbours
-    /// once there are many.
+    /// once there are many. More than are built at once, or splits that were built from a
+    /// backlog would stay as they are.
     pub small_docs: u64,
     /// How many small splits may stand in a row. Each costs a search about a
     /// tenth of a millisecond; merging sooner writes each record more often.
@@ -36,8 +39,9 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             split_docs_max: 500_000,
+            build_docs_max: 100_000,
             split_bytes_max: 256 << 20,
-            small_docs: 50_000,
+            small_docs: 125_000,
             small_run_max: 32,
             manifests_kept: 10,
             splits_open_max: 256,

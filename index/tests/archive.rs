@@ -15,6 +15,7 @@ use serde_json::json;
 
 const SETTINGS: Settings = Settings {
     split_docs_max: 100,
+    build_docs_max: 100,
     split_bytes_max: 1 << 30,
     small_docs: 40,
     small_run_max: 4,

@@ -12,6 +12,8 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 events=${CUSTODY_MEMORY_EVENTS:-500000}
 large=${CUSTODY_MEMORY_LARGE:-20}
+# Custody refuses variables of its own prefix that it does not know.
+unset CUSTODY_MEMORY_EVENTS CUSTODY_MEMORY_LARGE
 work=$(mktemp -d)
 worker=''
 cleanup() {
@@ -31,18 +33,18 @@ python=$("$here/killed/setup.sh") || exit $?
 cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
 custody="${CARGO_TARGET_DIR:-$root/target}/release/custody"
 
-# run NAME TOPIC RECORDS LIMIT_MIB [FLAG...]: archives a topic and says how large the worker became.
+# run COMMAND NAME TOPIC RECORDS LIMIT_MIB: archives a topic and says how large the worker became.
 run() {
-    local name=$1 topic=$2 records=$3 limit=$4 got=0 until=$((SECONDS + 900)) peak
-    shift 4
-    "$custody" run --brokers "$brokers" --topic "$topic" --group "$name" --archive "$work/$name" \
-        --http-listen 127.0.0.1:0 "$@" >"$work/worker.log" 2>&1 &
+    local command=$1 name=$2 topic=$3 records=$4 limit=$5 got=0 until=$((SECONDS + 900)) peak
+
+    "$custody" "$command" --brokers "$brokers" --topic "$topic" --group "$name" --archive "$work/$name" \
+        --http-listen 127.0.0.1:0 >"$work/worker.log" 2>&1 &
     worker=$!
     until [ "$got" -ge "$records" ]; do
         sleep 1
         kill -0 "$worker" 2>/dev/null || fail "$name: the worker ended at $got of $records"
         [ "$SECONDS" -lt "$until" ] || fail "$name: $got of $records records after 15 minutes"
-        got=$(sed -n 's/.* archived .* rows=\([0-9]*\) .*/\1/p' "$work/worker.log" | awk '{ sum += $1 } END { print sum + 0 }')
+        got=$(sed -n 's/.* archived .* records=\([0-9]*\) .*/\1/p' "$work/worker.log" | awk '{ sum += $1 } END { print sum + 0 }')
     done
     peak=$(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$worker/status") / 1024))
     kill -TERM "$worker"
@@ -54,15 +56,17 @@ run() {
 }
 
 "$here/broker.sh" topic "$work/kafka" wide 500
-"$python" "$here/killed/publish.py" "$brokers" wide "$events" 540 500
+"$python" "$here/publish.py" "$brokers" wide "$events" 540 500
 # 32 MiB ahead, 4 batches of 16 MiB.
-run wide wide "$events" $((32 + 64 + 256))
+run ingest wide wide "$events" $((32 + 64 + 256))
 
 "$here/broker.sh" topic "$work/kafka" narrow 4
-"$python" "$here/killed/publish.py" "$brokers" narrow "$events" 540 4
-run backlog narrow "$events" $((32 + 64 + 256))
+"$python" "$here/publish.py" "$brokers" narrow "$events" 540 4
+run ingest backlog narrow "$events" $((32 + 64 + 256))
 
 "$here/broker.sh" topic "$work/kafka" large 2 max.message.bytes=20000000
-"$python" "$here/killed/publish.py" "$brokers" large "$large" 10000000 2
+"$python" "$here/publish.py" "$brokers" large "$large" 10000000 2
 # A batch is full with its second message: 20 MB.
-run large large "$large" $((32 + 80 + 256))
+run ingest large large "$large" $((32 + 80 + 256))
+# The index beside it is made of 100,000 records at a time.
+run run both narrow "$events" $((32 + 64 + 256))
