@@ -67,6 +67,15 @@ pub(crate) enum Outcome {
     Unknown(KernelError),
 }
 
+/// A version of the table that it has not moved to.
+pub(crate) struct Newest(SnapshotRef);
+
+impl Newest {
+    pub(crate) fn version(&self) -> u64 {
+        self.0.version()
+    }
+}
+
 /// The table at one version.
 pub(crate) struct Table {
     engine: DefaultEngine<TokioMultiThreadExecutor>,
@@ -161,11 +170,15 @@ impl Table {
         self.snapshot.version()
     }
 
-    /// Moves to the newest version.
-    pub(crate) fn refresh(&mut self) -> Result<(), Error> {
+    /// The newest version. The table stays where it is: see [`Table::move_to`].
+    pub(crate) fn newest(&self) -> Result<Newest, Error> {
         let newest = Snapshot::builder_from(self.snapshot.clone()).build(&self.engine);
-        self.snapshot = newest.map_err(|e| kernel("cannot read the archive's log", e))?;
-        Ok(())
+        Ok(Newest(newest.map_err(|e| kernel("cannot read the archive's log", e))?))
+    }
+
+    /// Moves to a version that was found.
+    pub(crate) fn move_to(&mut self, newest: Newest) {
+        self.snapshot = newest.0;
     }
 
     /// The version that a Delta application id stands at.
@@ -221,10 +234,9 @@ impl Table {
     fn end(&mut self, transaction: Transaction) -> Result<Outcome, Error> {
         match transaction.commit(&self.engine) {
             Ok(CommitResult::Committed(committed)) => {
+                // Never further than what we committed: what others did must be read first.
                 if let Some(snapshot) = committed.post_commit_snapshot() {
                     self.snapshot = snapshot.clone();
-                } else {
-                    self.refresh()?;
                 }
                 let due = committed.post_commit_stats().commits_since_checkpoint >= self.checkpoint_every;
                 if due {

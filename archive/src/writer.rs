@@ -194,23 +194,26 @@ impl Writer {
         self.topics.insert(topic.to_owned(), Some(state));
     }
 
-    /// Reads what others committed since.
+    /// Reads what others committed since: all of it, or the writer stays where it was. A fence that
+    /// stood at a version without knowing what its commits said would let pass what it must refuse.
     pub(crate) fn catch_up(&mut self) -> Result<(), Error> {
-        let before = self.table.version();
-        self.table.refresh()?;
-        for version in before + 1..=self.table.version() {
+        let newest = self.table.newest()?;
+        let (mut next, mut topics, mut landed) = (Vec::new(), Vec::new(), Vec::new());
+        for version in self.table.version() + 1..=newest.version() {
             let commit = log::read(&self.store, version)?
                 .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;
-            for (app_id, next) in commit.txns {
-                self.next.insert(app_id, Some(next));
-            }
+            next.extend(commit.txns.into_iter().map(|(app_id, next)| (app_id, Some(next))));
             for (domain, holds) in commit.domains {
                 if let Some(topic) = topics::topic_of(&domain) {
-                    self.topics.insert(topic.to_owned(), Some(Topic::parse(topic, &holds)?));
+                    topics.push((topic.to_owned(), Some(Topic::parse(topic, &holds)?)));
                 }
             }
-            self.landed.extend(commit.files.into_iter().map(|file| (file.manifest.batch, version)));
+            landed.extend(commit.files.into_iter().map(|file| (file.manifest.batch, version)));
         }
+        self.table.move_to(newest);
+        self.next.extend(next);
+        self.topics.extend(topics);
+        self.landed.extend(landed);
         Ok(())
     }
 

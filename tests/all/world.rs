@@ -50,6 +50,29 @@ pub(crate) fn history(world: &mut World) {
     }
 }
 
+/// Two workers in turns: each reads in the log what the other committed meanwhile.
+fn in_turns(world: &mut World) {
+    for round in 0..5 {
+        (0..4).for_each(|n| world.kafka.publish(&place(n % 2)));
+        let (worker, mut has) = (round % 2, false);
+        for _ in 0..60 {
+            has &= world.runs(worker);
+            (0..2).for_each(|worker| _ = world.restart(worker));
+            if !has {
+                world.kafka.rebalance(&BTreeMap::from([(worker, world.kafka.places())]), false);
+                has = true;
+            }
+            world.step(worker);
+            world.commit(worker);
+            world.clock.advance(Duration::from_millis(500));
+            if world.is_archived() && world.waiting(worker) == 0 {
+                break;
+            }
+        }
+    }
+    (0..2).for_each(|worker| world.kill(worker));
+}
+
 #[test]
 fn a_world_without_faults_archives_everything() {
     let mut world = World::new(Settings::default(), 1);
@@ -64,13 +87,23 @@ fn a_world_without_faults_archives_everything() {
 #[derive(Debug, Clone, Copy, PartialEq)]
 enum Whose {
     Worker,
+    WorkerOfTwo,
     Index,
     Compactor,
 }
 
+impl Whose {
+    /// A world, what happens in it, and how many events that leaves to be archived.
+    fn world(self) -> (World, fn(&mut World), u64) {
+        let workers = if self == Whose::WorkerOfTwo { 2 } else { 1 };
+        let world = World::new(Settings { workers, ..Settings::default() }, 1);
+        if workers == 2 { (world, in_turns, 20) } else { (world, history, EVENTS) }
+    }
+}
+
 fn faults_of(world: &World, whose: Whose) -> Arc<Faults> {
     match whose {
-        Whose::Worker => world.faults(0),
+        Whose::Worker | Whose::WorkerOfTwo => world.faults(0),
         Whose::Index => world.index_faults(),
         Whose::Compactor => world.compact_faults(),
     }
@@ -80,8 +113,8 @@ fn faults_of(world: &World, whose: Whose) -> Arc<Faults> {
 #[test]
 fn every_operation_may_fail_in_every_way() {
     let share = number("CUSTODY_WORLD_SHARE", if cfg!(debug_assertions) { 61 } else { 7 });
-    for whose in [Whose::Worker, Whose::Index, Whose::Compactor] {
-        let mut world = World::new(Settings::default(), 1);
+    for whose in [Whose::Worker, Whose::WorkerOfTwo, Whose::Index, Whose::Compactor] {
+        let (mut world, history, _) = whose.world();
         faults_of(&world, whose).record();
         history(&mut world);
         let names = faults_of(&world, whose).recorded();
@@ -99,12 +132,12 @@ fn every_operation_may_fail_in_every_way() {
                     continue;
                 }
                 let case = Case(format!("{whose:?}, operation {at}, {name}: {fault:?}"));
-                let mut world = World::new(Settings::default(), 1);
+                let (mut world, history, events) = whose.world();
                 world.checks_after_fault_only = true;
                 faults_of(&world, whose).plan(at, fault);
                 history(&mut world);
                 world.settle();
-                assert_eq!(world.archived_rows(), EVENTS);
+                assert_eq!(world.archived_rows(), events);
                 runs += 1;
                 ended += world.ended.len();
                 drop(case);

@@ -187,7 +187,8 @@ impl Compactor {
     fn catch_up(&mut self, now_ms: i64) -> Result<(), Error> {
         // Before the log is read: what was replaced long ago and is not there is gone for good.
         let stored = if self.caught_up { None } else { Some(self.stored()?) };
-        self.table.refresh()?;
+        let newest = self.table.newest()?;
+        self.table.move_to(newest);
         for version in self.known.version.map_or(0, |version| version + 1)..=self.table.version() {
             let commit = log::read(&self.store, version)?
                 .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;

@@ -399,7 +399,8 @@ impl World {
         self.check();
     }
 
-    fn is_archived(&self) -> bool {
+    /// Whether everything that is in the logs of Kafka is archived.
+    pub fn is_archived(&self) -> bool {
         let next = self.next_offsets();
         self.kafka
             .message_ends()
