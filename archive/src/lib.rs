@@ -60,6 +60,8 @@ pub use reconcile::{Account, Hole, Outage, PartitionAccount, Session, Sessions, 
 pub use record::{Party, Record};
 pub use store::{Location, S3Settings, Store};
 pub use topics::{Accept, Reached, Topic};
-pub use verify::{Problem, Report, verify};
+pub use verify::{
+    Choice, Journal, Problem, Progress, Proven, Report, Sample, VerifySettings, verify, verify_with,
+};
 pub use view::{IndexRow, IndexRows, PartyRef, Relation, Rows};
 pub use writer::{Committed, Encoded, Writer, WriterSettings};

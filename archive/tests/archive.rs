@@ -49,7 +49,7 @@ fn batch(id: &str, spans: &[(i32, i64, i64)]) -> Encoded {
 
 fn check(dir: &Path) -> custody_archive::Report {
     let archive = Archive::open(&location(dir), &S3Settings::default()).unwrap();
-    verify(&archive, &mut |_, _| {}).unwrap()
+    verify(&archive, &mut |_| {}).unwrap()
 }
 
 #[test]
@@ -189,7 +189,7 @@ fn a_missing_commit_is_named() {
     }
     fs::remove_file(dir.path().join("archive/_delta_log/00000000000000000002.json")).unwrap();
     let archive = Archive::open(&location(dir.path()), &S3Settings::default()).unwrap();
-    let report = verify(&archive, &mut |_, _| {}).unwrap();
+    let report = verify(&archive, &mut |_| {}).unwrap();
     assert!(report.problems.iter().any(|problem| problem.place == "version 2"), "{report:?}");
 }
 

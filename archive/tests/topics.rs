@@ -21,7 +21,7 @@ fn writer(dir: &Path) -> Writer {
 
 fn check(dir: &Path) -> Report {
     let archive = Archive::open(&Location::Folder(dir.join("archive")), &S3Settings::default()).unwrap();
-    verify(&archive, &mut |_, _| {}).unwrap()
+    verify(&archive, &mut |_| {}).unwrap()
 }
 
 fn lost(from: i64, to: i64) -> Gap {

@@ -1,6 +1,7 @@
 //! The command line. Parsed without side effects; nothing is opened here.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 
 use clap::parser::ValueSource;
@@ -74,13 +75,7 @@ pub enum Cmd {
         json: bool,
     },
     /// Prove the archive and its index, or a production
-    Verify {
-        /// A production's folder; without it the archive is verified
-        dir: Option<PathBuf>,
-        /// Print the report as JSON
-        #[arg(long)]
-        json: bool,
-    },
+    Verify(VerifyArgs),
     /// Account for everything: every offset, the sources' own counters, Kafka and the index
     Reconcile(ReconcileArgs),
     /// What was lost in Kafka before it was archived, and topics that were made again
@@ -89,6 +84,34 @@ pub enum Cmd {
     /// Look at the settings
     #[command(subcommand)]
     Config(ConfigCmd),
+}
+
+/// A proof.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+Exit codes: 0 everything is as it was written, 1 the check could not be made, 2 the command or the
+settings are wrong, 3 something is not as it was written; the report names it.")]
+pub struct VerifyArgs {
+    /// A production's folder; without it the archive is verified
+    pub dir: Option<PathBuf>,
+    /// Print the report as JSON
+    #[arg(long)]
+    pub json: bool,
+    /// Hash only what was added after this version; the log is checked whole all the same
+    #[arg(long, value_name = "VERSION", conflicts_with = "dir")]
+    pub since: Option<u64>,
+    /// Hash only so many percent of the files, drawn at random
+    #[arg(long, value_name = "PERCENT", conflicts_with = "dir")]
+    pub sample: Option<f64>,
+    /// Draw the same sample again, as the report of the first names its seed
+    #[arg(long, value_name = "NUMBER", requires = "sample")]
+    pub seed: Option<u64>,
+    /// Note in this file what is proven, and go on from it if the run is cut short; removed at the end
+    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    pub resume: Option<PathBuf>,
+    /// Files to verify at once, by default one for each core
+    #[arg(long, value_name = "COUNT", conflicts_with = "dir")]
+    pub threads: Option<NonZeroUsize>,
 }
 
 /// An account of everything.

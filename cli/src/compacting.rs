@@ -295,7 +295,7 @@ mod tests {
     }
 
     fn files(archive: &Archive) -> (u64, u64) {
-        let report = verify(archive, &mut |_, _| {}).unwrap();
+        let report = verify(archive, &mut |_| {}).unwrap();
         assert_eq!(report.problems, []);
         (report.files, report.records)
     }

@@ -11,12 +11,12 @@ use custody_ingest::kafka::{Embedded, Producer};
 use custody_ingest::{OnCommit, Stop};
 use indicatif::{ProgressBar, ProgressStyle};
 
-use crate::args::{DemoArgs, ExportArgs, FormatArg, OrderArg, SearchArgs};
+use crate::args::{DemoArgs, ExportArgs, FormatArg, OrderArg, SearchArgs, VerifyArgs};
 use crate::failure::{Done, Failure};
 use crate::outln;
 use crate::settings::{Inputs, Loaded, Settings};
 use crate::sim::{SimSettings, Simulator};
-use crate::{asking, handing, logging, run};
+use crate::{asking, handing, logging, run, verifying};
 
 const TOPIC: &str = "federation.events";
 const PARTITIONS: i32 = 4;
@@ -208,9 +208,9 @@ pub fn demo(args: &DemoArgs) -> Done {
     };
     handing::export(&loaded, &export)?;
     outln!("\n$ custody verify {}", out.display());
-    handing::verify_production(&out, false)?;
+    verifying::production(&out, false)?;
     outln!("\n$ custody verify --archive {}", archive.display());
-    handing::verify_archive(&loaded, false)?;
+    verifying::archive(&loaded, &VerifyArgs::default())?;
     let (position, conversation) = example(&loaded)?;
     let archive = archive.display();
     outln!("\nDone. The archive is a Delta Lake table in {archive}. Go on with:");

@@ -27,3 +27,4 @@ pub mod run;
 pub mod settings;
 pub mod show;
 pub mod sim;
+pub mod verifying;

@@ -4,10 +4,12 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, command, inputs};
+use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, VerifyArgs, command, inputs};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
-use custody_cli::{asking, compacting, demo, gaps, handing, importing, logging, open, reconcile, run};
+use custody_cli::{
+    asking, compacting, demo, gaps, handing, importing, logging, open, reconcile, run, verifying,
+};
 use custody_cli::{out, outln};
 
 fn main() -> ExitCode {
@@ -34,7 +36,7 @@ fn start() -> Done {
             out!("{}", settings::example());
             return Ok(());
         }
-        Cmd::Verify { dir: Some(dir), json } => return handing::verify_production(dir, *json),
+        Cmd::Verify(VerifyArgs { dir: Some(dir), json, .. }) => return verifying::production(dir, *json),
         _ => {}
     }
     let loaded = Settings::load(inputs).map_err(|problems| {
@@ -60,7 +62,7 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
         Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
-        Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
+        Cmd::Verify(args) => verifying::archive(loaded, args),
         Cmd::Gap(GapCmd::List { json, zone }) => gaps::list(loaded, *json, zone),
         Cmd::Gap(GapCmd::Accept { topic, who, why }) => gaps::accept(loaded, topic, who, why),
         Cmd::Config(ConfigCmd::Check) => {

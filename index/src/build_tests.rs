@@ -385,5 +385,5 @@ fn a_place_that_no_commit_gave_is_named() {
 
 fn expected_places(commits: Vec<Added>, world: &World) -> Vec<usize> {
     let through = world.manifest().through_version;
-    crate::check::expected(commits, through).iter().map(|batch| batch.places.len()).collect()
+    crate::coverage::expected(commits, through).iter().map(|batch| batch.places.len()).collect()
 }

@@ -1,16 +1,21 @@
 //! Proof that the index holds what the archive holds.
 
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc;
+use std::thread;
 
-use custody_archive::FileRef;
+use custody_archive::{FileRef, Journal, Progress, Proven, VerifySettings};
 use custody_schemas::Hash;
 use tantivy::HasLen;
+use tantivy::directory::FileSlice;
 
+use crate::coverage::{coverage, expected};
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, SplitMeta};
-use crate::source::{Added, Source};
-use crate::split::{Covered, build, read_footer};
+use crate::source::Source;
+use crate::split::{Covered, SPLIT_VERSION, build, read_footer};
 use crate::store::IndexStore;
 
 /// What [`verify_index`] found.
@@ -20,11 +25,15 @@ pub struct IndexReport {
     pub through_version: Option<u64>,
     /// The newest version of the archive.
     pub archive_version: u64,
-    /// Splits that were checked.
+    /// Splits that were built again and compared.
     pub splits: u64,
+    /// Splits that were not, as they were not chosen: of these only what they cover was looked at.
+    pub splits_left_out: u64,
+    /// Splits among `splits` that an earlier run has compared, as its journal says.
+    pub splits_before: u64,
     /// Batches of the archive that the index has to cover.
     pub files: u64,
-    /// Records in the splits.
+    /// Records in the splits that were compared.
     pub docs: u64,
     /// Everything that differs.
     pub differences: Vec<Difference>,
@@ -69,178 +78,246 @@ const ATTEMPTS_MAX: u32 = 5;
 /// # Errors
 ///
 /// Only when the check itself cannot be done; what it finds is in the report.
-pub fn verify_index<S: Source>(store: &IndexStore, source: &S) -> Result<IndexReport, Error> {
-    let folder = Folder::new(store);
+pub fn verify_index<S: Source + Sync>(store: &IndexStore, source: &S) -> Result<IndexReport, Error> {
+    verify_index_with(store, source, &VerifySettings::default(), None, &mut |_| {})
+}
+
+/// Compares the index, or what is chosen of it, with the archive; several splits at once, each built
+/// in memory. Splits that a journal knows of are not built again, and what is sound is added to it.
+/// `progress` is called after each.
+///
+/// # Errors
+///
+/// Only when the check itself cannot be done; what it finds is in the report.
+pub fn verify_index_with<S: Source + Sync>(
+    store: &IndexStore,
+    source: &S,
+    settings: &VerifySettings,
+    journal: Option<&Journal>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<IndexReport, Error> {
+    let check = Check { folder: Folder::new(store), source, settings, journal };
     for _ in 1..ATTEMPTS_MAX {
-        let (report, number) = verify_once(&folder, source)?;
+        let (report, number) = check.once(progress)?;
         // What an indexer merged away meanwhile is not missing.
-        let newest = folder.numbers()?.last().copied();
+        let newest = check.folder.numbers()?.last().copied();
         if report.differences.is_empty() || number.is_none() || newest == number {
             return Ok(report);
         }
     }
-    Ok(verify_once(&folder, source)?.0)
+    Ok(check.once(progress)?.0)
 }
 
-/// What is found, and the number of the manifest that was gone by.
-fn verify_once<S: Source>(folder: &Folder, source: &S) -> Result<(IndexReport, Option<u64>), Error> {
-    let mut report = IndexReport { archive_version: source.newest()?, ..IndexReport::default() };
-    let manifest = match folder.newest() {
-        Ok(Some(manifest)) => manifest,
-        Ok(None) => {
-            report.differences.push(index_differs(format!("there is no index in {}", folder.shown())));
-            return Ok((report, None));
-        }
-        Err(e) if e.kind == Kind::Corrupt => {
-            report.differences.push(index_differs(e.to_string()));
-            return Ok((report, None));
-        }
-        Err(e) => return Err(e),
-    };
-    report.through_version = manifest.through_version;
-    if manifest.through_version.is_some_and(|through| through > report.archive_version) {
-        report
-            .differences
-            .push(index_differs("it is complete through a version that the archive has not".into()));
-    }
-    let mut covered = Vec::new();
-    for meta in &manifest.splits {
-        let (files, reason) = check_split(folder, meta, source)?;
-        report.splits += 1;
-        report.docs += meta.docs;
-        report.differences.extend(reason.map(|reason| Difference {
-            split: Some(meta.id.clone()),
-            file: None,
-            reason,
-        }));
-        covered.extend(files.into_iter().map(|file| (meta.id.clone(), file)));
-    }
-    let expected = expected(source.commits_after(None)?, manifest.through_version);
-    report.files = expected.len() as u64;
-    report.differences.extend(coverage(&expected, covered));
-    Ok((report, Some(manifest.number)))
+struct Check<'a, S> {
+    folder: Folder,
+    source: &'a S,
+    settings: &'a VerifySettings,
+    journal: Option<&'a Journal>,
 }
 
-fn index_differs(reason: String) -> Difference {
-    Difference { split: None, file: None, reason }
+/// How a split is checked.
+#[derive(Debug, Clone, Copy, PartialEq)]
+enum Depth {
+    /// It is built again and compared.
+    Whole,
+    /// That was done by an earlier run.
+    Before,
+    /// It was not chosen.
+    LeftOut,
+}
+
+impl<S: Source + Sync> Check<'_, S> {
+    /// What is found, and the number of the manifest that was gone by.
+    fn once(&self, progress: &mut dyn FnMut(Progress)) -> Result<(IndexReport, Option<u64>), Error> {
+        let mut report = IndexReport { archive_version: self.source.newest()?, ..IndexReport::default() };
+        let manifest = match self.folder.newest() {
+            Ok(Some(manifest)) => manifest,
+            Ok(None) => {
+                let reason = format!("there is no index in {}", self.folder.shown());
+                report.differences.push(index_differs(reason));
+                return Ok((report, None));
+            }
+            Err(e) if e.kind == Kind::Corrupt => {
+                report.differences.push(index_differs(e.to_string()));
+                return Ok((report, None));
+            }
+            Err(e) => return Err(e),
+        };
+        report.through_version = manifest.through_version;
+        if manifest.split_version != SPLIT_VERSION {
+            let reason = format!(
+                "it says that it has splits of format {}, this custody builds format {SPLIT_VERSION}",
+                manifest.split_version
+            );
+            report.differences.push(index_differs(reason));
+        }
+        if manifest.through_version.is_some_and(|through| through > report.archive_version) {
+            let reason = "it is complete through a version that the archive has not".into();
+            report.differences.push(index_differs(reason));
+        }
+        let mut covered = Vec::new();
+        let depths = self.depths(&manifest.splits);
+        let checked = self.splits(&manifest.splits, &depths, progress)?;
+        for ((meta, depth), (files, reason)) in manifest.splits.iter().zip(depths).zip(checked) {
+            report.splits += u64::from(depth != Depth::LeftOut);
+            report.splits_before += u64::from(depth == Depth::Before);
+            report.splits_left_out += u64::from(depth == Depth::LeftOut);
+            report.docs += if depth == Depth::LeftOut { 0 } else { meta.docs };
+            report.differences.extend(reason.map(|reason| Difference {
+                split: Some(meta.id.clone()),
+                file: None,
+                reason,
+            }));
+            covered.extend(files.into_iter().map(|file| (meta.id.clone(), file)));
+        }
+        let expected = expected(self.source.commits_after(None)?, manifest.through_version);
+        report.files = expected.len() as u64;
+        report.differences.extend(coverage(&expected, covered));
+        Ok((report, Some(manifest.number)))
+    }
+
+    fn depths(&self, splits: &[SplitMeta]) -> Vec<Depth> {
+        let of = |meta: &SplitMeta| match self.journal.and_then(|journal| journal.known(&key(meta))) {
+            Some(_) => Depth::Before,
+            None => Depth::Whole,
+        };
+        let chosen =
+            self.settings.choice.of(splits.iter().collect(), |meta| (meta.last_version, meta.id.as_str()));
+        let chosen: BTreeSet<&str> = chosen.into_iter().map(|meta: &SplitMeta| meta.id.as_str()).collect();
+        let is_chosen = |meta: &SplitMeta| chosen.contains(meta.id.as_str());
+        splits.iter().map(|meta| if is_chosen(meta) { of(meta) } else { Depth::LeftOut }).collect()
+    }
+
+    /// What each covers and what is wrong with it, in their order.
+    fn splits(
+        &self,
+        splits: &[SplitMeta],
+        depths: &[Depth],
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Vec<Checked>, Error> {
+        let mut at = Progress {
+            files_all: splits.len() as u64,
+            bytes_all: splits.iter().map(|meta| meta.bytes).sum(),
+            ..Progress::default()
+        };
+        let mut checked: Vec<Checked> = splits.iter().map(|_| Checked::default()).collect();
+        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
+        let work = || {
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            let meta = splits.get(number).filter(|_| !failed.load(Ordering::Relaxed))?;
+            let done = self.split(meta, depths[number]);
+            failed.fetch_or(done.is_err(), Ordering::Relaxed);
+            Some((number, done))
+        };
+        let mut take = |(number, done): (usize, Result<Checked, Error>)| {
+            checked[number] = done?;
+            at.files += 1;
+            at.bytes += splits[number].bytes;
+            progress(at);
+            Ok::<(), Error>(())
+        };
+        let threads = self.settings.threads.get().min(splits.len());
+        if threads <= 1 {
+            std::iter::from_fn(work).try_for_each(take)?;
+            return Ok(checked);
+        }
+        thread::scope(|scope| {
+            let (sender, receiver) = mpsc::channel();
+            for _ in 0..threads {
+                let (sender, work) = (sender.clone(), &work);
+                // The receiver goes only after all senders, or with the first error.
+                scope.spawn(move || std::iter::from_fn(work).all(|done| sender.send(done).is_ok()));
+            }
+            drop(sender);
+            receiver.into_iter().try_for_each(&mut take)
+        })?;
+        Ok(checked)
+    }
+
+    fn split(&self, meta: &SplitMeta, depth: Depth) -> Result<Checked, Error> {
+        let checked = match depth {
+            Depth::Whole => self.compare(meta),
+            Depth::Before | Depth::LeftOut => self.look(meta),
+        };
+        match checked {
+            Ok((files, reason)) => {
+                if let Some(journal) = self.journal.filter(|_| depth == Depth::Whole && reason.is_none()) {
+                    let proven = Proven { bytes: meta.bytes, records: meta.docs, gaps: 0 };
+                    journal.add(&key(meta), proven)?;
+                }
+                Ok((files, reason))
+            }
+            // Damage, of the split or of the archive's file, is what was looked for.
+            Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Invalid) => {
+                Ok((Vec::new(), Some(e.to_string())))
+            }
+            Err(e) => Err(e),
+        }
+    }
+
+    fn open(&self, meta: &SplitMeta) -> Result<FileSlice, Error> {
+        let data = self.folder.map(meta)?;
+        if data.len() as u64 != meta.bytes {
+            return Err(Error::corrupt(format!("it has {} bytes instead of {}", data.len(), meta.bytes)));
+        }
+        Ok(data)
+    }
+
+    /// What a split says that it covers.
+    fn look(&self, meta: &SplitMeta) -> Result<Checked, Error> {
+        let files = read_footer(&self.folder.split(meta), &self.open(meta)?)?.files;
+        let (first, last) = (files.first(), files.last());
+        let versions = (first.map(|file| file.version), last.map(|file| file.version), files.len() as u64);
+        let said = (Some(meta.first_version), Some(meta.last_version), meta.files);
+        let reason = (versions != said).then(|| DESCRIBED.to_owned());
+        Ok((files, reason))
+    }
+
+    fn compare(&self, meta: &SplitMeta) -> Result<Checked, Error> {
+        let (shown, data) = (self.folder.split(meta), self.open(meta)?);
+        let bytes =
+            data.read_bytes().map_err(|e| Error::with(Kind::Retry, format!("cannot read {shown}"), e))?;
+        let intact = Hash::of(&bytes).to_string() == meta.id;
+        let footer = match read_footer(&shown, &data) {
+            Err(_) if !intact => return Err(Error::corrupt("its SHA-256 is not its id")),
+            footer => footer?,
+        };
+        if !intact {
+            return Ok((footer.files, Some("its SHA-256 is not its id".to_owned())));
+        }
+        let files: Vec<(u64, FileRef)> =
+            footer.files.iter().map(|covered| (covered.version, covered.file.clone())).collect();
+        let built = match build(self.source, &files) {
+            Err(e) if e.kind == Kind::Corrupt => return Ok((footer.files, Some(e.to_string()))),
+            built => built?,
+        };
+        let reason = if built.bytes != bytes.as_slice() {
+            Some("built from the archive it is another one".to_owned())
+        } else if built.meta != *meta {
+            Some(DESCRIBED.to_owned())
+        } else {
+            None
+        };
+        Ok((footer.files, reason))
+    }
 }
 
 /// The files that a split covers, and what is wrong with it.
-fn check_split<S: Source>(
-    folder: &Folder,
-    meta: &SplitMeta,
-    source: &S,
-) -> Result<(Vec<Covered>, Option<String>), Error> {
-    match compare(folder, meta, source) {
-        Ok(checked) => Ok(checked),
-        // Damage, of the split or of the archive's file, is what was looked for.
-        Err(e) if matches!(e.kind, Kind::Corrupt | Kind::Invalid) => Ok((Vec::new(), Some(e.to_string()))),
-        Err(e) => Err(e),
-    }
+type Checked = (Vec<Covered>, Option<String>);
+
+const DESCRIBED: &str = "the manifest describes another one";
+
+/// A split, and what the manifest says of it.
+fn key(meta: &SplitMeta) -> String {
+    // What was read from a text can be written.
+    let said = serde_json::to_vec(meta).unwrap_or_default();
+    format!("split {} {}", meta.id, Hash::of(&said))
 }
 
-fn compare<S: Source>(
-    folder: &Folder,
-    meta: &SplitMeta,
-    source: &S,
-) -> Result<(Vec<Covered>, Option<String>), Error> {
-    let (shown, data) = (folder.split(meta), folder.map(meta)?);
-    if data.len() as u64 != meta.bytes {
-        return Err(Error::corrupt(format!("it has {} bytes instead of {}", data.len(), meta.bytes)));
-    }
-    let bytes = data.read_bytes().map_err(|e| Error::with(Kind::Retry, format!("cannot read {shown}"), e))?;
-    let intact = Hash::of(&bytes).to_string() == meta.id;
-    let footer = match read_footer(&shown, &data) {
-        Err(_) if !intact => return Err(Error::corrupt("its SHA-256 is not its id")),
-        footer => footer?,
-    };
-    if !intact {
-        return Ok((footer.files, Some("its SHA-256 is not its id".to_owned())));
-    }
-    let files: Vec<(u64, FileRef)> =
-        footer.files.iter().map(|covered| (covered.version, covered.file.clone())).collect();
-    let built = match build(source, &files) {
-        Err(e) if e.kind == Kind::Corrupt => return Ok((footer.files, Some(e.to_string()))),
-        built => built?,
-    };
-    let reason = if built.bytes != bytes.as_slice() {
-        Some("built from the archive it is another one".to_owned())
-    } else if built.meta != *meta {
-        Some("the manifest describes another one".to_owned())
-    } else {
-        None
-    };
-    Ok((footer.files, reason))
+pub(crate) fn index_differs(reason: String) -> Difference {
+    Difference { split: None, file: None, reason }
 }
 
-/// A batch that the index has to cover.
-#[derive(Debug, PartialEq)]
-pub(crate) struct Expected {
-    /// The version that archived it.
-    version: u64,
-    /// Everywhere that it was put, the first place first. A compaction that is not indexed yet is as
-    /// good as one that is: what it replaced can be read until then.
-    pub(crate) places: Vec<FileRef>,
-}
-
-impl Expected {
-    fn batch(&self) -> &str {
-        self.places.first().map_or("", |file| &file.manifest.batch)
-    }
-}
-
-/// The batches through a version, in order. Pure.
-pub(crate) fn expected(commits: Vec<Added>, through: Option<u64>) -> Vec<Expected> {
-    let mut moved: BTreeMap<String, Vec<FileRef>> = BTreeMap::new();
-    for (_, file) in commits.iter().flat_map(|commit| &commit.moved) {
-        moved.entry(file.manifest.batch.clone()).or_default().push(file.clone());
-    }
-    let within = commits.into_iter().filter(|commit| Some(commit.version) <= through);
-    let files = within.flat_map(|commit| commit.files.into_iter().map(move |file| (commit.version, file)));
-    let expected = files.map(|(version, file)| {
-        let mut places = vec![file];
-        let since = moved.remove(&places[0].manifest.batch).unwrap_or_default();
-        places.extend(since);
-        Expected { version, places }
-    });
-    expected.collect()
-}
-
-/// Every batch in exactly one split, where a commit put it, and in the order
-/// of the archive, which says what the first record of an event is. Pure.
-fn coverage(expected: &[Expected], covered: Vec<(String, Covered)>) -> Vec<Difference> {
-    let mut differences = Vec::new();
-    let in_order = covered.iter().map(|(_, covered)| covered.file.manifest.batch.as_str());
-    let in_order = in_order.eq(expected.iter().map(Expected::batch));
-    let mut by_batch: BTreeMap<String, Vec<(String, Covered)>> = BTreeMap::new();
-    for (split, covered) in covered {
-        by_batch.entry(covered.file.manifest.batch.clone()).or_default().push((split, covered));
-    }
-    let mut differs = |split: Option<&String>, path: &str, reason: String| {
-        differences.push(Difference { split: split.cloned(), file: Some(path.to_owned()), reason });
-    };
-    for batch in expected {
-        let (version, path) = (batch.version, batch.places.first().map_or("", |file| &file.path));
-        let found = by_batch.remove(batch.batch()).unwrap_or_default();
-        if found.is_empty() {
-            differs(None, path, format!("version {version} added it, no split has it"));
-        }
-        for (split, covered) in &found {
-            if covered.version != version || !batch.places.contains(&covered.file) {
-                let reason = format!("it is not what version {version} archived, or not where it was put");
-                differs(Some(split), &covered.file.path, reason);
-            }
-        }
-        for (split, covered) in found.iter().skip(1) {
-            differs(Some(split), &covered.file.path, format!("split {} has it too", found[0].0));
-        }
-    }
-    for (split, covered) in by_batch.values().flatten() {
-        differs(Some(split), &covered.file.path, "no commit that the index covers added it".to_owned());
-    }
-    if differences.is_empty() && !in_order {
-        differences
-            .push(index_differs("its splits are not in the order of the archive's batches".to_owned()));
-    }
-    differences
-}
+#[cfg(test)]
+#[path = "check_tests.rs"]
+mod tests;

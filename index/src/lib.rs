@@ -29,6 +29,7 @@ mod build;
 mod cached;
 mod check;
 mod compile;
+mod coverage;
 mod damage;
 mod document;
 mod error;
@@ -49,7 +50,7 @@ mod testing;
 pub mod text;
 
 pub use build::{CaughtUp, Indexer};
-pub use check::{Difference, IndexReport, verify_index};
+pub use check::{Difference, IndexReport, verify_index, verify_index_with};
 pub use error::{Error, Kind};
 pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};

@@ -4,11 +4,13 @@ use std::path::Path;
 use std::sync::Arc;
 
 use custody_archive::{
-    Archive, BatchBuilder, CompactSettings, Compactor, Encoded, Location, S3Settings, Store, Writer,
-    WriterSettings,
+    Archive, BatchBuilder, Choice, CompactSettings, Compactor, Encoded, Journal, Location, S3Settings, Store,
+    VerifySettings, Writer, WriterSettings,
 };
 use custody_index::query::{Query, parse};
-use custody_index::{IndexStore, Indexer, Order, Request, Searcher, Settings, verify_index};
+use custody_index::{
+    IndexStore, Indexer, Order, Request, Searcher, Settings, verify_index, verify_index_with,
+};
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span};
 use serde_json::json;
@@ -324,4 +326,44 @@ fn flip_every_tenth_byte(path: &Path) {
     let mut bytes = std::fs::read(path).unwrap();
     bytes.iter_mut().step_by(10).for_each(|byte| *byte ^= 1);
     std::fs::write(path, bytes).unwrap();
+}
+
+/// What a journal knows of is not built again; what was altered since it was noted is not known.
+#[test]
+fn a_comparison_that_was_cut_short_is_gone_on_with() {
+    let mut world = World::new();
+    for number in 0..3 {
+        let messages: Vec<_> = (0..60).map(|n| message(number * 60 + n, "live:bob", "hello")).collect();
+        world.batch([&messages, &[]]);
+        world.indexer().catch_up().unwrap();
+    }
+    let path = world._root.path().join("journal");
+    let run = || {
+        let journal = Journal::open(&path, &world.archive, Choice::default()).unwrap();
+        let settings = VerifySettings::default();
+        let report =
+            verify_index_with(&world.store(), &world.archive, &settings, Some(&journal), &mut |_| {});
+        report.unwrap()
+    };
+    let first = run();
+    assert_eq!((first.splits, first.splits_before, first.docs), (3, 0, 180));
+    // A head and the first split: the run was cut short after it.
+    let text = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(text.lines().count(), 4);
+    let kept: String = text.split_inclusive('\n').take(2).collect();
+    std::fs::write(&path, kept).unwrap();
+    let second = run();
+    assert_eq!((second.splits, second.splits_before, second.docs), (3, 1, 180));
+    assert!(second.is_sound());
+    assert_eq!(run().splits_before, 3);
+
+    // Its manifest says something else of a split now.
+    let manifest = std::fs::read_dir(world.index.join("manifest")).unwrap();
+    let newest = manifest.map(|entry| entry.unwrap().path()).max().unwrap();
+    let text = std::fs::read_to_string(&newest).unwrap();
+    let changed = text.replacen("\"docs\":60", "\"docs\":61", 1);
+    assert_ne!(text, changed);
+    std::fs::write(&newest, changed).unwrap();
+    let told = run();
+    assert_eq!((told.splits_before, told.differences.len()), (2, 1), "{:?}", told.differences);
 }

@@ -208,7 +208,7 @@ impl World {
     fn check(&self) -> Report {
         let location = Location::Folder(self.dir.path().join("archive"));
         let archive = Archive::open(&location, &S3Settings::default()).unwrap();
-        let report = verify(&archive, &mut |_, _| {}).unwrap();
+        let report = verify(&archive, &mut |_| {}).unwrap();
         assert_eq!(report.problems, []);
         report
     }

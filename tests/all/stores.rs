@@ -138,7 +138,7 @@ fn many_writers(open: &(dyn Fn() -> Writer + Sync), archive: &Archive) {
             });
         }
     });
-    let report = verify(archive, &mut |_, _| {}).unwrap();
+    let report = verify(archive, &mut |_| {}).unwrap();
     assert!(report.problems.is_empty(), "{:?}", report.problems);
     assert_eq!(
         (report.records, report.unreferenced.len()),
@@ -199,7 +199,7 @@ fn everything_in_s3() {
         stop.stop();
     });
     let archive = Archive::open(&s3.location("all"), &s3.settings()).unwrap();
-    let report = verify(&archive, &mut |_, _| {}).unwrap();
+    let report = verify(&archive, &mut |_| {}).unwrap();
     assert!(report.problems.is_empty(), "{:?}", report.problems);
     assert_eq!(report.records, 2_000);
     let cache = tempfile::tempdir().unwrap();

@@ -385,7 +385,7 @@ fn index_all(archive: &Archive, events: usize, dir: &Path) -> Done {
 }
 
 fn verify_all(archive: &Archive, events: usize) -> Done {
-    let report = verify(archive, &mut |_, _| {})?;
+    let report = verify(archive, &mut |_| {})?;
     if !report.problems.is_empty() || report.records != events as u64 {
         let message = format!("{} records instead of {events}; {:?}", report.records, report.problems);
         return Err(message.into());

@@ -143,7 +143,7 @@ pub fn archive(dir: &Path) -> Result<Archive, custody_archive::Error> {
 /// The check after every test: the whole archive is proven, or the test fails
 /// with what is wrong.
 pub fn check(dir: &Path) -> Report {
-    let report = archive(dir).and_then(|archive| verify(&archive, &mut |_, _| {}));
+    let report = archive(dir).and_then(|archive| verify(&archive, &mut |_| {}));
     match report {
         Ok(report) => {
             assert!(report.problems.is_empty(), "{:?}", report.problems);

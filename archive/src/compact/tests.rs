@@ -91,13 +91,13 @@ impl World {
 
     /// Verifies; files, batches and records.
     pub(super) fn check(&self) -> (u64, u64, u64) {
-        let report = verify(&self.archive(), &mut |_, _| {}).unwrap();
+        let report = verify(&self.archive(), &mut |_| {}).unwrap();
         assert_eq!(report.problems, []);
         (report.files, report.batches, report.records)
     }
 
     fn unreferenced(&self) -> Vec<String> {
-        verify(&self.archive(), &mut |_, _| {}).unwrap().unreferenced
+        verify(&self.archive(), &mut |_| {}).unwrap().unreferenced
     }
 
     /// Every record, and the rows of the index, without where they are.
@@ -381,7 +381,7 @@ fn a_place_that_is_gone_is_found_in_the_log() {
     fs::remove_file(world.path(&file.path)).unwrap();
     let error = archive.fetch(&old[0].1, &[0]).unwrap_err();
     assert_eq!(error.kind, Kind::Corrupt);
-    let report = verify(&archive, &mut |_, _| {}).unwrap();
+    let report = verify(&archive, &mut |_| {}).unwrap();
     assert!(report.problems.iter().any(|problem| problem.place == file.path), "{report:?}");
 }
 
@@ -409,8 +409,8 @@ fn files_may_go_while_they_are_verified() {
     world.batches(4);
     let settings = CompactSettings { grace_ms: 0, ..CompactSettings::default() };
     let mut compactor = Compactor::open(world.store(), settings).unwrap();
-    let report = verify(&world.archive(), &mut |done, _| {
-        if done == 1 {
+    let report = verify(&world.archive(), &mut |at| {
+        if at.files == 1 {
             settle(&mut compactor, LATER);
         }
     });

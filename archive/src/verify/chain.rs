@@ -142,10 +142,10 @@ impl Chain {
                 None => report.problem(&place, format!("replaces {path}, which is not live")),
             }
         }
-        let before: Vec<_> = replaced.iter().flat_map(StoredFile::batches).collect();
-        let after: Vec<_> = compacted.batches.iter().map(|batch| (batch.version, &batch.manifest)).collect();
-        if before != after {
-            let lost = before.iter().find(|batch| !after.contains(batch));
+        let made = StoredFile::compacted(version, compaction);
+        let before: Vec<_> = replaced.iter().flat_map(|file| &file.batches).copied().collect();
+        if before != made.batches {
+            let lost = before.iter().find(|batch| !made.batches.contains(batch));
             let what = lost.map_or_else(
                 || "holds other batches than the files that it replaces".to_owned(),
                 |(of, _)| format!("the batch of version {of} is left out, or not as it was archived"),
@@ -157,7 +157,7 @@ impl Chain {
         for (file, action) in replaced.iter().zip(&actions) {
             self.removed.insert(file.path.clone(), action.clone());
         }
-        self.live.insert(file.path.clone(), StoredFile::compacted(version, compaction.clone()));
+        self.live.insert(file.path.clone(), made);
         actions
     }
 }

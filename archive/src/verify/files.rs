@@ -11,14 +11,15 @@ use super::Report;
 use crate::actions::{Action, Change, DataFile};
 use crate::error::{Error, Kind};
 use crate::groups::Input;
-use crate::log::{CommitFile, Compaction, FileRef};
-use crate::read::{Columns, Footer, footer, rows_of};
+use crate::log::{self, Compaction, FileRef};
+use crate::read::{Archive, Columns, Footer, footer, rows_of};
 use crate::rows::leaf_check;
 use crate::template::Filler;
 use crate::view::{Rows, Verbatim};
 use crate::writer::month;
 
-/// A live file, as the commit that added it describes it.
+/// A live file, as the commit that added it describes it. There may be very many: what its footer
+/// must say is read again from the commit when it is this file's turn.
 #[derive(Debug, Clone)]
 pub(super) struct StoredFile {
     /// The version of that commit.
@@ -26,9 +27,13 @@ pub(super) struct StoredFile {
     pub(super) path: String,
     pub(super) bytes: u64,
     pub(super) sha256: Hash,
-    /// What its footer must say.
-    pub(super) record: Footer,
+    /// The versions that archived its batches, and what stands for their manifests.
+    pub(super) batches: Vec<(u64, Hash)>,
+    rows: u64,
+    retention_class: String,
+    archive_month: String,
     modified_ms: i64,
+    change: Change,
 }
 
 impl StoredFile {
@@ -38,43 +43,78 @@ impl StoredFile {
             path: file.path.clone(),
             bytes: file.bytes,
             sha256: file.sha256,
-            record: Footer::Batch(file.manifest.clone()),
+            batches: vec![(version, digest(&file.manifest))],
+            rows: file.manifest.rows,
+            retention_class: file.manifest.retention_class.clone(),
+            archive_month: month(file.manifest.archived_ms),
             modified_ms: file.manifest.archived_ms,
+            change: Change::Data,
         }
     }
 
-    pub(super) fn compacted(version: u64, compaction: Compaction) -> Self {
-        let CommitFile { path, bytes, sha256 } = compaction.file;
-        let record = Footer::Compacted(compaction.compacted);
-        StoredFile { version, path, bytes, sha256, record, modified_ms: compaction.compacted_ms }
-    }
-
-    /// Its batches and the versions that archived them.
-    pub(super) fn batches(&self) -> Vec<(u64, &Manifest)> {
-        match &self.record {
-            Footer::Batch(manifest) => vec![(self.version, manifest)],
-            Footer::Compacted(compacted) => {
-                compacted.batches.iter().map(|batch| (batch.version, &batch.manifest)).collect()
-            }
+    pub(super) fn compacted(version: u64, compaction: &Compaction) -> Self {
+        let Compaction { file, compacted_ms, compacted } = compaction;
+        let batches = compacted.batches.iter();
+        StoredFile {
+            version,
+            path: file.path.clone(),
+            bytes: file.bytes,
+            sha256: file.sha256,
+            batches: batches.map(|batch| (batch.version, digest(&batch.manifest))).collect(),
+            rows: compacted.rows(),
+            retention_class: compacted.class().to_owned(),
+            archive_month: compacted.month(),
+            modified_ms: *compacted_ms,
+            change: Change::Layout,
         }
     }
 
     /// The action that added it.
     pub(super) fn add(&self) -> Action {
-        let batches = self.batches();
-        let (class, month) = batches.first().map_or_else(Default::default, |(_, manifest)| {
-            (manifest.retention_class.as_str(), month(manifest.archived_ms))
-        });
-        let file =
-            DataFile { path: &self.path, bytes: self.bytes, retention_class: class, archive_month: &month };
-        let change = if matches!(self.record, Footer::Batch(_)) { Change::Data } else { Change::Layout };
-        file.add(batches.iter().map(|(_, manifest)| manifest.rows).sum(), self.modified_ms, change)
+        let file = DataFile {
+            path: &self.path,
+            bytes: self.bytes,
+            retention_class: &self.retention_class,
+            archive_month: &self.archive_month,
+        };
+        file.add(self.rows, self.modified_ms, self.change)
+    }
+
+    /// What its footer must say.
+    fn record(&self, archive: &Archive) -> Result<Footer, Error> {
+        let commit = log::read(&archive.store, self.version)?;
+        let (file, record) = match commit.map(|commit| (commit.compaction, commit.files.into_iter().next())) {
+            Some((Some(compaction), _)) => {
+                (StoredFile::compacted(self.version, &compaction), Footer::Compacted(compaction.compacted))
+            }
+            Some((None, Some(file))) => {
+                (StoredFile::archived(self.version, &file), Footer::Batch(file.manifest))
+            }
+            _ => return Err(self.changed()),
+        };
+        let same = (&file.path, file.sha256, &file.batches) == (&self.path, self.sha256, &self.batches);
+        if same { Ok(record) } else { Err(self.changed()) }
+    }
+
+    fn changed(&self) -> Error {
+        Error::corrupt(format!("version {}: its commit was changed while it was verified", self.version))
     }
 }
 
+/// Equal for the same manifests and for no others.
+fn digest(manifest: &Manifest) -> Hash {
+    // A manifest can always be written: it was read from a text.
+    Hash::of(&serde_json::to_vec(manifest).unwrap_or_default())
+}
+
 /// Damage of one file is a problem to name; a store that does not answer is not.
-pub(super) fn check(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result<(), Error> {
-    match check_content(file, bytes, report) {
+pub(super) fn check(
+    archive: &Archive,
+    file: &StoredFile,
+    bytes: Bytes,
+    report: &mut Report,
+) -> Result<(), Error> {
+    match check_content(archive, file, bytes, report) {
         Err(error) if error.kind == Kind::Corrupt => {
             report.problem(&file.path, error.to_string());
             Ok(())
@@ -83,7 +123,13 @@ pub(super) fn check(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Res
     }
 }
 
-fn check_content(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result<(), Error> {
+fn check_content(
+    archive: &Archive,
+    file: &StoredFile,
+    bytes: Bytes,
+    report: &mut Report,
+) -> Result<(), Error> {
+    let record = file.record(archive)?;
     report.bytes += bytes.len() as u64;
     if bytes.len() as u64 != file.bytes {
         report.problem(&file.path, format!("has {} bytes, was archived with {}", bytes.len(), file.bytes));
@@ -92,7 +138,7 @@ fn check_content(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result
     if !intact {
         report.problem(&file.path, "its SHA-256 is not the one in the commit");
     }
-    if footer(&file.path, &Input::Memory(bytes.clone()))? != file.record {
+    if footer(&file.path, &Input::Memory(bytes.clone()))? != record {
         if intact {
             // The file is as it was written, so its footer is right.
             let what = format!("its record is not the one in the footer of {}", file.path);
@@ -101,9 +147,12 @@ fn check_content(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result
             report.problem(&file.path, "the record in its footer is not the one in the commit");
         }
     }
-    let batches = file.batches();
+    let batches: Vec<&Manifest> = match &record {
+        Footer::Batch(manifest) => vec![manifest],
+        Footer::Compacted(compacted) => compacted.batches.iter().map(|batch| &batch.manifest).collect(),
+    };
     // A record without batches is a fault of its commit, and named there.
-    let Some(((_, first), left)) = batches.split_first() else { return Ok(()) };
+    let Some((first, left)) = batches.split_first() else { return Ok(()) };
     let mut proof = Proof::new(file, first, left);
     for rows in rows_of(&file.path, bytes, Columns::Leaves)? {
         proof.rows(&rows?, report)?;
@@ -116,14 +165,14 @@ fn check_content(file: &StoredFile, bytes: Bytes, report: &mut Report) -> Result
 struct Proof<'a> {
     file: &'a StoredFile,
     batch: &'a Manifest,
-    left: slice::Iter<'a, (u64, &'a Manifest)>,
+    left: slice::Iter<'a, &'a Manifest>,
     tree: Tree,
     places: Places<'a>,
     filler: Filler,
 }
 
 impl<'a> Proof<'a> {
-    fn new(file: &'a StoredFile, batch: &'a Manifest, left: &'a [(u64, &'a Manifest)]) -> Self {
+    fn new(file: &'a StoredFile, batch: &'a Manifest, left: &'a [&'a Manifest]) -> Self {
         let (tree, places, filler) = (Tree::default(), Places::new(&batch.parts), Filler::default());
         Proof { file, batch, left: left.iter(), tree, places, filler }
     }
@@ -167,7 +216,7 @@ impl<'a> Proof<'a> {
     /// Moves on over batches whose rows were all there. Rows that are too many count to the last.
     fn before_row(&mut self, report: &mut Report) {
         while self.tree.len() >= self.batch.rows {
-            let Some((_, next)) = self.left.next() else { return };
+            let Some(next) = self.left.next() else { return };
             self.batch_ends(report);
             self.batch = next;
             self.places = Places::new(&next.parts);
@@ -176,9 +225,9 @@ impl<'a> Proof<'a> {
 
     fn batch_ends(&mut self, report: &mut Report) {
         let (tree, batch) = (std::mem::take(&mut self.tree), self.batch);
-        let place = match self.file.record {
-            Footer::Batch(_) => self.file.path.clone(),
-            Footer::Compacted(_) => format!("{} batch {}", self.file.path, batch.batch),
+        let place = match self.file.change {
+            Change::Data => self.file.path.clone(),
+            Change::Layout => format!("{} batch {}", self.file.path, batch.batch),
         };
         report.records += tree.len().saturating_sub(self.places.gaps);
         report.gaps += self.places.gaps;
@@ -197,7 +246,7 @@ impl<'a> Proof<'a> {
 
     fn finish(mut self, report: &mut Report) {
         self.batch_ends(report);
-        while let Some((_, next)) = self.left.next() {
+        while let Some(next) = self.left.next() {
             self.batch = next;
             self.places = Places::new(&next.parts);
             self.batch_ends(report);

@@ -63,13 +63,19 @@ pub(super) struct Log {
 }
 
 /// Reads and checks the log.
-pub(super) fn check(archive: &Archive, report: &mut Report) -> Result<Log, Error> {
+pub(super) fn check(
+    archive: &Archive,
+    report: &mut Report,
+    progress: &mut dyn FnMut(u64, u64),
+) -> Result<Log, Error> {
     let listing = list(archive, report)?;
     let mut checker = Checker::default();
     let mut expected = 0;
     // Every checkpoint says all of the past: a few are enough to go by.
     let recent: BTreeSet<u64> = listing.checkpoints.keys().rev().take(CHECKPOINTS_MAX).copied().collect();
-    for version in &listing.commits {
+    let all = listing.commits.len() as u64;
+    for (done, version) in (1..).zip(&listing.commits) {
+        progress(done, all);
         missing(expected..*version, report);
         expected = version.saturating_add(1);
         let Some(text) = archive.store.get(&log::commit_path(*version))? else {

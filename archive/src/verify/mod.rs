@@ -5,22 +5,30 @@
 
 //!
 //! - `log`: every commit and checkpoint; `chain`: what an archived batch must be, and a compaction
-//! - `files`: every live file, each of its batches and rows; `since`: files that were replaced
+//! - `choice`: which of the live files are hashed; `work`: several at once, in bounded memory
+//! - `files`: a live file, each of its batches and rows; `since`: files that were replaced
 //!   while they were verified
+//! - `journal`: what is proven already, so that a run that was cut short is gone on with
 
 mod chain;
+mod choice;
 mod files;
+mod journal;
 mod log;
 mod since;
+mod work;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
 use crate::error::Error;
 use crate::read::Archive;
+pub use choice::{Choice, Sample};
 use files::StoredFile;
-use since::{Moved, Since};
+pub use journal::{Journal, Proven};
+use work::Work;
 
 /// Something that is not as it was archived.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -38,8 +46,15 @@ pub struct Report {
     pub version: u64,
     /// Batches seen.
     pub batches: u64,
+    /// What was chosen to be hashed.
+    #[serde(flatten)]
+    pub choice: Choice,
     /// Files hashed and decoded.
     pub files: u64,
+    /// Live files that were not, as they were not chosen.
+    pub files_left_out: u64,
+    /// Files among `files` that an earlier run has proven, as its journal says.
+    pub files_before: u64,
     /// Bytes of these files.
     pub bytes: u64,
     /// Records re-hashed.
@@ -80,40 +95,79 @@ impl Report {
     }
 }
 
-/// Verifies an archive. `progress` is called after each file with the number of
-/// files done and of all.
-pub fn verify(archive: &Archive, progress: &mut dyn FnMut(u64, u64)) -> Result<Report, Error> {
-    let mut report = Report::default();
+/// How an archive is verified.
+#[derive(Debug, Clone)]
+pub struct VerifySettings {
+    /// Which files are hashed. The log is always checked whole.
+    pub choice: Choice,
+    /// Files at once, each on a thread of its own.
+    pub threads: NonZeroUsize,
+    /// Bytes of files that are held at once; a larger one is held alone.
+    pub bytes_max: u64,
+}
+
+impl Default for VerifySettings {
+    /// Everything, file after file.
+    fn default() -> Self {
+        VerifySettings { choice: Choice::default(), threads: NonZeroUsize::MIN, bytes_max: 256 << 20 }
+    }
+}
+
+/// How far it is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Progress {
+    /// Commits read. Files come when all are.
+    pub commits: u64,
+    /// Commits there are.
+    pub commits_all: u64,
+    /// Files done.
+    pub files: u64,
+    /// Files there are.
+    pub files_all: u64,
+    /// Bytes of the files done.
+    pub bytes: u64,
+    /// Bytes of all files.
+    pub bytes_all: u64,
+}
+
+/// Verifies all of an archive, file after file. `progress` is called after each commit and file.
+///
+/// # Errors
+///
+/// Only when the check itself cannot be done; what it finds is in the report.
+pub fn verify(archive: &Archive, progress: &mut dyn FnMut(Progress)) -> Result<Report, Error> {
+    verify_with(archive, &VerifySettings::default(), None, progress)
+}
+
+/// Verifies an archive, or what is chosen of it. What a journal knows of is not hashed again, and
+/// what is sound is added to it.
+///
+/// # Errors
+///
+/// Only when the check itself cannot be done; what it finds is in the report.
+pub fn verify_with(
+    archive: &Archive,
+    settings: &VerifySettings,
+    journal: Option<&Journal>,
+    progress: &mut dyn FnMut(Progress),
+) -> Result<Report, Error> {
+    let mut report = Report { choice: settings.choice, ..Report::default() };
     // Before the commits are read: what is committed meanwhile is named by none of them.
     let stored = archive.store.list("")?;
-    let log = log::check(archive, &mut report)?;
+    let mut at = Progress::default();
+    let log = log::check(archive, &mut report, &mut |commits, commits_all| {
+        at = Progress { commits, commits_all, ..at };
+        progress(at);
+    })?;
     report.version = log.newest;
     report.checkpoints = log.checkpoints;
     report.generations = log.generations;
     report.next_offsets = log.next_offsets;
     report.unreferenced = unreferenced(archive, stored, &log.live, &log.replaced, log.newest)?;
-    let mut total = log.live.len() as u64;
-    let mut files = VecDeque::from(log.live);
-    let mut since = Since::after(log.newest);
-    while let Some(file) = files.pop_front() {
-        let Some(bytes) = archive.store.get(&file.path)? else {
-            // Its batches may have been moved since the log was read: they are proven where they are.
-            match since.moved(archive, &file, &mut report)? {
-                Moved::To(next) => {
-                    total += 1;
-                    files.push_back(*next);
-                }
-                Moved::Known => {}
-                Moved::Nowhere => report.problem(&file.path, format!("{} is missing", file.path)),
-            }
-            report.files += 1;
-            progress(report.files, total);
-            continue;
-        };
-        files::check(&file, bytes, &mut report)?;
-        report.files += 1;
-        progress(report.files, total);
-    }
+    let live = log.live.len();
+    let files = settings.choice.of(log.live, |file| (file.version, &file.path));
+    report.files_left_out = (live - files.len()) as u64;
+    Work::new(archive, journal, files, log.newest, settings).all(at, &mut report, progress)?;
     // Whoever goes by the log as other engines do must be able to. Where nothing is wrong with
     // the log itself, it is the store or this program that fails.
     match archive.refresh() {
@@ -144,5 +198,6 @@ fn unreferenced(
 }
 
 #[cfg(test)]
-#[path = "sweep_tests.rs"]
 mod sweep_tests;
+#[cfg(test)]
+mod tests;

@@ -42,13 +42,11 @@ impl Since {
             if !compaction.compacted.replaces.contains(&file.path) {
                 continue;
             }
-            let next = StoredFile::compacted(commit.version, compaction);
-            let carried = next.batches();
-            if let Some((_, lost)) = file.batches().into_iter().find(|batch| !carried.contains(batch)) {
-                let what = format!("replaces {} and leaves out its batch {}", file.path, lost.batch);
+            let next = StoredFile::compacted(commit.version, &compaction);
+            if let Some((of, _)) = file.batches.iter().find(|batch| !next.batches.contains(batch)) {
+                let what = format!("replaces {} and leaves out the batch of version {of}", file.path);
                 report.problem(format!("version {}", commit.version), what);
             }
-            drop(carried);
             let is_new = self.told.insert(next.path.clone());
             return Ok(if is_new { Moved::To(Box::new(next)) } else { Moved::Known });
         }

@@ -41,7 +41,7 @@ impl World {
             Err(error) if error.kind == custody_archive::Kind::Invalid => return,
             Err(error) => panic!("the archive cannot be opened: {error}"),
         };
-        let report = verify(&archive, &mut |_, _| {}).unwrap_or_else(|e| panic!("cannot verify: {e}"));
+        let report = verify(&archive, &mut |_| {}).unwrap_or_else(|e| panic!("cannot verify: {e}"));
         assert!(report.problems.is_empty(), "{:#?}", report.problems);
         self.check_archived(&archive);
         let store = self.index_store();
