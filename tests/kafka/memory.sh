@@ -4,6 +4,7 @@
 #
 #   CUSTODY_MEMORY_EVENTS   events of the backlog (500000; in full 10000000)
 #   CUSTODY_MEMORY_LARGE    messages of 10 MB (20)
+#   CUSTODY_MEMORY_RUNS     which ("wide backlog slow large both")
 #
 # The limit: what the settings allow to be held, and 256 MiB. Held are kafka.queue_bytes_max fetched
 # ahead, four batches of batch.bytes_max, and the largest message once for each of these places.
@@ -12,8 +13,9 @@ here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
 events=${CUSTODY_MEMORY_EVENTS:-500000}
 large=${CUSTODY_MEMORY_LARGE:-20}
+runs=" ${CUSTODY_MEMORY_RUNS:-wide backlog slow large both} "
 # Custody refuses variables of its own prefix that it does not know.
-unset CUSTODY_MEMORY_EVENTS CUSTODY_MEMORY_LARGE
+unset CUSTODY_MEMORY_EVENTS CUSTODY_MEMORY_LARGE CUSTODY_MEMORY_RUNS
 work=$(mktemp -d)
 worker=''
 cleanup() {
@@ -33,17 +35,18 @@ python=$("$here/killed/setup.sh") || exit $?
 cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
 custody="${CARGO_TARGET_DIR:-$root/target}/release/custody"
 
-# run COMMAND NAME TOPIC RECORDS LIMIT_MIB: archives a topic and says how large the worker became.
+# run COMMAND NAME TOPIC RECORDS LIMIT_MIB [PRELOAD]: archives a topic and says how large the worker became.
 run() {
-    local command=$1 name=$2 topic=$3 records=$4 limit=$5 got=0 until=$((SECONDS + 900)) peak
+    local command=$1 name=$2 topic=$3 records=$4 limit=$5 got=0 peak
+    local until=$((SECONDS + 900 + records / 5000))
 
-    "$custody" "$command" --brokers "$brokers" --topic "$topic" --group "$name" --archive "$work/$name" \
+    LD_PRELOAD=${6:-} "$custody" "$command" --brokers "$brokers" --topic "$topic" --group "$name" --archive "$work/$name" \
         --http-listen 127.0.0.1:0 >"$work/worker.log" 2>&1 &
     worker=$!
     until [ "$got" -ge "$records" ]; do
         sleep 1
         kill -0 "$worker" 2>/dev/null || fail "$name: the worker ended at $got of $records"
-        [ "$SECONDS" -lt "$until" ] || fail "$name: $got of $records records after 15 minutes"
+        [ "$SECONDS" -lt "$until" ] || fail "$name: $got of $records records in time"
         got=$(sed -n 's/.* archived .* records=\([0-9]*\) .*/\1/p' "$work/worker.log" | awk '{ sum += $1 } END { print sum + 0 }')
     done
     peak=$(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$worker/status") / 1024))
@@ -55,18 +58,36 @@ run() {
     "$custody" verify --archive "$work/$name" >"$work/verify.txt" || fail "$name: $(cat "$work/verify.txt")"
 }
 
-"$here/broker.sh" topic "$work/kafka" wide 500
-"$python" "$here/publish.py" "$brokers" wide "$events" 540 500
+# publish TOPIC PARTITIONS RECORDS BYTES [CONFIG]
+publish() {
+    "$here/broker.sh" topic "$work/kafka" "$1" "$2" ${5:+"$5"}
+    "$python" "$here/publish.py" "$brokers" "$1" "$3" "$4" "$2"
+}
+wants() { [[ $runs == *" $1 "* ]]; }
+
 # 32 MiB ahead, 4 batches of 16 MiB.
-run ingest wide wide "$events" $((32 + 64 + 256))
-
-"$here/broker.sh" topic "$work/kafka" narrow 4
-"$python" "$here/publish.py" "$brokers" narrow "$events" 540 4
-run ingest backlog narrow "$events" $((32 + 64 + 256))
-
-"$here/broker.sh" topic "$work/kafka" large 2 max.message.bytes=20000000
-"$python" "$here/publish.py" "$brokers" large "$large" 10000000 2
-# A batch is full with its second message: 20 MB.
-run ingest large large "$large" $((32 + 80 + 256))
-# The index beside it is made of 100,000 records at a time.
-run run both narrow "$events" $((32 + 64 + 256))
+held=$((32 + 64))
+if wants wide; then
+    publish wide 500 "$events" 540
+    run ingest wide wide "$events" $((held + 256))
+fi
+if wants backlog || wants slow || wants both; then
+    publish narrow 4 "$events" 540
+fi
+if wants backlog; then
+    run ingest backlog narrow "$events" $((held + 256))
+fi
+if wants slow; then
+    # What waits for a slow disk is not read on for.
+    "${CC:-cc}" -shared -fPIC -O1 -o "$work/slow.so" "$here/slow.c" -ldl
+    run ingest slow narrow "$events" $((held + 256)) "$work/slow.so"
+fi
+if wants large; then
+    publish large 2 "$large" 10000000 max.message.bytes=20000000
+    # A batch is full with its second message: 20 MB.
+    run ingest large large "$large" $((32 + 80 + 256))
+fi
+if wants both; then
+    # The index beside it is made of 100,000 records at a time.
+    run run both narrow "$events" $((held + 256))
+fi
