@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use custody_archive::{
-    Archive, BatchBuilder, Clock, Encoded, Location, S3Settings, Store, SystemClock, Writer, WriterSettings,
-    verify,
+    Archive, BatchBuilder, Clock, CompactSettings, Compactor, Encoded, Location, S3Settings, Store,
+    SystemClock, Writer, WriterSettings, verify,
 };
 use custody_index::query::parse;
 use custody_index::{IndexStore, Indexer, Searcher, Settings, verify_index};
@@ -16,7 +16,7 @@ use custody_ingest::kafka::{Embedded, Producer};
 use custody_ingest::{Metrics, Stop, Worker};
 use custody_schemas::{Incoming, Partition};
 use custody_tests::world::disk::Disk;
-use custody_tests::world::store::{Backing, FAULTS, Fault, FaultyStore};
+use custody_tests::world::store::{Backing, FAULTS, Fault, Faults, FaultyStore};
 use custody_tests::world::{Settings as WorldSettings, World};
 use custody_tests::{kafka, small_batches};
 use jiff::tz::TimeZone;
@@ -206,6 +206,24 @@ fn everything_in_s3() {
     let index = IndexStore::of(s3.store("all/_index")).with_cache(cache.path(), 64 << 20).unwrap();
     Indexer::open(&index, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
     assert!(verify_index(&index, &archive).unwrap().is_sound());
+    // Few files of many, and the index follows.
+    let settings = CompactSettings { grace_ms: 0, ..CompactSettings::default() };
+    let mut compactor = Compactor::open(s3.store("all"), settings).unwrap();
+    let (mut compacted, mut removed) = (0, 0);
+    loop {
+        let done = compactor.step(SystemClock::default().now_ms()).unwrap();
+        compacted += u64::from(done.compacted.is_some());
+        removed += done.removed.len();
+        if !done.more {
+            break;
+        }
+    }
+    assert!(compacted > 0 && removed > 1, "{compacted} {removed}");
+    let after = verify(&archive, &mut |_| {}).unwrap();
+    assert_eq!((after.problems.len(), after.records, after.batches), (0, 2_000, report.batches));
+    assert!(after.files < report.files, "{} {}", after.files, report.files);
+    Indexer::open(&index, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
+    assert!(verify_index(&index, &archive).unwrap().is_sound());
     let searcher = Searcher::open(&index, archive, Settings::default()).unwrap();
     let found = searcher.count(&parse("is:quarantined", &TimeZone::UTC).unwrap()).unwrap();
     assert_eq!(found.total, 2_000);
@@ -233,25 +251,32 @@ fn operations_on_s3_may_fail() {
         world.checks_after_fault_only = true;
         world
     };
-    let mut world = new("whole");
-    world.faults(0).record();
-    history(&mut world);
-    let names = world.faults(0).recorded();
-    let share = crate::world::number("CUSTODY_WORLD_S3_SHARE", 43);
-    let mut runs = 0;
-    for (at, name) in (0_u64..).zip(&names) {
-        for (nth, fault) in (0_u64..).zip(FAULTS).filter(|(_, fault)| *fault != Fault::PowerFails) {
-            if !(at * FAULTS.len() as u64 + nth).is_multiple_of(share) {
-                continue;
+    let share = crate::world::number("CUSTODY_WORLD_S3_SHARE", 71);
+    let all: [(&str, fn(&World) -> Arc<Faults>); 3] = [
+        ("worker", |world| world.faults(0)),
+        ("index", World::index_faults),
+        ("compactor", World::compact_faults),
+    ];
+    for (whose, faults) in all {
+        let mut world = new(&format!("{whose}-whole"));
+        faults(&world).record();
+        history(&mut world);
+        let names = faults(&world).recorded();
+        let mut runs = 0;
+        for (at, name) in (0_u64..).zip(&names) {
+            for (nth, fault) in (0_u64..).zip(FAULTS).filter(|(_, fault)| *fault != Fault::PowerFails) {
+                if !(at * FAULTS.len() as u64 + nth).is_multiple_of(share) {
+                    continue;
+                }
+                println!("{whose}, operation {at}, {name}: {fault:?}");
+                let mut world = new(&format!("{whose}-{at}-{nth}"));
+                faults(&world).plan(at, fault);
+                history(&mut world);
+                world.settle();
+                assert_eq!(world.archived_rows(), EVENTS);
+                runs += 1;
             }
-            println!("operation {at}, {name}: {fault:?}");
-            let mut world = new(&format!("{at}-{nth}"));
-            world.faults(0).plan(at, fault);
-            history(&mut world);
-            world.settle();
-            assert_eq!(world.archived_rows(), EVENTS);
-            runs += 1;
         }
+        println!("{whose}: {} operations on S3, {runs} runs", names.len());
     }
-    println!("{} operations on S3, {runs} runs", names.len());
 }

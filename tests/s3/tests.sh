@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # The tests that need a real S3 server, on one of their own. Exit code 77: skipped, with the reason.
 #
-#   CUSTODY_WORLD_S3_SHARE=1   every operation of a run fails in every way, not one in 43
+#   CUSTODY_WORLD_S3_SHARE=1   every operation of a run fails in every way, not one in 71
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
