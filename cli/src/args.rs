@@ -73,10 +73,12 @@ pub enum Cmd {
         #[arg(long)]
         json: bool,
     },
-    /// Prove the archive and its index, or a production
+    /// Prove the archive and its index, a production, or a statement of `reconcile`
     Verify {
-        /// A production's folder; without it the archive is verified
-        dir: Option<PathBuf>,
+        /// A production's folder, or the file of a statement, which is compared with the archive if
+        /// one is set; without it the archive is verified
+        #[arg(value_name = "PATH")]
+        what: Option<PathBuf>,
         /// Print the report as JSON
         #[arg(long)]
         json: bool,

@@ -34,7 +34,9 @@ fn start() -> Done {
             out!("{}", settings::example());
             return Ok(());
         }
-        Cmd::Verify { dir: Some(dir), json } => return handing::verify_production(dir, *json),
+        Cmd::Verify { what: Some(dir), json } if !dir.is_file() => {
+            return handing::verify_production(dir, *json);
+        }
         _ => {}
     }
     let loaded = Settings::load(inputs).map_err(|problems| {
@@ -60,7 +62,8 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
         Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
-        Cmd::Verify { json, .. } => handing::verify_archive(loaded, *json),
+        Cmd::Verify { what: Some(file), json } => reconcile::verify_statement(loaded, file, *json),
+        Cmd::Verify { what: None, json } => handing::verify_archive(loaded, *json),
         Cmd::Gap(GapCmd::List { json, zone }) => gaps::list(loaded, *json, zone),
         Cmd::Gap(GapCmd::Accept { topic, who, why }) => gaps::accept(loaded, topic, who, why),
         Cmd::Config(ConfigCmd::Check) => {
