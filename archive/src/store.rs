@@ -1,5 +1,6 @@
 //! Where an archive or an index is kept, and reading and writing whole objects there.
 
+use std::error::Error as _;
 use std::fmt;
 use std::path::{Path as FsPath, PathBuf};
 use std::sync::Arc;
@@ -60,7 +61,7 @@ impl fmt::Display for Location {
 }
 
 /// How to reach S3 where the usual AWS environment does not say it.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone)]
 pub struct S3Settings {
     /// Another endpoint than Amazon's.
     pub endpoint: Option<String>,
@@ -68,12 +69,23 @@ pub struct S3Settings {
     pub region: Option<String>,
     /// Allow an endpoint without TLS.
     pub allow_http: bool,
+    /// One request, of at most a file's bytes, with its answer.
+    pub request_age_max: Duration,
+}
+
+impl Default for S3Settings {
+    fn default() -> Self {
+        S3Settings {
+            endpoint: None,
+            region: None,
+            allow_http: false,
+            request_age_max: Duration::from_secs(60),
+        }
+    }
 }
 
 /// A connection that is not made by then will not be.
 const CONNECT_MAX: Duration = Duration::from_secs(5);
-/// One request, of at most a file's bytes.
-const REQUEST_MAX: Duration = Duration::from_secs(60);
 /// The client's own retries of a request: those of the worker come on top, and are seen.
 const RETRIES_MAX: usize = 3;
 const RETRY_AGE_MAX: Duration = Duration::from_secs(30);
@@ -264,8 +276,18 @@ impl Store {
     }
 
     fn failed(&self, doing: &str, relative: &str, error: object_store::Error) -> Error {
-        Error::with(Kind::Retry, format!("cannot {doing} {}", self.shown(relative)), error)
+        let why = first_cause(&error).map(|why| format!(" ({why})")).unwrap_or_default();
+        Error::with(Kind::Retry, format!("cannot {doing} {}{why}", self.shown(relative)), error)
     }
+}
+
+/// The cause of all others, such as that time was up, which the client's own text leaves out.
+fn first_cause(error: &object_store::Error) -> Option<String> {
+    let mut first = error.source()?;
+    while let Some(cause) = first.source() {
+        first = cause;
+    }
+    Some(first.to_string()).filter(|why| !error.to_string().contains(why))
 }
 
 /// Commits wait on the store, never the other way round: two threads are enough.
@@ -283,7 +305,7 @@ fn runtime() -> Result<Runtime, Error> {
 fn s3_client(bucket: &str, s3: &S3Settings) -> AmazonS3Builder {
     let client = ClientOptions::new()
         .with_connect_timeout(CONNECT_MAX)
-        .with_timeout(REQUEST_MAX)
+        .with_timeout(s3.request_age_max)
         .with_allow_http(s3.allow_http);
     let retry = RetryConfig {
         max_retries: RETRIES_MAX,
@@ -303,3 +325,7 @@ fn s3_client(bucket: &str, s3: &S3Settings) -> AmazonS3Builder {
     }
     builder
 }
+
+#[cfg(test)]
+#[path = "store_tests.rs"]
+mod tests;

@@ -352,20 +352,5 @@ fn foreign_folder(folder: &std::path::Path) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::month;
-
-    #[test]
-    fn months() {
-        for (ms, expected) in [
-            (0, "1970-01"),
-            (-1, "1969-12"),
-            (951_782_400_000, "2000-02"),
-            (951_868_800_000, "2000-03"),
-            (1_369_818_902_123, "2013-05"),
-            (4_102_444_799_999, "2099-12"),
-        ] {
-            assert_eq!(month(ms), expected);
-        }
-    }
-}
+#[path = "writer_tests.rs"]
+mod tests;

@@ -74,7 +74,7 @@ pub enum Cmd {
         #[arg(long)]
         json: bool,
     },
-    /// Prove the archive and its index, or a production
+    /// Prove the archive and its index, a production, or a statement of `reconcile`
     Verify(VerifyArgs),
     /// Account for everything: every offset, the sources' own counters, Kafka and the index
     Reconcile(ReconcileArgs),
@@ -92,25 +92,27 @@ pub enum Cmd {
 Exit codes: 0 everything is as it was written, 1 the check could not be made, 2 the command or the
 settings are wrong, 3 something is not as it was written; the report names it.")]
 pub struct VerifyArgs {
-    /// A production's folder; without it the archive is verified
-    pub dir: Option<PathBuf>,
+    /// A production's folder, or the file of a statement, which is compared with the archive if
+    /// one is set; without it the archive is verified
+    #[arg(value_name = "PATH")]
+    pub what: Option<PathBuf>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
     /// Hash only what was added after this version; the log is checked whole all the same
-    #[arg(long, value_name = "VERSION", conflicts_with = "dir")]
+    #[arg(long, value_name = "VERSION", conflicts_with = "what")]
     pub since: Option<u64>,
     /// Hash only so many percent of the files, drawn at random
-    #[arg(long, value_name = "PERCENT", conflicts_with = "dir")]
+    #[arg(long, value_name = "PERCENT", conflicts_with = "what")]
     pub sample: Option<f64>,
     /// Draw the same sample again, as the report of the first names its seed
     #[arg(long, value_name = "NUMBER", requires = "sample")]
     pub seed: Option<u64>,
     /// Note in this file what is proven, and go on from it if the run is cut short; removed at the end
-    #[arg(long, value_name = "FILE", conflicts_with = "dir")]
+    #[arg(long, value_name = "FILE", conflicts_with = "what")]
     pub resume: Option<PathBuf>,
     /// Files to verify at once, by default one for each core
-    #[arg(long, value_name = "COUNT", conflicts_with = "dir")]
+    #[arg(long, value_name = "COUNT", conflicts_with = "what")]
     pub threads: Option<NonZeroUsize>,
 }
 

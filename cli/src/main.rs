@@ -36,7 +36,9 @@ fn start() -> Done {
             out!("{}", settings::example());
             return Ok(());
         }
-        Cmd::Verify(VerifyArgs { dir: Some(dir), json, .. }) => return verifying::production(dir, *json),
+        Cmd::Verify(VerifyArgs { what: Some(dir), json, .. }) if !dir.is_file() => {
+            return verifying::production(dir, *json);
+        }
         _ => {}
     }
     let loaded = Settings::load(inputs).map_err(|problems| {
@@ -62,6 +64,9 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
         Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
+        Cmd::Verify(VerifyArgs { what: Some(file), json, .. }) => {
+            reconcile::verify_statement(loaded, file, *json)
+        }
         Cmd::Verify(args) => verifying::archive(loaded, args),
         Cmd::Gap(GapCmd::List { json, zone }) => gaps::list(loaded, *json, zone),
         Cmd::Gap(GapCmd::Accept { topic, who, why }) => gaps::accept(loaded, topic, who, why),

@@ -28,6 +28,7 @@ fn s3(settings: &Settings) -> S3Settings {
         endpoint: given(&settings.s3.endpoint),
         region: given(&settings.s3.region),
         allow_http: settings.s3.allow_http,
+        request_age_max: settings.s3.request_age_max,
     }
 }
 

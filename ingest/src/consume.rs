@@ -1,6 +1,8 @@
 //! The loop: poll, append, seal, hand over, publish.
 
 mod topics;
+#[cfg(test)]
+mod unfaithful_tests;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -87,6 +89,8 @@ pub(crate) struct Loop<S, C> {
     /// Sealed, waiting for the commit thread to be free.
     waiting: Option<Sealed>,
     in_flight: usize,
+    /// Of these and the waiting one, so many have templates: the first ones.
+    templated: usize,
     paused: bool,
     /// How often messages arrived damaged, and when they last did.
     damaged: u32,
@@ -117,6 +121,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             since: None,
             waiting: None,
             in_flight: 0,
+            templated: 0,
             paused: false,
             damaged: 0,
             damaged_at: None,
@@ -274,6 +279,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.owned.iter_mut().for_each(|owned| owned.in_batch = false);
         if !batch.is_empty() {
             self.waiting = Some(batch.seal(&self.parts.settings.retention_class, self.parts.clock.now_ms())?);
+            self.templated += usize::from(!self.verbatim);
         }
         Ok(())
     }
@@ -286,9 +292,9 @@ impl<S: Source, C: Commits> Loop<S, C> {
     }
 
     fn outcome(&mut self, outcome: Outcome) -> Result<(), Error> {
-        self.in_flight -= 1;
         match outcome {
             Ok(committed) => {
+                self.took_outcome();
                 let parts = committed.file.manifest.parts.iter();
                 let offsets: Vec<_> = parts
                     .map(|part| (part.partition.topic.clone(), part.partition.partition, part.span.to))
@@ -303,16 +309,26 @@ impl<S: Source, C: Commits> Loop<S, C> {
         }
     }
 
+    /// Outcomes come in the order in which batches were sealed. Whether this one had templates.
+    fn took_outcome(&mut self) -> bool {
+        self.in_flight -= 1;
+        let had_templates = self.templated > 0;
+        self.templated = self.templated.saturating_sub(1);
+        had_templates
+    }
+
     /// A batch was not archived: what is in memory goes, and is read again. An error that
     /// reading again does not mend ends the worker.
     fn dropped(&mut self, error: custody_archive::Error) -> Result<(), Error> {
         self.dropped = true;
+        let had_templates = self.took_outcome();
         match error.kind {
             custody_archive::Kind::Fenced => {
                 tracing::warn!(%error, "fenced: dropping what is in memory and reading again");
                 self.parts.metrics.fenced();
             }
-            custody_archive::Kind::Unfaithful if !self.verbatim => {
+            // Also the batches that were sealed before the first of them failed.
+            custody_archive::Kind::Unfaithful if had_templates => {
                 tracing::error!(%error, "reading again, and keeping payloads verbatim from now on; please report this");
                 self.verbatim = true;
             }
@@ -331,7 +347,6 @@ impl<S: Source, C: Commits> Loop<S, C> {
         while self.in_flight > 0 {
             match self.commits.wait()? {
                 Err(error) => {
-                    self.in_flight -= 1;
                     self.dropped(error)?;
                     self.batch = self.parts.new_batch(self.verbatim);
                 }

@@ -1,10 +1,15 @@
+use std::collections::BTreeMap;
 use std::time::Duration;
 
-use custody_schemas::Partition;
+use custody_schemas::manifest::Part;
 use custody_schemas::status::State;
+use custody_schemas::{Partition, PartitionStatus, Span};
+use prometheus_client::registry::Registry;
 
+use crate::metrics::Metrics;
 use crate::status::{Circumstances, Now, status, summary};
 use crate::track::{Facts, Oldest};
+use crate::watch::say;
 
 const NOW: Now = Now { steady_ms: 100_000, wall_ms: 1_700_000_000_000 };
 
@@ -110,6 +115,82 @@ fn what_is_said_of_a_partition() {
         assert_eq!((said.state, said.reason.as_deref()), (state, reason), "{name}");
         assert!(age.is_none() || said.age_ms == age, "{name}");
     }
+}
+
+/// A topic that was made again and not accepted: its partitions fail, with what to do; no other does.
+#[test]
+fn a_topic_that_is_not_read_fails() {
+    let why = "topic t was deleted and made again: custody gap accept --topic t";
+    let stopped = BTreeMap::from([("t".to_owned(), why.to_owned())]);
+    let around = Circumstances { stopped, ..around() };
+    let failing = |age| Some((State::Failing, age, why));
+    for (name, facts, expected) in [
+        ("all archived, as it seems", facts(), failing(None)),
+        ("behind", waiting(Some(50_000), None), failing(Some(50_000))),
+        ("never asked", Facts { end: None, asked_ms: None, since_ms: 99_000, ..facts() }, failing(None)),
+        // Its reason says more than that.
+        ("it ends early", Facts { end: Some(40), short: true, ..facts() }, failing(None)),
+        ("given back", Facts { given_back: true, ..facts() }, Some((State::Stopped, None, ""))),
+    ] {
+        check(name, &facts, &around, expected);
+    }
+    let partition = Partition { topic: "u".into(), ..facts().partition };
+    check("another", &Facts { partition, ..facts() }, &around, Some((State::Archiving, None, "")));
+    let trouble = Circumstances { trouble: Some("the store fails: full".into()), ..around };
+    check("trouble as well", &facts(), &trouble, Some((State::Failing, None, "the store fails")));
+}
+
+/// From what the loop tells to what gateways read: a topic stops, is accepted, and is archived again.
+/// Nothing is said of the life that was opened before anything is known of it.
+#[test]
+fn a_topic_that_was_accepted_is_archived_again() {
+    let metrics = Metrics::new(&mut Registry::default());
+    let mut around = around();
+    let mut say = |at_ms: i64| {
+        let now = Now { steady_ms: at_ms, ..NOW };
+        let said = say(&metrics, &mut around, now);
+        assert_eq!(summary(&said).is_some(), said.iter().any(|one| one.state != State::Archiving));
+        let told = |one: PartitionStatus| {
+            let text = format!("{}:{} {:?}", one.partition.topic, one.partition.generation, one.state);
+            (text, one.archived_through, one.reason.unwrap_or_default())
+        };
+        said.into_iter().map(told).collect::<Vec<_>>()
+    };
+    let told = |text: &str, through: i64, reason: &str| (text.to_owned(), through, reason.to_owned());
+    let of = |topic: &str, generation| Partition { topic: topic.into(), generation, partition: 0 };
+    let ends = |t: i64, at_ms: i64| {
+        let asked = metrics.progress.asks(at_ms);
+        metrics.progress.told(&asked, &[("t".into(), 0, t), ("u".into(), 0, 7)], at_ms);
+    };
+    metrics.trouble(None);
+    metrics.progress.resumed(&of("t", 1), 50);
+    metrics.progress.resumed(&of("u", 1), 7);
+    ends(50, 1_000);
+    assert_eq!(say(1_000), [told("t:1 Archiving", 50, ""), told("u:1 Archiving", 7, "")]);
+
+    // Made again, and grown past where the archive stands: the ends tell nothing.
+    metrics.stopped(&BTreeMap::from([("t".to_owned(), "made again".to_owned())]));
+    metrics.progress.resumed(&of("t", 1), 50);
+    ends(60, 2_000);
+    let failing = [told("t:1 Failing", 50, "made again"), told("u:1 Archiving", 7, "")];
+    assert_eq!(say(2_000), failing);
+    ends(70, 3_000);
+    assert_eq!(say(3_000), failing);
+
+    // Accepted: its second life begins at 0.
+    metrics.progress.resumed(&of("t", 2), 0);
+    metrics.stopped(&BTreeMap::new());
+    let alone = [told("u:1 Archiving", 7, "")];
+    assert_eq!(say(3_000), alone);
+    ends(70, 4_000);
+    assert_eq!(say(4_000), alone);
+    metrics.progress.first(&of("t", 2), 0, Some(NOW.wall_ms - 5_000));
+    assert_eq!(say(4_000), [told("t:2 Archiving", 0, ""), told("u:1 Archiving", 7, "")]);
+    let span = Span { from: 0, to: 70 };
+    let partition = of("t", 2);
+    let part = Part { partition, span, rows: 70, quarantined: 0, skipped: 0, gaps: Vec::new() };
+    metrics.progress.committed(&[part], 9);
+    assert_eq!(say(4_000), [told("t:2 Archiving", 70, ""), told("u:1 Archiving", 7, "")]);
 }
 
 #[test]

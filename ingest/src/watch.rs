@@ -190,10 +190,7 @@ impl Round {
     /// Tells `/readyz` and, of every partition or of those whose state changed, gateways.
     fn tell(&mut self, all: bool) {
         let now = self.now();
-        self.around.trouble = self.metrics.trouble_of_worker();
-        self.around.stopped = self.metrics.status().stopped;
-        let facts = self.metrics.progress.facts(now.steady_ms);
-        let said: Vec<_> = facts.iter().filter_map(|facts| status(facts, &self.around, now)).collect();
+        let said = say(&self.metrics, &mut self.around, now);
         self.tell_readiness(&said);
         for one in &said {
             let before = self.said.insert(one.key(), one.state);
@@ -216,6 +213,14 @@ impl Round {
         let oldest = said.iter().filter_map(|one| one.age_ms).max();
         self.metrics.watched(why, Duration::from_millis(oldest.unwrap_or(0)));
     }
+}
+
+/// What is to be said of every partition now.
+pub(crate) fn say(metrics: &Metrics, around: &mut Circumstances, now: Now) -> Vec<PartitionStatus> {
+    around.trouble = metrics.trouble_of_worker();
+    around.stopped = metrics.status().stopped;
+    let facts = metrics.progress.facts(now.steady_ms);
+    facts.iter().filter_map(|facts| status(facts, around, now)).collect()
 }
 
 fn send(announcer: &Announcer, status: &PartitionStatus) {

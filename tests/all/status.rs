@@ -7,8 +7,8 @@ use std::sync::Arc;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use custody_archive::{S3Settings, Writer, WriterSettings};
-use custody_ingest::kafka::{Embedded, Producer, Reader};
+use custody_archive::{Opening, S3Settings, Writer, WriterSettings};
+use custody_ingest::kafka::{Embedded, Producer, Reader, Topics};
 use custody_ingest::{Error, Metrics, StatusSettings, Stop, Watch, Worker, WorkerSettings};
 use custody_schemas::PartitionStatus;
 use custody_schemas::status::State;
@@ -197,6 +197,43 @@ fn what_waits_too_long_is_behind_until_it_is_archived() {
     worker.stop().unwrap();
     gateway.wait_for(State::Stopped, "w", 70);
     assert_eq!(check(dir.path()).records, 70);
+}
+
+/// What Kafka has under the name is not archived, and gateways are told so and what to do; when it was
+/// accepted it is archived, and they are told that.
+#[test]
+fn a_topic_that_was_made_again_fails_until_it_is_accepted() {
+    let dir = tempfile::tempdir().unwrap();
+    {
+        let embedded = broker(2);
+        publish(&embedded, 40);
+        let worker = Watched::start(&embedded, dir.path(), small_batches(), settings("w"));
+        Gateway::connect(&embedded).wait_for(State::Archiving, "w", 40);
+        worker.stop().unwrap();
+    }
+    // It has grown past where the archive stands.
+    let embedded = broker(2);
+    publish(&embedded, 90);
+    let worker = Watched::start(&embedded, dir.path(), small_batches(), settings("v"));
+    let mut gateway = Gateway::connect(&embedded);
+    gateway.wait_for(State::Failing, "v", 40);
+    for one in gateway.newest.values() {
+        assert_eq!(one.partition.generation, 1);
+        assert!(one.reason.as_ref().unwrap().contains("custody gap accept --topic t"), "{one:?}");
+    }
+    let kafka = kafka(&embedded.brokers(), &["t"]);
+    let topic_id = Topics::connect(&kafka).unwrap().look("t").unwrap().unwrap().id;
+    let (who, why) = ("ann".to_owned(), "the disk was lost".to_owned());
+    let opening = Opening { topic: "t".into(), ended: 1, topic_id, who, why };
+    let mut writer =
+        Writer::open(&location(dir.path()), &S3Settings::default(), &WriterSettings::default()).unwrap();
+    writer.accept(&opening).unwrap();
+    gateway.wait_for(State::Archiving, "v", 90);
+    gateway.assert_whole();
+    assert!(gateway.newest.values().all(|one| one.partition.generation == 2));
+    gateway.wait("ready", |_| worker.metrics.status().why_not_ready().is_none());
+    worker.stop().unwrap();
+    assert_eq!(check(dir.path()).records, 130);
 }
 
 /// A worker that gives up says so, and it stays said.

@@ -51,6 +51,7 @@ impl S3 {
             endpoint: Some(self.endpoint.clone()),
             region: Some("us-east-1".into()),
             allow_http: true,
+            ..S3Settings::default()
         }
     }
 

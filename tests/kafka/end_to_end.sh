@@ -149,6 +149,13 @@ if "$custody" reconcile --archive "$archive" --statement statement.jsonl >out.tx
     fail "a statement was replaced"
 fi
 grep -q 'never replaced' out.txt || fail "unclear: $(cat out.txt)"
+"$custody" verify statement.jsonl
+"$custody" verify statement.jsonl --archive "$archive"
+sed '2s/"records":/"records":1/' statement.jsonl >altered.jsonl
+head -n -1 statement.jsonl >cut.jsonl
+for bad in altered.jsonl cut.jsonl; do
+    if "$custody" verify $bad >out.txt 2>&1; then fail "$bad was not refused"; fi
+done
 
 say "a production, twice the same, verified without the archive"
 for out in one two; do

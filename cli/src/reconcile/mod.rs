@@ -4,14 +4,19 @@
 //! Kafka, ended sessions say what they carried, Kafka says what it has, and the index what it covers.
 //! What none of them explains is named.
 
+mod check;
 mod open;
+#[cfg(test)]
+mod open_tests;
 mod print;
 mod statement;
+#[cfg(test)]
+mod statement_tests;
 
 use std::thread;
 use std::time::{Duration, Instant};
 
-use custody_archive::{Account, Archive, History, Sessions};
+use custody_archive::{Account, Archive, History, PartitionAccount, Sessions};
 use custody_index::{Searcher, Settings, query::parse};
 use custody_ingest::kafka::{LogEnds, Logs, Topics};
 use custody_schemas::Partition;
@@ -24,6 +29,7 @@ use crate::args::ReconcileArgs;
 use crate::failure::{Done, Failure};
 use crate::settings::Loaded;
 use crate::{open as opening, out, outln, run};
+pub use check::verify_statement;
 pub(crate) use open::Unexplained;
 
 /// How often the archive is asked again while somebody waits for it.
@@ -164,10 +170,8 @@ impl Asker<'_> {
         let Some((_, kafka)) = &self.logs else { return Ok(Vec::new()) };
         let mut again = Vec::new();
         for topic in &self.loaded.settings.kafka.topics {
-            let life = self.history.generations.iter().rfind(|life| life.topic == *topic);
-            let archived = life.and_then(|life| life.topic_id.as_ref());
             let now = kafka.look(topic)?.and_then(|looked| looked.id);
-            if archived.zip(now.as_ref()).is_some_and(|(archived, now)| archived != now) {
+            if open::is_made_again(&self.history, topic, now.as_ref()) {
                 again.push(topic.clone());
             }
         }
@@ -190,12 +194,17 @@ impl Asker<'_> {
 
     fn kafka(&self, ends: Vec<LogEnds>) -> Result<Vec<LogAccount>, Failure> {
         let Some((logs, _)) = &self.logs else { return Ok(Vec::new()) };
+        let next = |partition: &str| self.account.partitions.get(partition).map_or(0, PartitionAccount::next);
+        let is_past = |ends: &LogEnds| next(&self.partition(ends).to_string()) > ends.end;
+        let now = if ends.iter().any(is_past) { self.ends()?.unwrap_or_default() } else { Vec::new() };
         let account = |ends: LogEnds| {
             let partition = self.partition(&ends).to_string();
-            let next = self.account.partitions.get(&partition).map_or(0, |of| of.next());
+            let next = next(&partition);
+            let ends = open::beside(ends, &now, next);
             // What is deleted already cannot be looked at.
-            let unarchived = if next < ends.end && next >= ends.low {
-                logs.first_message(&ends.topic, ends.partition, next)?.filter(|first| *first < ends.end)
+            let from = next.max(ends.low);
+            let unarchived = if from < ends.end {
+                logs.first_message(&ends.topic, ends.partition, from)?.filter(|first| *first < ends.end)
             } else {
                 None
             };

@@ -2,7 +2,9 @@
 
 use std::fmt;
 
-use custody_archive::Session;
+use custody_archive::{History, Session};
+use custody_ingest::kafka::LogEnds;
+use custody_schemas::{Span, TopicId};
 use serde::Serialize;
 
 use super::{LogAccount, Reconciled};
@@ -18,6 +20,15 @@ pub(crate) enum Unexplained {
         /// Where one ends.
         from: i64,
         /// Where the next one begins.
+        to: i64,
+    },
+    /// The archive has these offsets more than once.
+    Twice {
+        /// `topic:generation:partition`.
+        partition: String,
+        /// The first of them.
+        from: i64,
+        /// The offset after the last.
         to: i64,
     },
     /// Kafka has messages that the archive has not.
@@ -97,6 +108,12 @@ impl fmt::Display for Unexplained {
             Unexplained::Hole { partition, from, to } => {
                 write!(f, "{partition}: nothing accounts for offsets [{from}, {to}); run custody verify")
             }
+            Unexplained::Twice { partition, from, to } => {
+                write!(
+                    f,
+                    "{partition}: offsets [{from}, {to}) are archived more than once; run custody verify"
+                )
+            }
             Unexplained::NotArchived { partition, from, end } => write!(
                 f,
                 "{partition}: Kafka has messages from offset {from} to its end {end} that are not archived; is the worker running?"
@@ -146,14 +163,7 @@ impl fmt::Display for Unexplained {
 pub(super) fn unexplained(found: &Reconciled, made_again: &[String]) -> Vec<Unexplained> {
     let mut open = Vec::new();
     for (partition, of) in &found.archive.partitions {
-        let first = of.spans.first().map(|span| span.from).filter(|from| *from > 0);
-        let before = first.map(|to| (0, to));
-        let between = of.spans.windows(2).map(|pair| (pair[0].to, pair[1].from));
-        open.extend(before.into_iter().chain(between).map(|(from, to)| Unexplained::Hole {
-            partition: partition.clone(),
-            from,
-            to,
-        }));
+        spans(partition, &of.spans, &mut open);
     }
     open.extend(made_again.iter().map(|topic| Unexplained::MadeAgain { topic: topic.clone() }));
     kafka(found, made_again, &mut open);
@@ -162,6 +172,39 @@ pub(super) fn unexplained(found: &Reconciled, made_again: &[String]) -> Vec<Unex
     open.extend(sessions.filter(|session| !session.adds_up()).map(session));
     index(found, &mut open);
     open
+}
+
+/// In the order in which they were archived.
+fn spans(partition: &str, spans: &[Span], open: &mut Vec<Unexplained>) {
+    let mut through = 0;
+    for span in spans {
+        let partition = partition.to_owned();
+        if span.from > through {
+            open.push(Unexplained::Hole { partition, from: through, to: span.from });
+        } else if span.from < through {
+            open.push(Unexplained::Twice { partition, from: span.from, to: span.to.min(through) });
+        }
+        through = through.max(span.to);
+    }
+}
+
+/// What Kafka says of a log beside an archive that was read after it was asked. A worker goes on
+/// meanwhile, so an archive that is past the log's end is only that when the log, asked `now`, still
+/// ends before it. What was published meanwhile is not asked for.
+pub(super) fn beside(began: LogEnds, now: &[LogEnds], next: i64) -> LogEnds {
+    if next <= began.end {
+        return began;
+    }
+    let same = |now: &&LogEnds| now.topic == began.topic && now.partition == began.partition;
+    let end = now.iter().find(same).map_or(began.end, |now| now.end.min(next));
+    LogEnds { end, ..began }
+}
+
+/// Whether Kafka has a topic in another life than the one that the archive is at.
+pub(super) fn is_made_again(history: &History, topic: &str, now: Option<&TopicId>) -> bool {
+    let life = history.generations.iter().rfind(|life| life.topic == topic);
+    let archived = life.and_then(|life| life.topic_id.as_ref());
+    archived.zip(now).is_some_and(|(archived, now)| archived != now)
 }
 
 fn kafka(found: &Reconciled, made_again: &[String], open: &mut Vec<Unexplained>) {
@@ -174,9 +217,13 @@ fn kafka(found: &Reconciled, made_again: &[String], open: &mut Vec<Unexplained>)
         let partition = log.partition.clone();
         if log.end < log.next {
             open.push(Unexplained::Reset { partition, next: log.next, end: log.end });
-        } else if log.low > log.next {
+            continue;
+        }
+        if log.low > log.next {
+            let partition = partition.clone();
             open.push(Unexplained::Deleted { partition, from: log.next, low: log.low });
-        } else if let Some(from) = log.unarchived {
+        }
+        if let Some(from) = log.unarchived {
             open.push(Unexplained::NotArchived { partition, from, end: log.end });
         }
     }

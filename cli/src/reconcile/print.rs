@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use custody_archive::{PartitionAccount, SourceAccount};
+use custody_archive::{Hole, PartitionAccount, SourceAccount};
 use custody_schemas::manifest::GapReason;
 
 use super::{LogAccount, Reconciled, utc};
@@ -75,7 +75,7 @@ fn partitions(found: &Reconciled) -> String {
 fn partition(name: &str, of: &PartitionAccount, log: Option<&LogAccount>) -> Vec<String> {
     let spans: Vec<String> = of.spans.iter().map(ToString::to_string).collect();
     let quarantined: u64 = of.quarantined.values().sum();
-    let behind = log.map(|log| if log.unarchived.is_some() { log.end - log.next } else { 0 });
+    let behind = log.map(|log| log.unarchived.map_or(0, |_| log.end - log.next.max(log.low)));
     vec![
         one_line(name),
         if spans.is_empty() { "nothing".to_owned() } else { spans.join(" ") },
@@ -136,10 +136,10 @@ fn sources(found: &Reconciled, out: &mut String) {
 }
 
 fn source(name: &str, of: &SourceAccount) -> Vec<String> {
-    let count = |from: i64, to: i64| to.saturating_sub(from);
-    let missing =
-        of.holes.as_ref().map(|holes| holes.iter().map(|hole| count(hole.from, hole.to)).sum::<i64>());
-    let open: i64 = of.unexplained().map(|hole| count(hole.from, hole.to)).sum();
+    // A source may count from one end of all numbers to the other.
+    let count = |hole: &Hole| i128::from(hole.to) - i128::from(hole.from);
+    let missing = of.holes.as_ref().map(|holes| holes.iter().map(count).sum::<i128>());
+    let open: i128 = of.unexplained().map(count).sum();
     vec![
         one_line(name),
         of.records.to_string(),

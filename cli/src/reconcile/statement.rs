@@ -11,7 +11,7 @@ use super::Reconciled;
 use crate::failure::{Done, Failure};
 
 /// The format version that this code writes.
-const STATEMENT_VERSION: u32 = 1;
+pub(super) const STATEMENT_VERSION: u32 = 1;
 
 /// Writes it, whole or not at all; what is there already is never replaced.
 pub(super) fn write(path: &Path, archive: &Archive, found: &Reconciled) -> Done {
@@ -31,7 +31,7 @@ pub(super) fn write(path: &Path, archive: &Archive, found: &Reconciled) -> Done 
     }
 }
 
-fn text(archive: &Archive, found: &Reconciled) -> Result<String, Failure> {
+pub(super) fn text(archive: &Archive, found: &Reconciled) -> Result<String, Failure> {
     let mut text = String::new();
     let mut line = |value: Value| {
         text.push_str(&value.to_string());
@@ -56,18 +56,7 @@ fn text(archive: &Archive, found: &Reconciled) -> Result<String, Failure> {
     for session in found.sessions.iter().flat_map(|sessions| &sessions.all) {
         line(json!({ "line": "session", "session": session, "adds_up": session.adds_up() }));
     }
-    let newest = found.archive.version;
-    for commit in archive.commits_after(None)?.into_iter().filter(|commit| Some(commit.version) <= newest) {
-        for file in commit.files {
-            line(json!({
-                "line": "batch",
-                "version": commit.version,
-                "file": file.path,
-                "file_sha256": file.sha256,
-                "manifest": file.manifest,
-            }));
-        }
-    }
+    batches(archive, found.archive.version)?.into_iter().for_each(&mut line);
     for open in &found.unexplained {
         line(json!({ "line": "unexplained", "what": open, "text": open.to_string() }));
     }
@@ -76,4 +65,21 @@ fn text(archive: &Archive, found: &Reconciled) -> Result<String, Failure> {
     text.push_str(&json!({ "line": "end", "lines_before": lines, "sha256_before": sha256 }).to_string());
     text.push('\n');
     Ok(text)
+}
+
+/// A line for each batch through a version, as its commit has it: compaction changes none of them.
+pub(super) fn batches(archive: &Archive, newest: Option<u64>) -> Result<Vec<Value>, Failure> {
+    let mut lines = Vec::new();
+    for commit in archive.commits_after(None)?.into_iter().filter(|commit| Some(commit.version) <= newest) {
+        lines.extend(commit.files.into_iter().map(|file| {
+            json!({
+                "line": "batch",
+                "version": commit.version,
+                "file": file.path,
+                "file_sha256": file.sha256,
+                "manifest": file.manifest,
+            })
+        }));
+    }
+    Ok(lines)
 }

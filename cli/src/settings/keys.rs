@@ -450,6 +450,26 @@ pub static KEYS: &[Key] = &[
         example: "",
         secret: false,
     },
+    Key {
+        name: "s3.request_age_max",
+        env: "CUSTODY_S3_REQUEST_AGE_MAX",
+        flag: "--s3-request-age-max",
+        help: "How long one request may take, with all bytes of a file.\n\
+               Then the store counts as failing, and retry.age_max says how long it is retried.\n\
+               A request that was cut short is sent again up to three times within 30s.",
+        kind: Kind::Time(
+            Range {
+                min: 1_000,
+                max: 600_000,
+                low: "a batch must get there, over whatever network",
+                high: "nothing is archived while a store does not answer",
+            },
+            |s| &mut s.s3.request_age_max,
+        ),
+        default: "60s",
+        example: "",
+        secret: false,
+    },
 ];
 
 /// librdkafka properties that Custody sets itself, and what to write instead.

@@ -136,6 +136,8 @@ pub struct S3 {
     pub region: String,
     /// Whether an `http://` endpoint is accepted.
     pub allow_http: bool,
+    /// How long one request may take.
+    pub request_age_max: Duration,
 }
 
 impl Settings {
