@@ -16,14 +16,14 @@ use custody_ingest::kafka::{Embedded, Producer};
 use custody_ingest::{Metrics, Stop, Worker};
 use custody_schemas::{Incoming, Partition};
 use custody_tests::world::disk::Disk;
-use custody_tests::world::store::{Backing, FAULTS, Fault, Faults, FaultyStore};
+use custody_tests::world::store::{Backing, FAULTS, Fault, FaultyStore};
 use custody_tests::world::{Settings as WorldSettings, World};
 use custody_tests::{kafka, small_batches};
 use jiff::tz::TimeZone;
 use object_store::aws::{AmazonS3Builder, S3ConditionalPut};
 use prometheus_client::registry::Registry;
 
-use crate::world::{EVENTS, history};
+use crate::world::{EVENTS, Whose, faults_of, history};
 
 /// The server, and a prefix that nobody else uses.
 struct S3 {
@@ -253,31 +253,26 @@ fn operations_on_s3_may_fail() {
         world
     };
     let share = crate::world::number("CUSTODY_WORLD_S3_SHARE", 71);
-    let all: [(&str, fn(&World) -> Arc<Faults>); 3] = [
-        ("worker", |world| world.faults(0)),
-        ("index", World::index_faults),
-        ("compactor", World::compact_faults),
-    ];
-    for (whose, faults) in all {
-        let mut world = new(&format!("{whose}-whole"));
-        faults(&world).record();
+    for whose in [Whose::Worker, Whose::Index, Whose::Compactor] {
+        let mut world = new(&format!("{whose:?}-whole"));
+        faults_of(&world, whose).record();
         history(&mut world);
-        let names = faults(&world).recorded();
+        let names = faults_of(&world, whose).recorded();
         let mut runs = 0;
         for (at, name) in (0_u64..).zip(&names) {
             for (nth, fault) in (0_u64..).zip(FAULTS).filter(|(_, fault)| *fault != Fault::PowerFails) {
                 if !(at * FAULTS.len() as u64 + nth).is_multiple_of(share) {
                     continue;
                 }
-                println!("{whose}, operation {at}, {name}: {fault:?}");
-                let mut world = new(&format!("{whose}-{at}-{nth}"));
-                faults(&world).plan(at, fault);
+                println!("{whose:?}, operation {at}, {name}: {fault:?}");
+                let mut world = new(&format!("{whose:?}-{at}-{nth}"));
+                faults_of(&world, whose).plan(at, fault);
                 history(&mut world);
                 world.settle();
                 assert_eq!(world.archived_rows(), EVENTS);
                 runs += 1;
             }
         }
-        println!("{whose}: {} operations on S3, {runs} runs", names.len());
+        println!("{whose:?}: {} operations on S3, {runs} runs", names.len());
     }
 }

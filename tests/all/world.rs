@@ -85,7 +85,7 @@ fn a_world_without_faults_archives_everything() {
 
 /// Whose store fails.
 #[derive(Debug, Clone, Copy, PartialEq)]
-enum Whose {
+pub(crate) enum Whose {
     Worker,
     WorkerOfTwo,
     Index,
@@ -101,7 +101,7 @@ impl Whose {
     }
 }
 
-fn faults_of(world: &World, whose: Whose) -> Arc<Faults> {
+pub(crate) fn faults_of(world: &World, whose: Whose) -> Arc<Faults> {
     match whose {
         Whose::Worker | Whose::WorkerOfTwo => world.faults(0),
         Whose::Index => world.index_faults(),
