@@ -5,6 +5,7 @@ use std::path::Path;
 
 use custody_archive::FileRef;
 use custody_schemas::Hash;
+use tantivy::directory::error::DeleteError;
 use tantivy::directory::{Directory, RamDirectory};
 use tantivy::indexer::SingleSegmentIndexWriter;
 use tantivy::schema::document::Document;
@@ -171,9 +172,14 @@ impl Growing {
     }
 }
 
+/// What a footer takes, nearly always.
+const FOOTER_BYTES: usize = 64 << 10;
+
 /// The split of a segment's parts. The footer is told where they are.
 pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Result<Built, Error> {
-    let mut bytes = Vec::new();
+    // A split may be large: it is held twice at most, and less and less of the parts.
+    let length: usize = parts.iter().map(|(_, content)| content.len()).sum();
+    let mut bytes = Vec::with_capacity(length + FOOTER_BYTES);
     for (name, content) in parts {
         footer.parts.push(Part { name, offset: bytes.len() as u64, length: content.len() as u64 });
         bytes.extend_from_slice(&content);
@@ -193,7 +199,7 @@ pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Res
     Ok(Built { meta, bytes })
 }
 
-/// The segment's files in order of their lasting names.
+/// The segment's files in order of their lasting names, taken out of the directory.
 pub(super) fn parts_of(
     index: &Index,
     ram: &RamDirectory,
@@ -218,6 +224,8 @@ pub(super) fn parts_of(
             let name =
                 name.ok_or_else(|| Error::corrupt(format!("tantivy named a file {}", path.display())))?;
             files.push((name.to_owned(), read(&path)?));
+            let gone = |e: DeleteError| Error::corrupt(format!("tantivy lost a file: {e}"));
+            ram.delete(&path).map_err(gone)?;
         }
     }
     files.sort_unstable();
