@@ -16,6 +16,8 @@
 //! - `plan`: which files become one; `known`: what the log says
 //! - `rewrite`: the new file; `commit`: the table's change; `remove`: the old files
 
+#[cfg(test)]
+mod beside_tests;
 mod commit;
 #[cfg(test)]
 mod fault_tests;

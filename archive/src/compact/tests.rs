@@ -72,7 +72,7 @@ impl World {
         (0..many).for_each(|_| self.batch(3, "default", THEN));
     }
 
-    fn store(&self) -> Arc<Store> {
+    pub(super) fn store(&self) -> Arc<Store> {
         let location = Location::Folder(self.dir.path().join("archive"));
         Arc::new(Store::open(&location, &S3Settings::default()).unwrap())
     }
@@ -81,7 +81,7 @@ impl World {
         Compactor::open(self.store(), CompactSettings::default()).unwrap()
     }
 
-    fn archive(&self) -> Archive {
+    pub(super) fn archive(&self) -> Archive {
         self.writer.reader()
     }
 
