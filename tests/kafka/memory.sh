@@ -7,7 +7,8 @@
 #   CUSTODY_MEMORY_RUNS     which ("wide backlog slow large both")
 #
 # The limit: what the settings allow to be held, and 256 MiB. Held are kafka.queue_bytes_max fetched
-# ahead, four batches of batch.bytes_max, and the largest message once for each of these places.
+# ahead, four batches of batch.bytes_max, and the largest message once for each of these places; where
+# the index is made beside it also a split of the largest size, and those that it is made of.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
 root=$(cd "$here/../.." && pwd)
@@ -35,6 +36,13 @@ python=$("$here/killed/setup.sh") || exit $?
 cargo build --release --locked --quiet --manifest-path "$root/Cargo.toml"
 custody="${CARGO_TARGET_DIR:-$root/target}/release/custody"
 
+# through WHAT MEMBER: the last number that a line of the log says.
+through() {
+    local last
+    last=$(sed -n "s/.* $1 .*\\b$2=\\([0-9]*\\).*/\\1/p" "$work/worker.log" | tail -n 1)
+    echo "${last:-0}"
+}
+
 # run COMMAND NAME TOPIC RECORDS LIMIT_MIB [PRELOAD]: archives a topic and says how large the worker became.
 run() {
     local command=$1 name=$2 topic=$3 records=$4 limit=$5 got=0 peak
@@ -48,6 +56,12 @@ run() {
         kill -0 "$worker" 2>/dev/null || fail "$name: the worker ended at $got of $records"
         [ "$SECONDS" -lt "$until" ] || fail "$name: $got of $records records in time"
         got=$(sed -n 's/.* archived .* records=\([0-9]*\) .*/\1/p' "$work/worker.log" | awk '{ sum += $1 } END { print sum + 0 }')
+    done
+    # What is archived last is indexed last, and then splits are joined.
+    until [ "$command" != run ] || [ "$(through indexed through)" -ge "$(through archived version)" ]; do
+        sleep 1
+        kill -0 "$worker" 2>/dev/null || fail "$name: the worker ended before all was indexed"
+        [ "$SECONDS" -lt "$until" ] || fail "$name: not indexed in time"
     done
     peak=$(($(sed -n 's/^VmHWM:[^0-9]*\([0-9]*\) kB/\1/p' "/proc/$worker/status") / 1024))
     kill -TERM "$worker"
@@ -88,6 +102,6 @@ if wants large; then
     run ingest large large "$large" $((32 + 80 + 256))
 fi
 if wants both; then
-    # The index beside it is made of 100,000 records at a time.
-    run run both narrow "$events" $((held + 256))
+    # The index beside it: splits that become one of up to 500,000 records, and that one, 50 MiB each.
+    run run both narrow "$events" $((held + 100 + 256))
 fi
