@@ -208,7 +208,7 @@ fn everything_in_s3() {
     Indexer::open(&index, archive.clone(), Settings::default()).unwrap().catch_up().unwrap();
     assert!(verify_index(&index, &archive).unwrap().is_sound());
     // Few files of many, and the index follows.
-    let settings = CompactSettings { grace_ms: 0, ..CompactSettings::default() };
+    let settings = CompactSettings { grace_ms: 0, small_files_max: 2, ..CompactSettings::default() };
     let mut compactor = Compactor::open(s3.store("all"), settings).unwrap();
     let (mut compacted, mut removed) = (0, 0);
     loop {
