@@ -7,7 +7,7 @@
 #   CUSTODY_MEMORY_RUNS     which ("wide backlog slow large both")
 #
 # The limit: what the settings allow to be held, and 256 MiB. Held are kafka.queue_bytes_max fetched
-# ahead, four batches of batch.bytes_max, and the largest message once for each of these places; where
+# ahead, and four batches of batch.bytes_max, each with up to two messages more; where
 # the index is made beside it also a split of the largest size, and those that it is made of.
 set -euo pipefail
 here=$(cd "$(dirname "$0")" && pwd)
@@ -98,8 +98,8 @@ if wants slow; then
 fi
 if wants large; then
     publish large 2 "$large" 10000000 max.message.bytes=20000000
-    # A batch is full with its second message: 20 MB.
-    run ingest large large "$large" $((32 + 80 + 256))
+    # A batch is full with its second message, and one more may be under way when reading pauses: 30 MB.
+    run ingest large large "$large" $((32 + 115 + 256))
 fi
 if wants both; then
     # The index beside it: splits that become one of up to 500,000 records, and that one, 50 MiB each.
