@@ -104,8 +104,7 @@ impl Writer {
     fn read_of(&self, opening: &Opening, told: &mut Told) -> Result<(), Error> {
         let app_ids = format!("custody:{}:{}:", opening.topic, opening.ended);
         for version in told.next..=self.version() {
-            let commit = log::read(&self.store, version)?
-                .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;
+            let commit = log::existing(&self.store, version)?;
             for (app_id, next) in commit.txns {
                 if let Some(Ok(partition)) = app_id.strip_prefix(&app_ids).map(str::parse) {
                     told.through.insert(partition, next);

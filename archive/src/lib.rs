@@ -40,6 +40,7 @@ mod sparse;
 mod store;
 mod table;
 mod template;
+mod threads;
 mod topics;
 mod verify;
 mod view;
@@ -59,6 +60,7 @@ pub use read::{Archive, Columns, RowReader};
 pub use reconcile::{Account, Hole, Outage, PartitionAccount, Session, Sessions, SourceAccount, sessions};
 pub use record::{Party, Record};
 pub use store::{Location, S3Settings, Store};
+pub use threads::at_once;
 pub use topics::{Accept, Reached, Topic};
 pub use verify::{
     Choice, Journal, Problem, Progress, Proven, Report, Sample, VerifySettings, verify, verify_with,

@@ -173,6 +173,11 @@ pub(crate) fn read(store: &Store, version: u64) -> Result<Option<Commit>, Error>
     parse(version, &path, &bytes).map(Some)
 }
 
+/// Reads one commit of a version that the table has.
+pub(crate) fn existing(store: &Store, version: u64) -> Result<Commit, Error> {
+    read(store, version)?.ok_or_else(|| Error::corrupt(format!("{} is missing", commit_path(version))))
+}
+
 pub(crate) fn parse(version: u64, path: &str, bytes: &[u8]) -> Result<Commit, Error> {
     let mut commit = Commit {
         version,

@@ -200,8 +200,7 @@ impl Writer {
         let newest = self.table.newest()?;
         let (mut next, mut topics, mut landed) = (Vec::new(), Vec::new(), Vec::new());
         for version in self.table.version() + 1..=newest.version() {
-            let commit = log::read(&self.store, version)?
-                .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;
+            let commit = log::existing(&self.store, version)?;
             next.extend(commit.txns.into_iter().map(|(app_id, next)| (app_id, Some(next))));
             for (domain, holds) in commit.domains {
                 if let Some(topic) = topics::topic_of(&domain) {

@@ -2,11 +2,9 @@
 
 use std::collections::BTreeSet;
 use std::fmt;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::mpsc;
-use std::thread;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use custody_archive::{FileRef, Journal, Progress, Proven, VerifySettings};
+use custody_archive::{FileRef, Journal, Progress, Proven, VerifySettings, at_once};
 use custody_schemas::Hash;
 use tantivy::HasLen;
 use tantivy::directory::FileSlice;
@@ -201,35 +199,17 @@ impl<S: Source + Sync> Check<'_, S> {
             ..Progress::default()
         };
         let mut checked: Vec<Checked> = splits.iter().map(|_| Checked::default()).collect();
-        let (next, failed) = (AtomicUsize::new(0), AtomicBool::new(false));
-        let work = || {
-            let number = next.fetch_add(1, Ordering::Relaxed);
-            let meta = splits.get(number).filter(|_| !failed.load(Ordering::Relaxed))?;
-            let done = self.split(meta, depths[number]);
-            failed.fetch_or(done.is_err(), Ordering::Relaxed);
-            Some((number, done))
+        let number = AtomicUsize::new(0);
+        let next = || {
+            let number = number.fetch_add(1, Ordering::Relaxed);
+            let done = self.split(splits.get(number)?, depths[number]);
+            Some(done.map(|done| (number, done)))
         };
-        let mut take = |(number, done): (usize, Result<Checked, Error>)| {
-            checked[number] = done?;
+        at_once(self.settings.threads, next, |(number, done)| {
+            checked[number] = done;
             at.files += 1;
             at.bytes += splits[number].bytes;
             progress(at);
-            Ok::<(), Error>(())
-        };
-        let threads = self.settings.threads.get().min(splits.len());
-        if threads <= 1 {
-            std::iter::from_fn(work).try_for_each(take)?;
-            return Ok(checked);
-        }
-        thread::scope(|scope| {
-            let (sender, receiver) = mpsc::channel();
-            for _ in 0..threads {
-                let (sender, work) = (sender.clone(), &work);
-                // The receiver goes only after all senders, or with the first error.
-                scope.spawn(move || std::iter::from_fn(work).all(|done| sender.send(done).is_ok()));
-            }
-            drop(sender);
-            receiver.into_iter().try_for_each(&mut take)
         })?;
         Ok(checked)
     }

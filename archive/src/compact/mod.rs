@@ -192,8 +192,7 @@ impl Compactor {
         let newest = self.table.newest()?;
         self.table.move_to(newest);
         for version in self.known.version.map_or(0, |version| version + 1)..=self.table.version() {
-            let commit = log::read(&self.store, version)?
-                .ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(version))))?;
+            let commit = log::existing(&self.store, version)?;
             self.known.take(commit)?;
             if let (Some(stored), Some(last)) = (&stored, self.known.replaced.last_mut()) {
                 let old = last.replaced_ms.saturating_add(self.settings.grace_ms) <= now_ms;
@@ -277,10 +276,7 @@ impl Compactor {
 
     /// A file with the batches that the log says it holds.
     fn source(&self, file: Live) -> Result<Source, Unfit> {
-        let commit = log::read(&self.store, file.added).and_then(|commit| {
-            commit.ok_or_else(|| Error::corrupt(format!("{} is missing", log::commit_path(file.added))))
-        });
-        match commit {
+        match log::existing(&self.store, file.added) {
             Ok(commit) => Ok(Source { batches: batches_of(commit, &file.path), file }),
             Err(error) => Err(Unfit { path: file.path, error }),
         }

@@ -3,15 +3,14 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
-use std::thread;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 
 use super::files::{self, StoredFile};
 use super::since::{Moved, Since};
 use super::{Journal, PROBLEMS_MAX, Problem, Progress, Proven, Report, VerifySettings};
 use crate::error::Error;
 use crate::read::Archive;
+use crate::threads::at_once;
 
 /// Files that wait to be verified.
 pub(super) struct Work<'a> {
@@ -21,7 +20,6 @@ pub(super) struct Work<'a> {
     since: Mutex<Since>,
     budget: Budget,
     threads: NonZeroUsize,
-    failed: AtomicBool,
 }
 
 struct Queue {
@@ -58,7 +56,6 @@ impl<'a> Work<'a> {
             since: Mutex::new(Since::after(newest)),
             budget: Budget::new(settings.bytes_max),
             threads: settings.threads,
-            failed: AtomicBool::new(false),
         }
     }
 
@@ -74,48 +71,15 @@ impl<'a> Work<'a> {
             at.files_all = queue.files.len() as u64;
             at.bytes_all = queue.files.iter().map(|(_, file)| file.bytes).sum();
         }
-        let threads = self.threads.get().min(usize::try_from(at.files_all).unwrap_or(usize::MAX));
         let mut collected = Collected { at, report, problems: Problems::default() };
-        if threads <= 1 {
-            while let Some(done) = self.next() {
-                collected.take(done?, progress);
-            }
-        } else {
-            self.at_once(threads, &mut |done| collected.take(done, progress))?;
-        }
+        at_once(self.threads, || self.next(), |done| collected.take(done, progress))?;
         collected.finish();
         Ok(())
     }
 
-    fn at_once(&self, threads: usize, take: &mut dyn FnMut(Done)) -> Result<(), Error> {
-        let (sender, receiver) = mpsc::channel();
-        thread::scope(|scope| {
-            for _ in 0..threads {
-                let sender = sender.clone();
-                scope.spawn(move || {
-                    while let Some(done) = self.next() {
-                        self.failed.fetch_or(done.is_err(), Ordering::Relaxed);
-                        // The receiver goes only after all senders, or with the first error.
-                        if sender.send(done).is_err() {
-                            return;
-                        }
-                    }
-                });
-            }
-            drop(sender);
-            receiver.into_iter().try_for_each(|done| {
-                take(done?);
-                Ok(())
-            })
-        })
-    }
-
-    /// Verifies one file; `None` when there is none left, or the work has failed. Whoever puts one in
-    /// comes back for it, so nobody has to wait for more.
+    /// Verifies one file; `None` when there is none left. Whoever puts one in comes back for it, so
+    /// nobody has to wait for more.
     fn next(&self) -> Option<Result<Done, Error>> {
-        if self.failed.load(Ordering::Relaxed) {
-            return None;
-        }
         let (at, file) = lock(&self.queue).files.pop_front()?;
         Some(self.file(at, &file))
     }
