@@ -11,8 +11,11 @@ use tantivy::schema::{Field, IndexRecordOption};
 
 use crate::error::Error;
 use crate::guard::Guarded;
-use crate::query::{Flag, Pattern, Query, TimeRange, TypePattern};
-use crate::schema::{Fields, GAP, QUARANTINED, kind_exact, kind_prefix, raw_term};
+use crate::query::{Flag, Match, Pattern, Query, Span, Term as Wanted, TypePattern};
+use crate::schema::{
+    Fields, GAP, QUARANTINED, attribute_start, attribute_term, kind_exact, kind_prefix, raw_term,
+};
+use crate::spans::{FormQuery, PlacesQuery};
 
 /// What the scores are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -45,26 +48,39 @@ impl Compiler<'_> {
             Query::And(parts) => self.and(parts)?,
             Query::Or(parts) => or(parts.iter().map(|part| self.query(part)).collect::<Result<_, _>>()?),
             Query::Not(inner) => self.all_but(vec![], vec![self.query(inner)?]),
-            Query::Word(term) => word(fields.text, term),
-            Query::Phrase(terms) => phrase(fields.text, terms),
+            Query::Word(term) => self.word(term),
+            Query::Phrase(terms) => self.phrase(terms),
+            Query::Near(near) => self.places(Span::Near(near.clone())),
             Query::From(pattern) => self.party(pattern, &[fields.from]),
             Query::To(pattern) => self.party(pattern, &[fields.to]),
             Query::Participant(pattern) => self.party(pattern, &[fields.from, fields.to, fields.other]),
-            Query::Conversation(id) => self.raw(fields.conversation, &raw_term(id)),
+            Query::Via(pattern) => self.party(pattern, &[fields.via]),
+            Query::Conversation(id) => self.whole(fields.conversation, id),
             Query::Type(TypePattern::Exact(name)) => self.raw(fields.kind, &kind_exact(name)),
             Query::Type(TypePattern::Prefix(start)) => match kind_prefix(start) {
                 Some(term) => self.raw(fields.kind, &term),
                 None => return Err(Error::invalid("types cannot be searched by so many parts of a name")),
             },
-            Query::Tenant(tenant) => self.raw(fields.tenant, &raw_term(tenant)),
-            Query::Network(network) => self.raw(fields.network, &raw_term(network)),
+            Query::Tenant(tenant) => self.whole(fields.tenant, tenant),
+            Query::Network(network) => self.whole(fields.network, network),
+            Query::Attribute(attribute, Match::Is(value)) => {
+                self.raw(fields.attribute, &attribute_term(*attribute, value))
+            }
+            Query::Attribute(attribute, Match::Like { like }) => {
+                let start = attribute_start(*attribute);
+                self.filter(Box::new(FormQuery { field: fields.attribute, start, form: like.clone() }))
+            }
+            Query::Duration(range) => {
+                self.numbers(fields.duration, range.from, range.to.map(|to| to.saturating_add(1)))
+            }
             Query::Flag(Flag::Quarantined) => self.raw(fields.flag, QUARANTINED),
             Query::Flag(Flag::Gap) => self.raw(fields.flag, GAP),
             Query::Flag(Flag::Ok) => {
                 let others = [QUARANTINED, GAP].map(|flag| self.raw(fields.flag, flag));
                 self.all_but(vec![], others.into())
             }
-            Query::Date(range) => self.date(range),
+            Query::Date(range) => self.numbers(fields.time, range.from_ms, range.to_ms),
+            Query::Archived(range) => self.numbers(fields.archived, range.from_ms, range.to_ms),
         })
     }
 
@@ -80,8 +96,19 @@ impl Compiler<'_> {
         self.filter(Box::new(TermQuery::new(term, IndexRecordOption::Basic)))
     }
 
+    /// All of a value.
+    fn whole(&self, field: Field, value: &Match) -> Box<dyn Compiled> {
+        match value {
+            Match::Is(value) => self.raw(field, &raw_term(value)),
+            Match::Like { like } => self.filter(Box::new(FormQuery { field, start: "", form: like.clone() })),
+        }
+    }
+
     /// See [`Pattern`]: one term, or every word of a name, in any of the fields.
     fn party(&self, pattern: &Pattern, fields: &[Field]) -> Box<dyn Compiled> {
+        if let like @ Match::Like { .. } = pattern.as_match() {
+            return or(fields.iter().map(|field| self.whole(*field, like)).collect());
+        }
         let anywhere = |term: &str| or(fields.iter().map(|field| self.raw(*field, term)).collect());
         let whole = anywhere(pattern.whole());
         let words = pattern.words();
@@ -92,14 +119,38 @@ impl Compiler<'_> {
         or(vec![whole, every])
     }
 
-    fn date(&self, range: &TimeRange) -> Box<dyn Compiled> {
-        let from = range.from_ms.unwrap_or(i64::MIN);
-        if range.to_ms.is_some_and(|to| to <= from) {
+    /// Half-open.
+    fn numbers(&self, field: Field, from: Option<i64>, to: Option<i64>) -> Box<dyn Compiled> {
+        let from = from.unwrap_or(i64::MIN);
+        if to.is_some_and(|to| to <= from) {
             return Box::new(EmptyQuery);
         }
-        let term = |ms| Term::from_field_i64(self.fields.time, ms);
-        let to = range.to_ms.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
+        let term = |number| Term::from_field_i64(field, number);
+        let to = to.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
         self.filter(Box::new(RangeQuery::new(Bound::Included(term(from)), to)))
+    }
+
+    fn word(&self, term: &Wanted) -> Box<dyn Compiled> {
+        match term.plain() {
+            Some(term) => word(self.fields.text, term),
+            None => self.places(Span::Word(term.clone())),
+        }
+    }
+
+    fn phrase(&self, terms: &[Wanted]) -> Box<dyn Compiled> {
+        match terms.iter().map(Wanted::plain).collect::<Option<Vec<_>>>().as_deref() {
+            Some([]) => Box::new(EmptyQuery),
+            Some([term]) => word(self.fields.text, term),
+            Some(terms) => {
+                let terms = terms.iter().map(|term| Term::from_field_text(self.fields.text, term));
+                Box::new(PhraseQuery::new(terms.collect()))
+            }
+            None => self.places(Span::Phrase(terms.to_vec())),
+        }
+    }
+
+    fn places(&self, span: Span) -> Box<dyn Compiled> {
+        Box::new(PlacesQuery { field: self.fields.text, span })
     }
 
     /// What is negated is excluded from the rest, not intersected with it.
@@ -135,14 +186,4 @@ fn or(mut parts: Vec<Box<dyn Compiled>>) -> Box<dyn Compiled> {
 
 fn word(field: Field, term: &str) -> Box<dyn Compiled> {
     Box::new(TermQuery::new(Term::from_field_text(field, term), IndexRecordOption::WithFreqs))
-}
-
-fn phrase(field: Field, terms: &[String]) -> Box<dyn Compiled> {
-    match terms {
-        [] => Box::new(EmptyQuery),
-        [term] => word(field, term),
-        terms => {
-            Box::new(PhraseQuery::new(terms.iter().map(|term| Term::from_field_text(field, term)).collect()))
-        }
-    }
 }

@@ -14,9 +14,10 @@ use foldhash::fast::RandomState;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
-use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, kind_terms, raw_term};
+use crate::attributes::attributes;
+use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_terms, raw_term};
 use crate::source::{Party, Row};
-use crate::text::{address_terms, lower_case};
+use crate::text::{address_terms, join, lower_case};
 
 mod list;
 
@@ -40,7 +41,10 @@ pub(crate) struct Documents {
     known_bytes: usize,
     key: Vec<u8>,
     /// The parties of the record in hand.
-    of_row: Vec<(Relation, usize)>,
+    of_row: Vec<(Relation, bool, usize)>,
+    /// Of the record in hand: its text, then the terms of its attributes.
+    text: String,
+    ranges: Vec<Range<usize>>,
 }
 
 /// The lists of terms of a party.
@@ -85,29 +89,39 @@ impl Documents {
             known_bytes: 0,
             key: Vec::new(),
             of_row: Vec::new(),
+            text: String::new(),
+            ranges: Vec::new(),
         }
     }
 
     /// The document of one record.
-    pub(crate) fn document(&mut self, row: &Row<'_>, present: Present) -> OneRecord {
+    pub(crate) fn document(&mut self, row: &Row<'_>, topic: Option<&str>, present: Present) -> OneRecord {
         let fields = &self.fields;
         // Nobody else holds it any more, or it is copied.
         let values = Arc::make_mut(&mut self.values);
         values.clear();
         if present == Present::Marked {
-            for field in [fields.from, fields.to, fields.other] {
+            for field in [fields.from, fields.to, fields.other, fields.via] {
                 values.term(field, PRESENT_PARTY);
             }
-            for field in [fields.conversation, fields.kind, fields.tenant, fields.network, fields.flag] {
+            let raw = [
+                fields.conversation,
+                fields.kind,
+                fields.tenant,
+                fields.network,
+                fields.flag,
+                fields.attribute,
+            ];
+            for field in raw {
                 values.term(field, PRESENT);
             }
         }
-        // Each text starts a position further on: no phrase runs across two.
-        if let Some(body) = row.body {
-            values.text(fields.text, &plain(row.content_type, body));
-        }
-        for text in [row.detail, row.title].into_iter().flatten() {
-            values.text(fields.text, text);
+        self.text.clear();
+        let body = row.body.map(|body| plain(row.content_type, body));
+        let parts = [body.as_deref(), row.detail, row.title, row.reason];
+        join(parts.into_iter().flatten(), &mut self.text);
+        if !self.text.is_empty() {
+            values.text(fields.text, &self.text);
         }
 
         let remembered = self.known.len() + row.parties.len() + self.kinds.len();
@@ -130,15 +144,17 @@ impl Documents {
                     self.known.len() - 1
                 }
             };
-            self.of_row.push((party.relation, at));
+            self.of_row.push((party.relation, party.via, at));
         }
         let known = &self.known;
         for (field, wanted) in
             [(fields.from, Relation::From), (fields.to, Relation::To), (fields.other, Relation::Other)]
         {
-            let of = self.of_row.iter().filter(|(relation, _)| *relation == wanted);
-            values.lists(field, of.map(|(_, at)| &*known[*at].terms));
+            let of = self.of_row.iter().filter(|(relation, ..)| *relation == wanted);
+            values.lists(field, of.map(|(.., at)| &*known[*at].terms));
         }
+        let bridges = self.of_row.iter().filter(|(_, via, _)| *via);
+        values.lists(fields.via, bridges.map(|(.., at)| &*known[*at].terms));
 
         if let Some(conversation) = row.conversation {
             values.term(fields.conversation, &raw_term(conversation));
@@ -158,17 +174,31 @@ impl Documents {
         if let Some(tenant) = row.tenant {
             values.term(fields.tenant, &raw_term(&lower_case(tenant)));
         }
-        values.lists(fields.network, self.of_row.iter().map(|(_, at)| &*known[*at].network));
+        values.lists(fields.network, self.of_row.iter().map(|(.., at)| &*known[*at].network));
         if row.quarantined {
             values.term(fields.flag, QUARANTINED);
         }
         if row.gap {
             values.term(fields.flag, GAP);
         }
+        self.text.clear();
+        self.ranges.clear();
+        attributes(row, topic, &mut |attribute, value| {
+            let from = self.text.len();
+            push_term(&mut self.text, &attribute_term(attribute, value));
+            self.ranges.push(from..self.text.len());
+        });
+        values.lists(fields.attribute, self.ranges.iter().map(|range| &self.text[range.clone()]));
         if let Some(time_ms) = row.time_ms {
             values.values.push((fields.time, Part::Signed(time_ms)));
         }
         values.values.push((fields.identity, Part::Unsigned(row.identity)));
+        if let Some(archived_ms) = row.archived_ms {
+            values.values.push((fields.archived, Part::Signed(archived_ms)));
+        }
+        if let Some(duration_ms) = row.call.and_then(|call| call.duration_ms) {
+            values.values.push((fields.duration, Part::Signed(duration_ms)));
+        }
         OneRecord(Arc::clone(&self.values))
     }
 }
@@ -288,7 +318,7 @@ mod tests {
     }
 
     fn shown(documents: &mut Documents, row: &Row<'_>) -> Vec<String> {
-        let document = documents.document(row, Present::Unmarked);
+        let document = documents.document(row, None, Present::Unmarked);
         let name = |field| documents.fields.schema.get_field_name(field).to_owned();
         let values = document.iter_fields_and_values();
         values
@@ -322,8 +352,7 @@ mod tests {
             ..Row::default()
         };
         let full = [
-            "text hi",
-            "text Lunch",
+            "text hi\u{1e}Lunch",
             "from live:al|al",
             "to bob@x.example|@x.example|eve@x.example|eve",
             "kind =im.message.sent|^im.|^im.message.",
@@ -351,7 +380,7 @@ mod tests {
         for number in 0..20 {
             let (kind, address) = (format!("{long}{number}"), format!("{number}{long}"));
             let parties = vec![party(Relation::From, &address, None)];
-            documents.document(&Row { kind: &kind, parties, ..Row::default() }, Present::Unmarked);
+            documents.document(&Row { kind: &kind, parties, ..Row::default() }, None, Present::Unmarked);
             assert!(documents.parties.len() + documents.kinds.len() <= 6, "record {number}");
         }
     }

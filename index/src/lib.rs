@@ -25,6 +25,7 @@
 //!
 //! Every call blocks. Only this crate knows Tantivy.
 
+mod attributes;
 mod build;
 mod cached;
 mod check;
@@ -33,6 +34,7 @@ mod coverage;
 mod damage;
 mod document;
 mod error;
+mod expand;
 mod guard;
 mod manifest;
 mod merge;
@@ -43,8 +45,11 @@ mod schema;
 mod search;
 mod settings;
 mod source;
+mod spans;
 mod split;
 mod store;
+#[cfg(test)]
+mod strategies;
 #[cfg(test)]
 mod testing;
 pub mod text;

@@ -1,7 +1,7 @@
 //! Which splits cannot hold a match. Pure.
 
 use crate::manifest::SplitMeta;
-use crate::query::{Query, TimeRange};
+use crate::query::{Match, Query, TimeRange};
 use crate::schema::raw_term;
 
 /// Whether the split may hold a match; `false` only when it holds none.
@@ -10,7 +10,7 @@ pub(crate) fn may_match(query: &Query, split: &SplitMeta) -> bool {
         Query::And(parts) => parts.iter().all(|part| may_match(part, split)),
         Query::Or(parts) => parts.iter().any(|part| may_match(part, split)),
         Query::Date(range) => overlaps(range, split),
-        Query::Tenant(tenant) => {
+        Query::Tenant(Match::Is(tenant)) => {
             split.tenants.as_ref().is_none_or(|tenants| tenants.contains(&raw_term(tenant)))
         }
         // The other terms are only known to the split itself, and what a `Not`
@@ -45,7 +45,7 @@ mod tests {
         };
         let untimed = SplitMeta { time_ms_min: None, time_ms_max: None, tenants: None, ..split.clone() };
         let date = |from_ms, to_ms| Query::Date(TimeRange { from_ms, to_ms });
-        let tenant = |name: &str| Query::Tenant(name.to_owned());
+        let tenant = |name: &str| Query::Tenant(name.into());
         for (query, expected, when_untimed) in [
             (Query::All, true, true),
             (date(Some(20), None), true, false),
@@ -55,8 +55,8 @@ mod tests {
             (tenant("contoso.example"), true, true),
             (tenant("fabrikam.example"), false, true),
             (Query::negated(tenant("contoso.example")), true, true),
-            (Query::and(vec![Query::Word("a".into()), date(Some(30), None)]), false, false),
-            (Query::or(vec![Query::Word("a".into()), date(Some(30), None)]), true, true),
+            (Query::and(vec![Query::text("a").unwrap(), date(Some(30), None)]), false, false),
+            (Query::or(vec![Query::text("a").unwrap(), date(Some(30), None)]), true, true),
             (Query::or(vec![date(Some(30), None), tenant("fabrikam.example")]), false, true),
         ] {
             assert_eq!(may_match(&query, &split), expected, "{query:?}");

@@ -8,6 +8,7 @@ use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFiel
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 
 use crate::document::ListTokenizer;
+use crate::query::Attribute;
 use crate::text::{CustodyTokenizer, lower_case};
 
 /// The longest raw term, in bytes; a longer one is indexed by its SHA-256.
@@ -21,6 +22,34 @@ pub(crate) const KIND_LEVELS_MAX: usize = 16;
 pub(crate) const QUARANTINED: &str = "quarantined";
 /// The same for the row of a gap.
 pub(crate) const GAP: &str = "gap";
+
+/// Whether [`raw_term`] gives the hash of a text instead of it.
+pub(crate) fn is_hashed(text: &str) -> bool {
+    text.len() > RAW_BYTES_MAX || text.starts_with(HASHED)
+}
+
+/// Whether a term is no text of a record: a hash, or a mark.
+pub(crate) fn stands_for_another(term: &str) -> bool {
+    term.starts_with(HASHED) || term == PRESENT_PARTY
+}
+
+/// The beginning of an attribute's terms.
+pub(crate) fn attribute_start(attribute: Attribute) -> &'static str {
+    match attribute {
+        Attribute::Client => "client:",
+        Attribute::File => "file:",
+        Attribute::Media => "media:",
+        Attribute::Response => "response:",
+        Attribute::Scope => "scope:",
+        Attribute::Topic => "topic:",
+        Attribute::Has => "has:",
+    }
+}
+
+/// The term of an attribute.
+pub(crate) fn attribute_term(attribute: Attribute, value: &str) -> String {
+    format!("{}{}", attribute_start(attribute), raw_term(value))
+}
 
 /// Starts a term that stands for a longer one.
 const HASHED: &str = "sha256:";
@@ -56,10 +85,18 @@ pub(crate) struct Fields {
     pub(crate) tenant: Field,
     pub(crate) network: Field,
     pub(crate) flag: Field,
+    /// Address terms of bridges.
+    pub(crate) via: Field,
+    /// The attribute's name and its value, see [`attribute_term`].
+    pub(crate) attribute: Field,
     /// Milliseconds since 1970 UTC; fast only.
     pub(crate) time: Field,
     /// Fast only.
     pub(crate) identity: Field,
+    /// Milliseconds since 1970 UTC; fast only.
+    pub(crate) archived: Field,
+    /// Milliseconds that a call lasted; fast only.
+    pub(crate) duration: Field,
 }
 
 impl Fields {
@@ -86,9 +123,13 @@ impl Fields {
             kind: schema.add_text_field("kind", raw.clone()),
             tenant: schema.add_text_field("tenant", raw.clone()),
             network: schema.add_text_field("network", raw.clone()),
-            flag: schema.add_text_field("flag", raw),
+            flag: schema.add_text_field("flag", raw.clone()),
+            via: schema.add_text_field("via", raw.clone()),
+            attribute: schema.add_text_field("attribute", raw),
             time: schema.add_i64_field(TIME, fast.clone()),
-            identity: schema.add_u64_field(IDENTITY, fast),
+            identity: schema.add_u64_field(IDENTITY, fast.clone()),
+            archived: schema.add_i64_field("archived", fast.clone()),
+            duration: schema.add_i64_field("duration", fast),
             schema: schema.build(),
         }
     }
@@ -106,7 +147,7 @@ pub(crate) fn tokenizers() -> TokenizerManager {
 /// The term of something compared whole. What is too long is replaced by its
 /// hash, and so is what reads like one: two different texts never share a term.
 pub(crate) fn raw_term(text: &str) -> String {
-    if text.len() <= RAW_BYTES_MAX && !text.starts_with(HASHED) {
+    if !is_hashed(text) {
         return text.to_owned();
     }
     format!("{HASHED}{}", Hash::of(text.as_bytes()))

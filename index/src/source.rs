@@ -4,6 +4,7 @@ use custody_archive::{Archive, CallRow, Columns, FileRef, FileRow, Relation};
 use custody_schemas::text::plain;
 
 use crate::error::Error;
+use crate::text::joined;
 
 /// What the index needs of an archive. Everything blocks.
 pub trait Source {
@@ -101,16 +102,10 @@ pub struct Party<'a> {
     pub via: bool,
 }
 
-/// What a record's texts are shown as: one after another, a line each.
-pub(crate) fn shown_text(
-    content_type: Option<&str>,
-    body: Option<&str>,
-    detail: Option<&str>,
-    title: Option<&str>,
-) -> String {
+/// The text of a record: what a search by words looks at.
+pub(crate) fn text_of(content_type: Option<&str>, body: Option<&str>, others: [Option<&str>; 3]) -> String {
     let body = body.map(|body| plain(content_type, body));
-    let parts = [body.as_deref(), detail, title];
-    parts.into_iter().flatten().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n")
+    joined([body.as_deref()].into_iter().chain(others).flatten())
 }
 
 impl Source for Archive {
@@ -181,11 +176,9 @@ impl Source for Archive {
     }
 
     fn text(record: &Self::Record) -> String {
-        shown_text(
-            record.content_type.as_deref(),
-            record.body.as_deref(),
-            record.detail.as_deref(),
-            record.title.as_deref(),
-        )
+        let gap = record.gap.as_ref().map(|gap| gap.reason.word());
+        let reason = record.quarantined.as_deref().or(gap);
+        let others = [record.detail.as_deref(), record.title.as_deref(), reason];
+        text_of(record.content_type.as_deref(), record.body.as_deref(), others)
     }
 }

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex};
 use custody_archive::{CallRow, FileRef, FileRow, Relation};
 use custody_schemas::kind::short_name;
 use custody_schemas::manifest::{MANIFEST_VERSION, Manifest, Part};
-use custody_schemas::text::plain;
 use custody_schemas::{Hash, Partition, Span};
 
+use crate::attributes::attributes;
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
 use crate::query::{Doc, Query, matches};
-use crate::source::{Added, Party, Row, Source, shown_text};
+use crate::source::{Added, Party, Row, Source, text_of};
 use crate::store::IndexStore;
 use crate::text::address_terms;
 
@@ -110,8 +110,8 @@ pub(crate) fn said(number: u64, body: &str) -> Event {
     }
 }
 
-/// No text has this token: it keeps phrases of the reference apart.
-const GAP: &str = " zzgapzz ";
+/// Where everything comes from.
+const TOPIC: &str = "federation.events";
 
 impl Event {
     pub(crate) fn row(&self) -> Row<'_> {
@@ -148,24 +148,37 @@ impl Event {
         }
     }
 
+    /// What a search by words looks at.
+    pub(crate) fn text(&self) -> String {
+        let others = [self.detail.as_deref(), self.title.as_deref(), self.reason.as_deref()];
+        text_of(self.content_type.as_deref(), self.body.as_deref(), others)
+    }
+
     /// What the reference evaluator says.
     pub(crate) fn matches(&self, query: &Query) -> bool {
-        let body = self.body.as_deref().map(|body| plain(self.content_type.as_deref(), body));
-        let parts = [body.as_deref(), self.detail.as_deref(), self.title.as_deref()];
-        let text = parts.into_iter().flatten().collect::<Vec<_>>().join(GAP);
-        let terms = |wanted: Relation| {
+        let text = self.text();
+        let mut found_by = Vec::new();
+        attributes(&self.row(), Some(TOPIC), &mut |attribute, value| {
+            found_by.push((attribute, value.to_owned()));
+        });
+        let of = |wanted: &dyn Fn(&Named) -> bool| {
             let mut terms = Vec::new();
-            for party in self.parties.iter().filter(|party| party.relation == wanted) {
+            for party in self.parties.iter().filter(|party| wanted(party)) {
                 let address = party.address.as_deref().unwrap_or_default();
                 address_terms(address, party.name.as_deref(), &mut terms);
             }
             terms
         };
+        let terms = |relation| of(&|party: &Named| party.relation == relation);
         let doc = Doc {
             text: &text,
             from_terms: &terms(Relation::From),
             to_terms: &terms(Relation::To),
             other_terms: &terms(Relation::Other),
+            via_terms: &of(&|party| party.via),
+            attributes: &found_by,
+            archived_ms: self.archived_ms,
+            duration_ms: self.call.as_ref().and_then(|call| call.duration_ms),
             conversation: self.conversation.as_deref(),
             type_short: &short_name(&self.kind),
             tenant: self.tenant.as_deref(),
@@ -289,8 +302,7 @@ impl State {
             let from = self.next.entry(number).or_default();
             let span = Span::new(*from, *from + rows.len() as i64).unwrap();
             *from = span.to;
-            let partition =
-                Partition { topic: "federation.events".to_owned(), generation: 1, partition: number };
+            let partition = Partition { topic: TOPIC.to_owned(), generation: 1, partition: number };
             let (rows_len, quarantined) = (rows.len() as u64, 0);
             described.push(Part { partition, span, rows: rows_len, quarantined, skipped: 0, gaps: vec![] });
             events.extend(rows);
@@ -355,8 +367,6 @@ impl Source for Memory {
     }
 
     fn text(record: &Stored) -> String {
-        let event = &record.event;
-        let texts = [&event.content_type, &event.body, &event.detail, &event.title].map(Option::as_deref);
-        shown_text(texts[0], texts[1], texts[2], texts[3])
+        record.event.text()
     }
 }

@@ -10,12 +10,17 @@ use std::ops::Range;
 use tantivy::tokenizer as tt;
 
 mod address;
+mod cut;
+mod fold;
 mod snippet;
 #[cfg(test)]
 mod tests;
 
 pub(crate) use address::address_form;
 pub use address::{ADDRESS_BYTES_MAX, address_terms};
+use cut::Cutter;
+pub(crate) use cut::variant;
+pub(crate) use fold::{folded, written};
 pub use snippet::{Snippet, snippet};
 
 /// The longest term, in bytes of the term. A longer run of letters and digits
@@ -23,26 +28,92 @@ pub use snippet::{Snippet, snippet};
 /// the dictionary stays small.
 pub const TERM_BYTES_MAX: usize = 255;
 
+/// Stands between the parts of a record's text: body, detail and title. No phrase runs across it
+/// and no distance reaches over it.
+pub(crate) const PART_SEPARATOR: u8 = 0x1e;
+
+/// Positions between two parts.
+const PART_GAP: u32 = 10_000;
+
+/// Stands in a term between what a word is found by and how it is written.
+pub(crate) const VARIANT: char = '\u{1}';
+
+/// Starts the term of a word of a dictionary.
+pub(crate) const WORD: char = '\u{2}';
+
+/// What a token is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Kind {
+    /// What stands at its position, without diacritics.
+    Word,
+    /// How the word at the same position is written, if that is not what it is found by.
+    Variant,
+    /// A number that is written in groups, without what parts them; at the position of the first.
+    Joined,
+    /// A word of a dictionary in a script without spaces; at the position of its first character.
+    Compound,
+}
+
 /// One token: where it stands in the text and the term it is found by.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Token<'a> {
     /// Bytes of the original text.
     pub range: Range<usize>,
-    /// Lower-cased; borrowed when the text already is.
+    /// What it is found by; borrowed when the text already is.
     pub term: Cow<'a, str>,
+    /// Words before it. Several tokens may stand at one.
+    pub position: u32,
+    /// What it is.
+    pub kind: Kind,
 }
 
-/// The tokens of a text: each run of letters and digits (Unicode), lower-cased.
-/// The n-th token has position n.
+/// The tokens of a text, in order.
 ///
-/// A term is its own only token, so a term printed into a query is found again.
+/// - Each run of letters, marks and digits is one, without regard to case, width and diacritics;
+///   what is written otherwise than it is found by has a [`Kind::Variant`] beside it.
+/// - Scripts without spaces (Chinese, Japanese, Thai, Lao, Khmer, Burmese): each character, and
+///   [`Kind::Compound`] words of a dictionary beside them. So whatever stands in the text is found,
+///   however a dictionary would cut it.
+/// - Each emoji is one, the colour of a skin being a variant.
+/// - Addresses, names of files and the like are their parts one after another. A number in groups
+///   is found as a whole as well ([`Kind::Joined`]).
+///
+/// A word's term is its own only word, so a term printed into a query is found again.
 pub fn tokens(text: &str) -> impl Iterator<Item = Token<'_>> {
-    let mut cursor = Cursor { text, at: 0 };
-    std::iter::from_fn(move || {
-        let range = cursor.advance()?;
-        let term = term_of(&text[range.clone()]);
-        Some(Token { range, term })
-    })
+    Cutter::new(text)
+}
+
+/// The words of a text: those of [`tokens`] that are counted.
+pub fn words(text: &str) -> impl Iterator<Item = Token<'_>> {
+    tokens(text).filter(|token| token.kind == Kind::Word)
+}
+
+/// The parts of a record's text as one.
+pub(crate) fn joined<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
+    let mut out = String::new();
+    join(parts, &mut out);
+    out
+}
+
+/// The same behind what is there.
+pub(crate) fn join<'a>(parts: impl IntoIterator<Item = &'a str>, out: &mut String) {
+    let from = out.len();
+    for part in parts {
+        if out.len() > from {
+            out.push(char::from(PART_SEPARATOR));
+        }
+        out.push_str(part);
+    }
+}
+
+/// Whether the character may stand in a word.
+pub(crate) fn is_part_of_word(c: char) -> bool {
+    !c.is_whitespace() && (c.is_alphanumeric() || fold::is_mark(c) || fold::is_unseen(c))
+}
+
+/// Whether the character is a word of its own: in scripts without spaces.
+pub(crate) fn is_one_by_one(c: char) -> bool {
+    c.is_alphanumeric() && fold::class(c) == fold::Class::Each
 }
 
 /// [`tokens`] as a Tantivy tokenizer.
@@ -54,7 +125,7 @@ pub struct CustodyTokenizer {
 
 /// The stream of [`CustodyTokenizer`].
 pub struct CustodyTokenStream<'a> {
-    cursor: Cursor<'a>,
+    cutter: Cutter<'a>,
     token: &'a mut tt::Token,
 }
 
@@ -63,20 +134,18 @@ impl tt::Tokenizer for CustodyTokenizer {
 
     fn token_stream<'a>(&'a mut self, text: &'a str) -> CustodyTokenStream<'a> {
         self.token.reset();
-        CustodyTokenStream { cursor: Cursor { text, at: 0 }, token: &mut self.token }
+        CustodyTokenStream { cutter: Cutter::new(text), token: &mut self.token }
     }
 }
 
 impl tt::TokenStream for CustodyTokenStream<'_> {
     fn advance(&mut self) -> bool {
-        let Some(range) = self.cursor.advance() else {
-            return false;
-        };
+        let Some(token) = self.cutter.next() else { return false };
         self.token.text.clear();
-        lower_into(&self.cursor.text[range.clone()], &mut self.token.text);
-        self.token.position = self.token.position.wrapping_add(1);
-        self.token.offset_from = range.start;
-        self.token.offset_to = range.end;
+        self.token.text.push_str(&token.term);
+        self.token.position = token.position as usize;
+        self.token.offset_from = token.range.start;
+        self.token.offset_to = token.range.end;
         true
     }
 
@@ -87,76 +156,6 @@ impl tt::TokenStream for CustodyTokenStream<'_> {
     fn token_mut(&mut self) -> &mut tt::Token {
         self.token
     }
-}
-
-/// Finds one run after another.
-struct Cursor<'a> {
-    text: &'a str,
-    at: usize,
-}
-
-/// One character of a run: its bytes in the text and in the term.
-struct Step {
-    text_bytes: usize,
-    term_bytes: usize,
-}
-
-impl Cursor<'_> {
-    fn advance(&mut self) -> Option<Range<usize>> {
-        self.skip_to_run()?;
-        let from = self.at;
-        let mut term_bytes = 0;
-        // Counted in bytes of the term: lower-casing changes lengths, and both
-        // cases of a word must be cut at the same character.
-        while let Some(step) = self.step() {
-            term_bytes += step.term_bytes;
-            if term_bytes > TERM_BYTES_MAX {
-                break;
-            }
-            self.at += step.text_bytes;
-        }
-        Some(from..self.at)
-    }
-
-    fn skip_to_run(&mut self) -> Option<()> {
-        while self.step().is_none() {
-            self.at += self.text[self.at..].chars().next()?.len_utf8();
-        }
-        Some(())
-    }
-
-    /// The character at the cursor, if it belongs to a run.
-    fn step(&self) -> Option<Step> {
-        let byte = *self.text.as_bytes().get(self.at)?;
-        if byte.is_ascii() {
-            return byte.is_ascii_alphanumeric().then_some(Step { text_bytes: 1, term_bytes: 1 });
-        }
-        let c = self.text[self.at..].chars().next().filter(|c| c.is_alphanumeric())?;
-        Some(Step { text_bytes: c.len_utf8(), term_bytes: lower_letters(c).map(char::len_utf8).sum() })
-    }
-}
-
-fn term_of(run: &str) -> Cow<'_, str> {
-    if run.bytes().all(|b| b.is_ascii() && !b.is_ascii_uppercase()) {
-        return Cow::Borrowed(run);
-    }
-    let mut term = String::with_capacity(run.len());
-    lower_into(run, &mut term);
-    Cow::Owned(term)
-}
-
-fn lower_into(run: &str, term: &mut String) {
-    if run.is_ascii() {
-        term.extend(run.chars().map(|c| c.to_ascii_lowercase()));
-    } else {
-        term.extend(run.chars().flat_map(lower_letters));
-    }
-}
-
-/// A dotted capital I lower-cases to an `i` and a combining dot, which is no
-/// letter and would cut the term in two when it is typed into a query.
-fn lower_letters(c: char) -> impl Iterator<Item = char> {
-    lower(c).filter(|c| c.is_alphanumeric())
 }
 
 /// Lower case without looking at the neighbours: a final sigma is a sigma.

@@ -7,6 +7,9 @@
 //! offset = "Z" | ( "+" | "-" ) hour ":" minute
 //! ```
 //!
+//! Beside these, `today`, `yesterday`, `this week` (month, year), `last week` (the one before this
+//! one) and `last 30 days` (hours, weeks, months, years: up to now).
+//!
 //! A point covers the whole of the smallest unit it names, down to a
 //! millisecond; a range runs from the start of the first to the end of the
 //! second. Without an offset it is local time. A local time that a clock
@@ -34,15 +37,21 @@ const MS_BOUNDS: Range<i64> = -62_135_596_800_000..253_370_764_800_000;
 const HELP: &str = "for example `date:2013`, `date:2013-05-29`, `date:2013-05-01..2013-06` or \
                     `date:2013-05-29T09:15:00Z..`";
 
+/// What a date without offset, and one without a date, go by.
+pub(super) struct Clock<'a> {
+    pub(super) zone: &'a TimeZone,
+    pub(super) now: Timestamp,
+}
+
 struct Point {
     year: i16,
     month: Option<i8>,
     day: Option<i8>,
-    clock: Option<Clock>,
+    clock: Option<Written>,
 }
 
 #[derive(Clone, Copy)]
-struct Clock {
+struct Written {
     hour: i8,
     minute: i8,
     second: Option<i8>,
@@ -59,8 +68,12 @@ struct WrittenOffset {
 }
 
 /// The range that a `date:` value names.
-pub(super) fn range(value: &Value<'_>, zone: &TimeZone) -> Result<TimeRange, SyntaxError> {
-    let text = &*value.text;
+pub(super) fn range(value: &Value<'_>, clock: &Clock<'_>) -> Result<TimeRange, SyntaxError> {
+    let (text, zone) = (&*value.text, clock.zone);
+    if let Some(relative) = relative(text, clock) {
+        let impossible = || format!("{} is out of range; years run from 1 to 9998", shown(text));
+        return relative.ok_or_else(|| SyntaxError::new(value.span.clone(), impossible()));
+    }
     let failed = |piece: Range<usize>, message: String| {
         // Within quotation marks the places may have moved: point at all of it.
         let start = value.span.start;
@@ -84,6 +97,59 @@ pub(super) fn range(value: &Value<'_>, zone: &TimeZone) -> Result<TimeRange, Syn
         }
         _ => Ok(range),
     }
+}
+
+/// A range told from now; `None` if the text is none.
+fn relative(text: &str, clock: &Clock<'_>) -> Option<Option<TimeRange>> {
+    let text = text.to_ascii_lowercase().replace(['-', '_'], " ");
+    let words: Vec<&str> = text.split_whitespace().collect();
+    match words[..] {
+        ["today"] => Some(unit(clock, "day", 0)),
+        ["yesterday"] => Some(unit(clock, "day", 1)),
+        ["this", name @ ("week" | "month" | "year")] => Some(unit(clock, name, 0)),
+        ["last", name @ ("week" | "month" | "year")] => Some(unit(clock, name, 1)),
+        ["last", count, name] => {
+            let name = name.strip_suffix('s').unwrap_or(name);
+            let count = count.parse::<i64>().ok().filter(|count| *count > 0)?;
+            matches!(name, "minute" | "hour" | "day" | "week" | "month" | "year")
+                .then(|| until_now(clock, count, name))
+        }
+        _ => None,
+    }
+}
+
+/// Whole days, weeks, months or years of the zone, so many before this one.
+fn unit(clock: &Clock<'_>, name: &str, before: i64) -> Option<TimeRange> {
+    let today = clock.now.to_zoned(clock.zone.clone()).date();
+    let (first, length) = match name {
+        "week" => {
+            (today.checked_sub(i64::from(today.weekday().to_monday_zero_offset()).days()).ok()?, 1.week())
+        }
+        "month" => (today.first_of_month(), 1.month()),
+        "year" => (today.first_of_year(), 1.year()),
+        _ => (today, 1.day()),
+    };
+    let from = first.checked_sub(length.checked_mul(before).ok()?).ok()?;
+    let to = from.checked_add(length).ok()?;
+    let start =
+        |date: Date| Some(millis(date.to_zoned(clock.zone.clone()).ok()?.start_of_day().ok()?.timestamp()));
+    Some(TimeRange { from_ms: Some(start(from)?), to_ms: Some(start(to)?) })
+}
+
+/// Up to now, by the calendar of the zone.
+fn until_now(clock: &Clock<'_>, count: i64, name: &str) -> Option<TimeRange> {
+    let one = match name {
+        "minute" => 1.minute(),
+        "hour" => 1.hour(),
+        "day" => 1.day(),
+        "week" => 1.week(),
+        "month" => 1.month(),
+        _ => 1.year(),
+    };
+    let now = clock.now.to_zoned(clock.zone.clone());
+    let from = now.checked_sub(one.checked_mul(count).ok()?).ok()?.timestamp();
+    let range = TimeRange { from_ms: Some(millis(from)), to_ms: Some(millis(clock.now).saturating_add(1)) };
+    (millis(from) >= MS_BOUNDS.start).then_some(range)
 }
 
 /// The milliseconds that one point covers, half-open.
@@ -118,7 +184,7 @@ fn days(date: Date, point: &Point, zone: &TimeZone) -> Option<Range<i64>> {
 }
 
 /// A minute, second or millisecond; `None` if no clock ever showed it.
-fn moment(date: Date, clock: Clock, zone: &TimeZone) -> Option<Range<i64>> {
+fn moment(date: Date, clock: Written, zone: &TimeZone) -> Option<Range<i64>> {
     let milli = i32::from(clock.milli.unwrap_or(0));
     let time = Time::new(clock.hour, clock.minute, clock.second.unwrap_or(0), milli * 1_000_000).ok()?;
     let length_ms = match (clock.second, clock.milli) {
@@ -174,12 +240,12 @@ fn point(input: &mut &str) -> Parsed<Point> {
     Ok(Point { year, month: month.map(small), day: day.map(small), clock: clock.flatten() })
 }
 
-fn clock(input: &mut &str) -> Parsed<Clock> {
+fn clock(input: &mut &str) -> Parsed<Written> {
     let second = preceded(':', (number(2), opt(preceded('.', fraction))));
     let (hour, _, minute, second, offset) =
         (number(2), ':', number(2), opt(second), opt(alt((utc, numeric)))).parse_next(input)?;
     let (second, milli) = second.unzip();
-    Ok(Clock {
+    Ok(Written {
         hour: small(hour),
         minute: small(minute),
         second: second.map(small),

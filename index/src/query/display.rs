@@ -5,8 +5,10 @@ use std::fmt::{self, Display, Formatter, Write};
 use custody_schemas::kind::short_name;
 use jiff::Timestamp;
 
-use super::ast::{Flag, Query, TimeRange, TypePattern};
+use super::ast::{Flag, Match, Query, Range, TimeRange, TypePattern};
 use super::lex::is_bare;
+use super::span::{How, Near, Span};
+use super::term::Term;
 
 /// Reads back as the same query in any time zone. Only one within a few bytes
 /// of the limit on length may print longer than it was written, and past it.
@@ -24,19 +26,24 @@ impl Display for Query {
                 operand(f, inner, matches!(**inner, Query::And(_) | Query::Or(_)))
             }
             Query::Word(term) => word(f, term),
-            Query::Phrase(terms) => write!(f, "\"{}\"", terms.join(" ")),
-            Query::From(pattern) => filter(f, "from", pattern.whole()),
-            Query::To(pattern) => filter(f, "to", pattern.whole()),
-            Query::Participant(pattern) => filter(f, "participant", pattern.whole()),
-            Query::Conversation(id) => filter(f, "conversation", id),
+            Query::Phrase(terms) => phrase(f, terms),
+            Query::Near(near) => proximity(f, near),
+            Query::From(pattern) => compared(f, "from", pattern.as_match()),
+            Query::To(pattern) => compared(f, "to", pattern.as_match()),
+            Query::Participant(pattern) => compared(f, "participant", pattern.as_match()),
+            Query::Via(pattern) => compared(f, "via", pattern.as_match()),
+            Query::Conversation(id) => compared(f, "conversation", id),
             Query::Type(TypePattern::Exact(name)) => type_name(f, name),
             Query::Type(TypePattern::Prefix(start)) => type_start(f, start),
-            Query::Tenant(tenant) => filter(f, "tenant", tenant),
-            Query::Network(network) => filter(f, "network", network),
+            Query::Tenant(tenant) => compared(f, "tenant", tenant),
+            Query::Network(network) => compared(f, "network", network),
+            Query::Attribute(attribute, value) => compared(f, attribute.name(), value),
+            Query::Duration(range) => duration(f, range),
             Query::Flag(Flag::Quarantined) => f.write_str("is:quarantined"),
             Query::Flag(Flag::Ok) => f.write_str("is:ok"),
             Query::Flag(Flag::Gap) => f.write_str("is:gap"),
-            Query::Date(range) => date(f, range),
+            Query::Date(range) => date(f, "date", range),
+            Query::Archived(range) => date(f, "archived", range),
         }
     }
 }
@@ -56,13 +63,111 @@ fn operand(f: &mut Formatter<'_>, query: &Query, grouped: bool) -> fmt::Result {
 }
 
 /// Terms are lower case, so none of them can be taken for an operator.
-fn word(f: &mut Formatter<'_>, term: &str) -> fmt::Result {
-    if term.chars().all(char::is_alphanumeric) { f.write_str(term) } else { quoted(f, term) }
+fn word(f: &mut Formatter<'_>, term: &Term) -> fmt::Result {
+    let plain = |text: &str| text.chars().all(|c| c.is_alphanumeric());
+    match term {
+        Term::Plain(text) if !plain(text) => quoted(f, text),
+        term if text_of(term).chars().all(is_bare) => unquoted(f, term),
+        term => {
+            f.write_char('"')?;
+            unquoted(f, term)?;
+            f.write_char('"')
+        }
+    }
+}
+
+fn text_of(term: &Term) -> &str {
+    match term {
+        Term::Plain(text) => text,
+        Term::Written { written } => written,
+        Term::Like { like } => like.as_str(),
+        Term::Fuzzy { fuzzy, .. } => fuzzy,
+        Term::Stem { stem, .. } => stem,
+    }
+}
+
+fn unquoted(f: &mut Formatter<'_>, term: &Term) -> fmt::Result {
+    match term {
+        Term::Plain(text) => f.write_str(text),
+        Term::Written { written } => write!(f, "={written}"),
+        Term::Like { like } => f.write_str(like.as_str()),
+        Term::Fuzzy { fuzzy, edits } => write!(f, "{fuzzy}~{edits}"),
+        Term::Stem { stem, language } => write!(f, "{stem}%{}", language.code()),
+    }
+}
+
+fn phrase(f: &mut Formatter<'_>, terms: &[Term]) -> fmt::Result {
+    f.write_char('"')?;
+    for (at, term) in terms.iter().enumerate() {
+        if at > 0 {
+            f.write_char(' ')?;
+        }
+        unquoted(f, term)?;
+    }
+    f.write_char('"')
+}
+
+fn proximity(f: &mut Formatter<'_>, near: &Near) -> fmt::Result {
+    span(f, &near.left)?;
+    match near.how {
+        How::Either => write!(f, " w/{} ", near.within)?,
+        How::Before => write!(f, " pre/{} ", near.within)?,
+        How::Without => write!(f, " NOT w/{} ", near.within)?,
+    }
+    span(f, &near.right)
+}
+
+fn span(f: &mut Formatter<'_>, span: &Span) -> fmt::Result {
+    match span {
+        Span::Word(term) => word(f, term),
+        Span::Phrase(terms) => phrase(f, terms),
+        Span::Near(near) => {
+            f.write_char('(')?;
+            proximity(f, near)?;
+            f.write_char(')')
+        }
+        Span::Or(parts) => {
+            f.write_char('(')?;
+            for (at, part) in parts.iter().enumerate() {
+                if at > 0 {
+                    f.write_str(" OR ")?;
+                }
+                match part {
+                    // In no need of parentheses here.
+                    Span::Near(near) => proximity(f, near)?,
+                    other => self::span(f, other)?,
+                }
+            }
+            f.write_char(')')
+        }
+    }
+}
+
+fn compared(f: &mut Formatter<'_>, field: &str, value: &Match) -> fmt::Result {
+    match value {
+        Match::Is(value) => filter(f, field, value),
+        Match::Like { like } => write!(f, "{field}:{}", like.as_str()),
+    }
+}
+
+/// In milliseconds as seconds and what is left of them.
+fn duration(f: &mut Formatter<'_>, range: &Range) -> fmt::Result {
+    // Read in whole seconds, so that both ends are.
+    let seconds = |ms: i64| ms.div_euclid(1_000);
+    match (range.from, range.to) {
+        (Some(from), Some(to)) if to == from.saturating_add(999) => write!(f, "duration:{}", seconds(from)),
+        (from, to) => {
+            f.write_str("duration:")?;
+            from.iter().try_for_each(|from| write!(f, "{}", seconds(*from)))?;
+            f.write_str("..")?;
+            to.iter().try_for_each(|to| write!(f, "{}", seconds(*to)))
+        }
+    }
 }
 
 fn filter(f: &mut Formatter<'_>, field: &str, value: &str) -> fmt::Result {
     write!(f, "{field}:")?;
-    if !value.is_empty() && value.chars().all(|c| is_bare(c) && c != '*') {
+    if !value.is_empty() && value.chars().all(|c| is_bare(c) && !matches!(c, '*' | '?')) {
         return f.write_str(value);
     }
     quoted(f, value)
@@ -95,8 +200,8 @@ fn type_start(f: &mut Formatter<'_>, start: &str) -> fmt::Result {
 }
 
 /// The end is printed inclusive, in milliseconds, as ranges are read.
-fn date(f: &mut Formatter<'_>, range: &TimeRange) -> fmt::Result {
-    f.write_str("date:")?;
+fn date(f: &mut Formatter<'_>, field: &str, range: &TimeRange) -> fmt::Result {
+    write!(f, "{field}:")?;
     if let Some(from_ms) = range.from_ms {
         write!(f, "{:.3}", instant(from_ms))?;
     }

@@ -34,10 +34,12 @@ pub(super) enum Kind<'a> {
     Minus,
     Word(&'a str),
     Quoted(Cow<'a, str>),
-    Field(&'a str, Value<'a>),
+    /// `w/5` and `pre/5`: how the words around it stand to each other.
+    Near(&'a str),
+    Field(&'a str, Vec<Value<'a>>),
 }
 
-/// What stands after the colon; empty when nothing does.
+/// What stands after the colon, one of several in a list; empty when nothing does.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Value<'a> {
     pub text: Cow<'a, str>,
@@ -85,8 +87,15 @@ fn word(text: &str) -> Kind<'_> {
         "AND" => Kind::And,
         "OR" => Kind::Or,
         "NOT" => Kind::Not,
+        _ if is_near(text) => Kind::Near(text),
         _ => Kind::Word(text),
     }
+}
+
+fn is_near(text: &str) -> bool {
+    let Some((name, distance)) = text.split_once('/') else { return false };
+    let digits = !distance.is_empty() && distance.bytes().all(|b| b.is_ascii_digit());
+    digits && (name.eq_ignore_ascii_case("w") || name.eq_ignore_ascii_case("pre"))
 }
 
 fn bare<'a>(input: &mut Input<'a>) -> ModalResult<&'a str, SyntaxError> {
@@ -96,10 +105,43 @@ fn bare<'a>(input: &mut Input<'a>) -> ModalResult<&'a str, SyntaxError> {
 fn field<'a>(input: &mut Input<'a>) -> ModalResult<Kind<'a>, SyntaxError> {
     let name = take_while(1.., |c: char| c.is_ascii_alphabetic() || c == '_');
     let (name, _) = (name, ':').parse_next(input)?;
-    let quoted_value = quoted.map(|text| (text, true));
-    let bare_value = opt(bare).map(|text| (Cow::Borrowed(text.unwrap_or_default()), false));
-    let ((text, quoted), span) = alt((quoted_value, bare_value)).with_span().parse_next(input)?;
-    Ok(Kind::Field(name, Value { text, quoted, span }))
+    let values = alt((list, value.map(|value| vec![value]))).parse_next(input)?;
+    Ok(Kind::Field(name, values))
+}
+
+fn value<'a>(input: &mut Input<'a>) -> ModalResult<Value<'a>, SyntaxError> {
+    let bare = opt(bare).map(|text| (Cow::Borrowed(text.unwrap_or_default()), false));
+    let ((text, quoted), span) =
+        alt((quoted.map(|text| (text, true)), bare)).with_span().parse_next(input)?;
+    Ok(Value { text, quoted, span })
+}
+
+/// `(one, another, "a third")`. Commas may be left out, and `OR` may stand for them.
+fn list<'a>(input: &mut Input<'a>) -> ModalResult<Vec<Value<'a>>, SyntaxError> {
+    let at = input.current_token_start();
+    '('.parse_next(input)?;
+    let item = |c: char| is_bare(c) && c != ',';
+    let mut values = Vec::new();
+    loop {
+        take_while(0.., |c: char| c.is_whitespace() || c == ',').void().parse_next(input)?;
+        if opt(')').parse_next(input)?.is_some() {
+            return Ok(values);
+        }
+        let bare = take_while(1.., item).map(|text| (Cow::Borrowed(text), false));
+        let found = opt(alt((quoted.map(|text| (text, true)), bare)).with_span()).parse_next(input)?;
+        match found {
+            Some(((text, false), _)) if text == "OR" => {}
+            Some(((text, quoted), span)) => values.push(Value { text, quoted, span }),
+            None => {
+                let error = match opt(any).parse_next(input)? {
+                    None => SyntaxError::new(at..at + 1, "this list is never closed"),
+                    Some(_) => SyntaxError::new(at..at + 1, "a list holds values alone, no groups")
+                        .help("for example `from:(alice, \"Bob Smith\")`"),
+                };
+                return Err(ErrMode::Cut(error));
+            }
+        }
+    }
 }
 
 fn quoted<'a>(input: &mut Input<'a>) -> ModalResult<Cow<'a, str>, SyntaxError> {

@@ -14,3 +14,8 @@ pub const DEPTH_MAX: usize = 24;
 /// The most words and filters together; each word of a phrase or of a name
 /// counts, since each is a list of postings to open in every split.
 pub const CLAUSES_MAX: usize = 1_024;
+
+/// The most different words of one split that a form, a fuzzy word or a stem may stand for where
+/// places count: in a phrase and in proximity. What stands for more is refused, never cut short.
+/// Alone, such a word may stand for any number.
+pub const EXPANSIONS_MAX: usize = 10_000;

@@ -1,8 +1,12 @@
 //! The reference evaluator: slow, short, and right by reading it. The index is
 //! tested against it.
 
-use super::ast::{Flag, Query, TypePattern};
-use crate::text::{lower_case, tokens};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::ast::{Attribute, Flag, Query, TypePattern};
+use super::span::{How, Near, Span};
+use super::term::Term;
+use crate::text::{Kind, Token, VARIANT, lower_case, tokens};
 
 /// What a query can ask of one record.
 #[derive(Debug, Clone, Copy)]
@@ -15,6 +19,8 @@ pub struct Doc<'a> {
     pub to_terms: &'a [String],
     /// The same of everybody else named: bridges, people who joined or left.
     pub other_terms: &'a [String],
+    /// The same of the bridge that relayed it.
+    pub via_terms: &'a [String],
     /// The conversation id.
     pub conversation: Option<&'a str>,
     /// [`short_name`](custody_schemas::kind::short_name) of the type.
@@ -23,12 +29,18 @@ pub struct Doc<'a> {
     pub tenant: Option<&'a str>,
     /// The networks of all parties.
     pub networks: &'a [String],
+    /// Everything else that it is found by.
+    pub attributes: &'a [(Attribute, String)],
     /// Whether the record could not be decoded.
     pub quarantined: bool,
     /// Whether it is the row of a gap.
     pub gap: bool,
     /// When it happened, in milliseconds since 1970 UTC.
     pub time_ms: Option<i64>,
+    /// When it was archived.
+    pub archived_ms: Option<i64>,
+    /// How long a call lasted.
+    pub duration_ms: Option<i64>,
 }
 
 /// Whether the record matches the query.
@@ -38,26 +50,96 @@ pub fn matches(query: &Query, doc: &Doc<'_>) -> bool {
         Query::And(parts) => parts.iter().all(|part| matches(part, doc)),
         Query::Or(parts) => parts.iter().any(|part| matches(part, doc)),
         Query::Not(inner) => !matches(inner, doc),
-        Query::Word(term) => tokens(doc.text).any(|token| token.term == *term),
-        Query::Phrase(terms) => has_phrase(doc.text, terms),
+        Query::Word(term) => !places_of_word(&Words::of(doc.text), term).is_empty(),
+        Query::Phrase(terms) => !places_of_phrase(&Words::of(doc.text), terms).is_empty(),
+        Query::Near(near) => !places_near(&Words::of(doc.text), near).is_empty(),
         Query::From(pattern) => pattern.matches(doc.from_terms.iter()),
         Query::To(pattern) => pattern.matches(doc.to_terms.iter()),
         Query::Participant(pattern) => {
             pattern.matches(doc.from_terms.iter().chain(doc.to_terms).chain(doc.other_terms))
         }
-        Query::Conversation(id) => doc.conversation == Some(id),
+        Query::Via(pattern) => pattern.matches(doc.via_terms.iter()),
+        Query::Conversation(id) => doc.conversation.is_some_and(|conversation| id.matches(conversation)),
         Query::Type(TypePattern::Exact(name)) => lower_case(doc.type_short) == *name,
         Query::Type(TypePattern::Prefix(start)) => lower_case(doc.type_short).starts_with(start),
-        Query::Tenant(tenant) => doc.tenant.is_some_and(|t| lower_case(t) == *tenant),
-        Query::Network(network) => doc.networks.iter().any(|n| lower_case(n) == *network),
+        Query::Tenant(tenant) => doc.tenant.is_some_and(|t| tenant.matches(&lower_case(t))),
+        Query::Network(network) => doc.networks.iter().any(|n| network.matches(&lower_case(n))),
+        Query::Attribute(attribute, wanted) => {
+            doc.attributes.iter().any(|(of, value)| of == attribute && wanted.matches(value))
+        }
+        Query::Duration(range) => doc.duration_ms.is_some_and(|ms| range.contains(ms)),
         Query::Flag(Flag::Quarantined) => doc.quarantined,
         Query::Flag(Flag::Gap) => doc.gap,
         Query::Flag(Flag::Ok) => !doc.quarantined && !doc.gap,
         Query::Date(range) => doc.time_ms.is_some_and(|time_ms| range.contains(time_ms)),
+        Query::Archived(range) => doc.archived_ms.is_some_and(|ms| range.contains(ms)),
     }
 }
 
-fn has_phrase(text: &str, terms: &[String]) -> bool {
-    let text: Vec<_> = tokens(text).map(|token| token.term).collect();
-    !terms.is_empty() && text.windows(terms.len()).any(|run| run == terms)
+/// From the first word to the last.
+type Places = BTreeSet<(u32, u32)>;
+
+/// The tokens at each position.
+struct Words<'a>(BTreeMap<u32, Vec<Token<'a>>>);
+
+impl<'a> Words<'a> {
+    fn of(text: &'a str) -> Self {
+        let mut words: BTreeMap<u32, Vec<Token<'a>>> = BTreeMap::new();
+        for token in tokens(text) {
+            words.entry(token.position).or_default().push(token);
+        }
+        Words(words)
+    }
+
+    fn has(&self, position: u32, term: &Term) -> bool {
+        let here = self.0.get(&position).map_or(&[][..], |tokens| tokens);
+        let of = |kind| here.iter().find(|token| token.kind == kind).map_or("", |token| &*token.term);
+        let variant = of(Kind::Variant).split_once(VARIANT).map(|(_, written)| written);
+        let as_written = variant.unwrap_or(of(Kind::Word));
+        here.iter().any(|token| term.matches(token, as_written))
+    }
+}
+
+fn places(words: &Words<'_>, span: &Span) -> Places {
+    match span {
+        Span::Word(term) => places_of_word(words, term),
+        Span::Phrase(terms) => places_of_phrase(words, terms),
+        Span::Or(parts) => parts.iter().flat_map(|part| places(words, part)).collect(),
+        Span::Near(near) => places_near(words, near),
+    }
+}
+
+fn places_of_word(words: &Words<'_>, term: &Term) -> Places {
+    let all = words.0.keys().filter(|position| words.has(**position, term));
+    all.map(|position| (*position, *position)).collect()
+}
+
+fn places_of_phrase(words: &Words<'_>, terms: &[Term]) -> Places {
+    let Some(last) = u32::try_from(terms.len()).ok().and_then(|count| count.checked_sub(1)) else {
+        return Places::new();
+    };
+    let is_here = |first: u32| (first..).zip(terms).all(|(at, term)| term.is_any() || words.has(at, term));
+    words.0.keys().filter(|first| is_here(**first)).map(|first| (*first, first + last)).collect()
+}
+
+fn places_near(words: &Words<'_>, near: &Near) -> Places {
+    let (left, right) = (places(words, &near.left), places(words, &near.right));
+    let behind = |one: &(u32, u32), other: &(u32, u32)| other.0 > one.1 && other.0 - one.1 <= near.within;
+    let overlap = |one: &(u32, u32), other: &(u32, u32)| one.0 <= other.1 && other.0 <= one.1;
+    if near.how == How::Without {
+        let close = |l: &(u32, u32)| right.iter().any(|r| overlap(l, r) || behind(l, r) || behind(r, l));
+        return left.into_iter().filter(|l| !close(l)).collect();
+    }
+    let mut out = Places::new();
+    for l in &left {
+        for r in &right {
+            if behind(l, r) {
+                out.insert((l.0, r.1));
+            }
+            if near.how == How::Either && behind(r, l) {
+                out.insert((r.0, l.1));
+            }
+        }
+    }
+    out
 }

@@ -4,38 +4,47 @@
 //! query   = or
 //! or      = and { "OR" and }
 //! and     = not { [ "AND" ] not }
-//! not     = ( "NOT" | "-" ) not | primary
-//! primary = "(" or ")" | phrase | field ":" value | "*" | word
+//! not     = ( "NOT" | "-" ) not | near
+//! near    = primary { [ "NOT" ] ( "w/" n | "pre/" n ) primary }
+//! primary = "(" or ")" | phrase | field ":" ( value | "(" value { "," value } ")" ) | "*" | word
 //! phrase  = '"' text '"'
 //! value   = '"' text '"' | bare
-//! field   = "from" | "to" | "participant" | "conversation" | "type"
-//!         | "tenant" | "network" | "is" | "date"
 //! ```
 //!
-//! `NOT` binds closest, then `AND`, then `OR`: `a OR b NOT c` is
-//! `a OR (b AND (NOT c))`. Operators are upper case; `and` is a word. A `-`
+//! Proximity binds closest, then `NOT`, then `AND`, then `OR`: `a OR b NOT c w/5 d` is
+//! `a OR (b AND (NOT (c w/5 d)))`. Operators are upper case; `and` is a word. A `-`
 //! excludes only where it touches what follows and nothing before it: `a-b`
 //! is a phrase of two words. A bare word or value ends at white space, a
 //! parenthesis or a quotation mark.
 
 use std::ops::Range;
 
+use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use super::ast::Query;
-use super::error::{SyntaxError, shown};
+use super::dates::Clock;
+use super::error::SyntaxError;
 use super::fields;
 use super::lex::{Kind, Lexeme, lex};
 use super::limits::{CLAUSES_MAX, DEPTH_MAX, QUERY_BYTES_MAX};
+use super::span::{DISTANCE_MAX, How, Near, Span};
+use super::words;
 
-const QUOTE_HELP: &str = "to search for the text itself, put it in quotation marks";
-
-/// Reads a query. Dates without an offset are in `zone`.
+/// Reads a query. Dates without an offset are in `zone`; `last 30 days` ends now.
 ///
 /// # Errors
 /// The first thing that cannot be understood or is over a
 /// [limit](super::limits), with its place.
 pub fn parse(text: &str, zone: &TimeZone) -> Result<Query, SyntaxError> {
+    parse_at(text, zone, Timestamp::now())
+}
+
+/// The same at some other time.
+///
+/// # Errors
+/// As [`parse`].
+pub fn parse_at(text: &str, zone: &TimeZone, now: Timestamp) -> Result<Query, SyntaxError> {
     if text.len() > QUERY_BYTES_MAX {
         let message = format!("the query has {} bytes; {QUERY_BYTES_MAX} are allowed", text.len());
         return Err(SyntaxError::new(0..0, message));
@@ -44,7 +53,14 @@ pub fn parse(text: &str, zone: &TimeZone) -> Result<Query, SyntaxError> {
     if lexemes.is_empty() {
         return Err(SyntaxError::new(0..0, "the query is empty").help("`*` finds every record"));
     }
-    let mut parser = Parser { lexemes: &lexemes, next: 0, depth: 0, clauses: 0, end: text.len(), zone };
+    let mut parser = Parser {
+        lexemes: &lexemes,
+        next: 0,
+        depth: 0,
+        clauses: 0,
+        end: text.len(),
+        clock: Clock { zone, now },
+    };
     let query = parser.or()?;
     match parser.peek() {
         None => Ok(query),
@@ -59,7 +75,7 @@ struct Parser<'a> {
     clauses: usize,
     /// The length of the query, in bytes.
     end: usize,
-    zone: &'a TimeZone,
+    clock: Clock<'a>,
 }
 
 impl<'a> Parser<'a> {
@@ -85,7 +101,7 @@ impl<'a> Parser<'a> {
 
     fn not(&mut self) -> Result<Query, SyntaxError> {
         if !matches!(self.peek(), Some(Kind::Not | Kind::Minus)) {
-            return self.primary();
+            return self.near();
         }
         self.enter()?;
         self.next += 1;
@@ -94,15 +110,81 @@ impl<'a> Parser<'a> {
         Ok(Query::negated(inner))
     }
 
+    fn near(&mut self) -> Result<Query, SyntaxError> {
+        let mut left = self.primary()?;
+        let mut levels = 0;
+        while let Some((how, within, span)) = self.proximity()? {
+            // One of many in a row holds all those before it.
+            self.enter()?;
+            levels += 1;
+            let right = self.primary()?;
+            left = self.close(left, right, how, within, &span)?;
+        }
+        self.depth -= levels;
+        Ok(left)
+    }
+
+    /// `w/5`, `pre/5` or `NOT w/5`, if that comes next.
+    fn proximity(&mut self) -> Result<Option<(How, u32, Range<usize>)>, SyntaxError> {
+        let without = self.peek() == Some(&Kind::Not);
+        let at = self.next + usize::from(without);
+        let Some(Lexeme { kind: Kind::Near(text), span }) = self.lexemes.get(at) else { return Ok(None) };
+        let (name, digits) = text.split_once('/').unwrap_or((text, ""));
+        let within = digits.parse().ok().filter(|within| (1..=DISTANCE_MAX).contains(within));
+        let within = within.ok_or_else(|| {
+            SyntaxError::new(span.clone(), format!("words are 1 to {DISTANCE_MAX} words apart"))
+                .help("neighbours are `w/1`")
+        })?;
+        let how = match (without, name.eq_ignore_ascii_case("pre")) {
+            (false, false) => How::Either,
+            (false, true) => How::Before,
+            (true, false) => How::Without,
+            (true, true) => {
+                let error = SyntaxError::new(span.clone(), "`NOT` goes with `w/`, not with `pre/`");
+                return Err(error.help("for example `apple NOT w/3 pie`"));
+            }
+        };
+        self.next = at + 1;
+        Ok(Some((how, within, span.clone())))
+    }
+
+    /// Two things close to each other. What has to be close to all of several things has to be
+    /// close to each of them.
+    fn close(
+        &mut self,
+        left: Query,
+        right: Query,
+        how: How,
+        within: u32,
+        at: &Range<usize>,
+    ) -> Result<Query, SyntaxError> {
+        match (left, right) {
+            (Query::And(parts), right) => {
+                let each = parts.into_iter().map(|left| self.close(left, right.clone(), how, within, at));
+                Ok(Query::and(each.collect::<Result<_, _>>()?))
+            }
+            (left, Query::And(parts)) if how != How::Without => {
+                let each = parts.into_iter().map(|right| self.close(left.clone(), right, how, within, at));
+                Ok(Query::and(each.collect::<Result<_, _>>()?))
+            }
+            (left, right) => {
+                let near = Near { left: places(left, at)?, right: places(right, at)?, within, how };
+                let query = Query::Near(Box::new(near));
+                self.count(&query, at.clone())?;
+                Ok(query)
+            }
+        }
+    }
+
     fn primary(&mut self) -> Result<Query, SyntaxError> {
         let span = self.here();
         let query = match self.peek() {
             Some(Kind::Open) => return self.group(),
             Some(Kind::Word("*")) => Query::All,
-            Some(Kind::Word(word)) => bare_word(word, span.clone())?,
-            Some(Kind::Quoted(text)) => searchable(text, span.clone())?,
-            Some(Kind::Field(name, value)) => fields::filter(name, value, span.clone(), self.zone)?,
-            Some(Kind::And | Kind::Or | Kind::Not | Kind::Minus | Kind::Close) | None => {
+            Some(Kind::Word(word)) => words::query(word, false, span.clone())?,
+            Some(Kind::Quoted(text)) => words::query(text, true, span.clone())?,
+            Some(Kind::Field(name, values)) => fields::filter(name, values, span.clone(), &self.clock)?,
+            Some(Kind::And | Kind::Or | Kind::Not | Kind::Minus | Kind::Close | Kind::Near(_)) | None => {
                 return Err(self.operand_missing());
             }
         };
@@ -136,11 +218,7 @@ impl<'a> Parser<'a> {
     }
 
     fn count(&mut self, query: &Query, span: Range<usize>) -> Result<(), SyntaxError> {
-        self.clauses += match query {
-            Query::Phrase(words) => words.len(),
-            Query::From(who) | Query::To(who) | Query::Participant(who) => who.words().len().max(1),
-            _ => 1,
-        };
+        self.clauses = self.clauses.saturating_add(clauses(query));
         if self.clauses <= CLAUSES_MAX {
             return Ok(());
         }
@@ -152,6 +230,8 @@ impl<'a> Parser<'a> {
         let previous = self.next.checked_sub(1).map(|at| &self.lexemes[at]);
         match (previous, self.peek()) {
             (_, Some(Kind::And)) => SyntaxError::new(self.here(), "`AND` needs something to its left"),
+            (_, Some(Kind::Near(_))) => SyntaxError::new(self.here(), "this needs something to its left")
+                .help("a text that looks so is found in quotation marks"),
             (_, Some(Kind::Or)) => SyntaxError::new(self.here(), "`OR` needs something to its left"),
             (Some(Lexeme { kind: Kind::Open, span }), _) => {
                 SyntaxError::new(span.start..self.here().end, "there is nothing between these parentheses")
@@ -182,22 +262,33 @@ fn unclosed(open: Range<usize>) -> SyntaxError {
     SyntaxError::new(open, "this parenthesis is never closed")
 }
 
-/// Punctuation in a bare word is dropped like any other, except what means
-/// something in other query languages: dropped in silence, it would change
-/// what is found.
-fn bare_word(word: &str, span: Range<usize>) -> Result<Query, SyntaxError> {
-    if let Some(at) = word.find(['*', '~']) {
-        let place = span.start + at..span.start + at + 1;
-        let message = format!("`{}` has no meaning inside a word", &word[at..=at]);
-        return Err(SyntaxError::new(place, message).help(QUOTE_HELP));
+/// What a query costs: each word and filter in it.
+fn clauses(query: &Query) -> usize {
+    match query {
+        Query::And(parts) | Query::Or(parts) => parts.iter().map(clauses).sum(),
+        Query::Not(inner) => clauses(inner),
+        Query::Phrase(words) => words.len(),
+        Query::Near(near) => near.left.terms() + near.right.terms(),
+        Query::From(who) | Query::To(who) | Query::Participant(who) | Query::Via(who) => {
+            who.words().len().max(1)
+        }
+        _ => 1,
     }
-    searchable(word, span)
 }
 
-fn searchable(text: &str, span: Range<usize>) -> Result<Query, SyntaxError> {
-    Query::text(text).ok_or_else(|| {
-        let message = format!("{} has no letter or digit to search for", shown(text));
-        let error = SyntaxError::new(span, message);
-        if text == "-" { error.help("a `-` that excludes touches what follows it: `-word`") } else { error }
-    })
+/// A query as what has places in a text.
+fn places(query: Query, at: &Range<usize>) -> Result<Span, SyntaxError> {
+    match query {
+        Query::Word(term) => Ok(Span::Word(term)),
+        Query::Phrase(terms) => Ok(Span::Phrase(terms)),
+        Query::Near(near) => Ok(Span::Near(near)),
+        Query::Or(parts) => {
+            Ok(Span::Or(parts.into_iter().map(|part| places(part, at)).collect::<Result<_, _>>()?))
+        }
+        _ => {
+            let error =
+                SyntaxError::new(at.clone(), "words and phrases stand close to each other, nothing else");
+            Err(error.help("`AND` and filters go outside: `(merger w/5 acme) AND from:bob`"))
+        }
+    }
 }

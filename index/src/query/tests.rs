@@ -65,7 +65,7 @@ fn phrases() {
         ("I'm", "\"i m\""),
         ("a-b", "\"a b\""),
         ("10:30", "\"10 30\""),
-        ("merger?", "merger"),
+        ("\"merger?\"", "merger"),
         ("x\"a b\"y", "x AND \"a b\" AND y"),
         ("\"say \\\"hi\\\" now\"", "\"say hi now\""),
         ("“can we” talk", "\"can we\" AND talk"),
@@ -105,6 +105,98 @@ fn filters() {
         ("type:\"call.*\"", "type:\"call.*\""),
         ("type:*", "*"),
     ]);
+}
+
+#[test]
+fn patterns() {
+    check(&[
+        ("Contract*", "contract*"),
+        ("colo?r", "colo?r"),
+        ("*BERG", "*berg"),
+        ("Žur*nál", "zur*nal"),
+        ("a**b", "a*b"),
+        ("recieve~", "recieve~1"),
+        ("Recieve~2", "recieve~2"),
+        ("running%", "running%en"),
+        ("läuft%DE", "lauft%de"),
+        ("=Janež", "=janež"),
+        ("janež", "janez"),
+        ("\"breach of contract*\"", "\"breach of contract*\""),
+        ("\"breach * contract\"", "\"breach * contract\""),
+        ("\"* contract *\"", "contract"),
+        ("\"are you com?ng?\"", "\"are you com?ng\""),
+        ("\"about ~5 or 50%\"", "\"about 5 or 50%en\""),
+        ("*.pdf", "pdf"),
+        ("report*.pdf", "\"report* pdf\""),
+        ("o'neil*", "\"o neil*\""),
+        ("\"Tel. +49 30 123456\"", "\"tel 49 30 123456\""),
+        ("\"+49 30 123456\"", "4930123456"),
+        ("会議*", "\"会 議\""),
+        ("=会議", "=会議"),
+    ]);
+}
+
+#[test]
+fn proximity() {
+    check(&[
+        ("merger w/5 acme", "merger w/5 acme"),
+        ("Merger W/5 ACME PRE/3 x", "(merger w/5 acme) pre/3 x"),
+        ("a pre/3 \"b c\"", "a pre/3 \"b c\""),
+        ("(a OR b*) w/5 c~1", "(a OR b*) w/5 c~1"),
+        ("(a b) w/5 c", "a w/5 c AND b w/5 c"),
+        ("c w/5 (a b)", "c w/5 a AND c w/5 b"),
+        ("a NOT w/3 b", "a NOT w/3 b"),
+        ("NOT a w/3 b c", "NOT a w/3 b AND c"),
+        ("a NOT b w/2 c", "a AND NOT b w/2 c"),
+        ("a w/2 (b w/3 c)", "a w/2 (b w/3 c)"),
+        ("(a w/2 b OR c) w/3 d", "(a w/2 b OR c) w/3 d"),
+        ("\"w/5\"", "\"w 5\""),
+        ("w/o x", "\"w o\" AND x"),
+    ]);
+}
+
+#[test]
+fn more_filters() {
+    check(&[
+        ("from:(alice, \"Bob Smith\" OR carl)", "from:alice OR from:\"bob smith\" OR from:carl"),
+        ("from:*@Contoso.example", "from:*@contoso.example"),
+        ("between:(a,b)", "participant:a AND participant:b AND (from:a OR from:b)"),
+        ("domain:Contoso.example", "participant:@contoso.example"),
+        ("domain:*.example", "participant:@*.example"),
+        ("via:bridge", "via:bridge"),
+        ("conversation:C-*", "conversation:C-*"),
+        ("network:(skype lync)", "network:skype OR network:lync"),
+        ("scope:Federated", "scope:federated"),
+        ("client:\"Skype/6.5 Windows\"", "client:\"skype/6.5 windows\""),
+        ("file:*.PDF has:attachment has:link", "file:*.pdf AND has:file AND has:link"),
+        ("media:(audio, video)", "media:audio OR media:video"),
+        ("response:4*", "response:4*"),
+        ("topic:federation.events", "topic:federation.events"),
+        ("duration:90", "duration:90"),
+        ("duration:1m30s..1h", "duration:90..3600"),
+        ("duration:1m..", "duration:60.."),
+        ("archived:2013-05-29", "archived:2013-05-29T00:00:00.000Z..2013-05-29T23:59:59.999Z"),
+    ]);
+}
+
+#[test]
+fn dates_from_now() {
+    let zone = TimeZone::get("Europe/Berlin").unwrap();
+    let now = "2013-05-29T22:30:00Z".parse().unwrap();
+    for (text, expected) in [
+        ("date:today", "date:2013-05-29T22:00:00.000Z..2013-05-30T21:59:59.999Z"),
+        ("date:yesterday", "date:2013-05-28T22:00:00.000Z..2013-05-29T21:59:59.999Z"),
+        ("date:\"this week\"", "date:2013-05-26T22:00:00.000Z..2013-06-02T21:59:59.999Z"),
+        ("date:last-month", "date:2013-03-31T22:00:00.000Z..2013-04-30T21:59:59.999Z"),
+        ("date:\"last 30 days\"", "date:2013-04-29T22:30:00.000Z..2013-05-29T22:30:00.000Z"),
+        ("date:last_1_hour", "date:2013-05-29T21:30:00.000Z..2013-05-29T22:30:00.000Z"),
+        ("archived:\"last 1 year\"", "archived:2012-05-29T22:30:00.000Z..2013-05-29T22:30:00.000Z"),
+    ] {
+        let query = super::parse_at(text, &zone, now).unwrap_or_else(|e| panic!("{}", e.render(text)));
+        assert_eq!(query.to_string(), expected, "{text}");
+    }
+    let error = super::parse_at("date:\"last 99999999 years\"", &zone, now).unwrap_err();
+    assert!(error.message.contains("out of range"), "{error}");
 }
 
 #[test]
@@ -170,8 +262,20 @@ fn errors_point_at_their_place() {
         ("a & b", "&", "`&` has no letter or digit to search for", ""),
         ("a - b", "-", "`-` has no letter or digit to search for", "`-word`"),
         ("\"\"", "\"\"", "`` has no letter or digit to search for", ""),
-        ("merg*", "*", "`*` has no meaning inside a word", "quotation marks"),
-        ("\"a b\"~5", "~", "`~` has no meaning inside a word", "quotation marks"),
+        ("merger?", "?", "a `?` at the end of a word is a question mark", "`colo?r`"),
+        ("\"a b\"~5", "~", "a `~` has no meaning here", "`recieve~1`"),
+        ("a~3", "~3", "a word has 1 to 2 edits", "`recieve~1`"),
+        ("a~b", "~", "a `~` has no meaning here", "right behind"),
+        ("run%xx", "%", "a `%` has no meaning here", "`lauf%de`"),
+        ("a*~1", "a*~1", "`a*~1` has more than one of `=`, `*` or `?`, `~` and `%`", ""),
+        ("**", "**", "this stands for every word there is", "`*` alone"),
+        ("a w/0 b", "w/0", "words are 1 to 255 words apart", "`w/1`"),
+        ("a w/300 b", "w/300", "words are 1 to 255 words apart", "`w/1`"),
+        ("w/5 b", "w/5", "this needs something to its left", "quotation marks"),
+        ("a w/5", "w/5", "this needs something to its right", ""),
+        ("a w/5 from:bob", "w/5", "words and phrases stand close to each other, nothing else", "outside"),
+        ("a w/5 (NOT b)", "w/5", "words and phrases stand close to each other, nothing else", "outside"),
+        ("a NOT pre/5 b", "pre/5", "`NOT` goes with `w/`, not with `pre/`", "NOT w/3"),
     ]);
 }
 
@@ -185,9 +289,17 @@ fn errors_of_filters() {
         ("sip:a@b", "sip", "there is no field `sip`", "`participant:sip:…`"),
         ("from:", "from:", "`from:` has no value", "from:alice@contoso.example"),
         ("from: bob", "from:", "`from:` has no value", "right after the colon"),
-        ("from:(a OR b)", "from:", "`from:` has no value", "right after the colon"),
+        ("from:(a OR (b))", "(", "a list holds values alone, no groups", "from:(alice"),
+        ("from:(a, b", "(", "this list is never closed", ""),
+        ("from:()", "from:()", "`from:` has no value", "right after the colon"),
+        ("between:bob", "between:bob", "`between:` needs two people or more", "between:("),
+        ("has:filee", "filee", "`has:` is never `filee`", "has:file"),
+        ("scope:x", "x", "`scope:` is never `x`", "`scope:internal`"),
+        ("response:busy", "busy", "`busy` is no response code", "response:486"),
+        ("duration:1x", "1x", "`1x` is no duration", "1m.."),
+        ("duration:2m..1m", "2m..1m", "this range ends before it starts", "1m.."),
+        ("duration:..", "..", "this range has neither start nor end", "1m.."),
         ("from:\" \"", "from:\" \"", "`from:` has no value", "right after the colon"),
-        ("from:*@contoso.example", "*@contoso.example", "`from:` takes no `*`", "@contoso.example"),
         ("type:call*", "call*", "a `*` stands for the last parts of a type, after a dot", "type:call.*"),
         (
             "type:federation.*",
@@ -288,6 +400,10 @@ fn a_record_is_decided() {
         from_terms: &from,
         to_terms: &to,
         other_terms: &other,
+        via_terms: &[],
+        attributes: &[],
+        archived_ms: None,
+        duration_ms: None,
         conversation: Some("C-88"),
         type_short: "im.message.sent",
         tenant: Some("Contoso.example"),
@@ -324,8 +440,19 @@ fn a_stored_query_is_read_forever() {
     let stored: StoredQuery = serde_json::from_str(golden).unwrap();
     let text = "merger (\"can we talk\" OR -type:call.*) from:live:bob to:@contoso.example participant:alice \
         conversation:C-88 type:im.message.sent tenant:contoso.example network:skype is:quarantined date:2013-05-29.. *";
+    assert_eq!(Query::from(stored), utc(text).unwrap());
+    // Its words had diacritics.
+    let old: StoredQuery =
+        serde_json::from_str(r#"{"version":"1","query":{"phrase":["café","会議"]}}"#).unwrap();
+    assert_eq!(Query::from(old), utc("\"café 会議\"").unwrap());
+
+    let golden = include_str!("golden/query.v2.json");
+    let stored: StoredQuery = serde_json::from_str(golden).unwrap();
+    let text = "contract* recieve~1 run% =janež \"breach * contract?s\" (a OR \"b c\") w/5 (d pre/2 e) \
+        x NOT w/3 y from:*@contoso.example via:bridge file:*.pdf response:486 duration:1m.. archived:2013.. \
+        conversation:c-* 会議";
     assert_eq!(stored, StoredQuery::from(utc(text).unwrap()));
     let again = serde_json::to_value(&stored).unwrap();
     assert_eq!(again, serde_json::from_str::<serde_json::Value>(golden).unwrap());
-    assert!(serde_json::from_str::<StoredQuery>(r#"{"version":"2","query":"all"}"#).is_err());
+    assert!(serde_json::from_str::<StoredQuery>(r#"{"version":"3","query":"all"}"#).is_err());
 }

@@ -8,6 +8,7 @@ use proptest::sample::select;
 use super::*;
 use crate::build::Indexer;
 use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
+use crate::strategies;
 use crate::testing::{Event, Memory, Named, Stored, file_of, said, store};
 
 struct World {
@@ -373,6 +374,7 @@ fn event() -> impl Strategy<Value = Event> {
                 ..Event::default()
             },
         )
+        .prop_flat_map(strategies::enriched)
 }
 
 fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
@@ -386,13 +388,15 @@ fn leaf() -> impl Strategy<Value = Query> {
     let pattern = prop_oneof![own(ADDRESSES), own(NAMES), own(WORDS), Just("@contoso.example".to_owned())];
     let bound = || prop::option::of(-4_i64..7);
     prop_oneof![
+        strategies::queries(),
+        strategies::queries(),
         Just(Query::All),
         words.prop_map(|words| Query::text(&words.join(" ")).unwrap()),
         pattern.clone().prop_map(|p| Query::From(Pattern::new(&p))),
         pattern.clone().prop_map(|p| Query::To(Pattern::new(&p))),
         pattern.prop_map(|p| Query::Participant(Pattern::new(&p))),
         (maybe(CONVERSATIONS), any::<bool>())
-            .prop_map(|(c, stretch)| Query::Conversation(long(c, stretch).unwrap_or_default())),
+            .prop_map(|(c, stretch)| Query::Conversation(long(c, stretch).unwrap_or_default().into())),
         select(
             &[
                 "im",
@@ -409,8 +413,8 @@ fn leaf() -> impl Strategy<Value = Query> {
         select(&["im.", "im.message.", "call.", "com.example.", "com.example..", "=im."][..])
             .prop_map(|start| Query::Type(TypePattern::Prefix(start.to_owned()))),
         select(&["contoso.example", "fabrikam.example", "none.example"][..])
-            .prop_map(|t| Query::Tenant(t.to_owned())),
-        select(&["skype", "lync", "xmpp", "none"][..]).prop_map(|n| Query::Network(n.to_owned())),
+            .prop_map(|t| Query::Tenant(t.into())),
+        select(&["skype", "lync", "xmpp", "none"][..]).prop_map(|n| Query::Network(n.into())),
         select(&[Flag::Ok, Flag::Quarantined, Flag::Gap][..]).prop_map(Query::Flag),
         (bound(), bound()).prop_map(|(from_ms, to_ms)| Query::Date(TimeRange { from_ms, to_ms })),
     ]

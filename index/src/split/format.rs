@@ -19,7 +19,7 @@ use crate::error::{Error, Kind};
 
 /// The format version that this code writes. It changes with anything that
 /// changes a split's bytes: fields, terms, tokens, Tantivy's own format.
-pub(crate) const SPLIT_VERSION: u32 = 2;
+pub(crate) const SPLIT_VERSION: u32 = 3;
 
 pub(super) const MAGIC: [u8; 8] = *b"custspl1";
 pub(super) const TAIL_BYTES: usize = 12;

@@ -50,6 +50,8 @@ pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<B
             .collect::<Vec<_>>()
             .into_iter()
             .peekable();
+        let mut topics = run.iter().flat_map(|(_, file)| &file.manifest.parts).filter(|part| part.rows > 0);
+        let (mut topic, mut of_topic) = (None, 0);
         let mut at = 0;
         source.rows(run, &mut |row| {
             // Batches without rows begin where the next one does.
@@ -57,7 +59,13 @@ pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<B
                 growing.first_of_file = true;
             }
             at += 1;
-            growing.add(row)
+            if of_topic == 0 {
+                let part = topics.next();
+                topic = part.map(|part| part.partition.topic.as_str());
+                of_topic = part.map_or(u64::MAX, |part| part.rows);
+            }
+            of_topic -= 1;
+            growing.add(row, topic)
         })?;
         if at != rows {
             let path = run.first().map_or("", |(_, file)| file.path.as_str());
@@ -126,10 +134,10 @@ impl Growing {
         })
     }
 
-    fn add(&mut self, row: &Row<'_>) -> Result<(), Error> {
+    fn add(&mut self, row: &Row<'_>, topic: Option<&str>) -> Result<(), Error> {
         let first_of_file = std::mem::take(&mut self.first_of_file);
         let present = if first_of_file { Present::Marked } else { Present::Unmarked };
-        self.writer.add_document(self.documents.document(row, present)).map_err(failed)?;
+        self.writer.add_document(self.documents.document(row, topic, present)).map_err(failed)?;
         self.docs =
             self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
         if let Some(time_ms) = row.time_ms {

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use super::{lower_case, tokens};
+use super::{lower_case, words};
 
 /// The longest address term, in bytes. A longer address is found by its first
 /// bytes: the index refuses terms of more than 64 KiB, and nobody types them.
@@ -34,7 +34,7 @@ pub fn address_terms(address: &str, name: Option<&str>, out: &mut Vec<String>) {
         push(&format!("@{domain}"), out);
     }
     let mut many: Option<HashSet<String>> = None;
-    for token in tokens(name.unwrap_or_default()) {
+    for token in words(name.unwrap_or_default()) {
         if out.len() < SCANNED_MAX {
             push(&token.term, out);
         } else if many.get_or_insert_with(|| out.iter().cloned().collect()).insert(token.term.to_string()) {

@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{printable, tokens};
-use crate::query::Query;
+use super::{Kind, Token, VARIANT, printable, tokens};
+use crate::query::{How, Near, Query, Span, Term};
 
 /// Hits beyond these change neither the choice of the window nor what a reader
 /// learns from it; a text of one repeated word stays cheap.
@@ -40,33 +40,90 @@ pub fn snippet(text: &str, query: &Query, width_chars: usize) -> Snippet {
 }
 
 /// The words and phrases that a match holds rather than lacks.
-fn positive<'q>(query: &'q Query, wanted: bool, out: &mut Vec<&'q [String]>) {
+fn positive<'q>(query: &'q Query, wanted: bool, out: &mut Vec<&'q [Term]>) {
     match query {
         Query::And(parts) | Query::Or(parts) => parts.iter().for_each(|part| positive(part, wanted, out)),
         Query::Not(inner) => positive(inner, !wanted, out),
         Query::Word(term) if wanted => out.push(std::slice::from_ref(term)),
         Query::Phrase(terms) if wanted => out.push(terms),
+        Query::Near(near) if wanted => of_near(near, out),
         _ => {}
     }
 }
 
-fn find(text: &str, wanted: &[&[String]]) -> Vec<Hit> {
-    let mut by_first: HashMap<&str, Vec<usize>> = HashMap::new();
-    for (which, terms) in wanted.iter().enumerate() {
-        if let Some(first) = terms.first() {
-            by_first.entry(first).or_default().push(which);
+fn of_near<'q>(near: &'q Near, out: &mut Vec<&'q [Term]>) {
+    of_span(&near.left, out);
+    if near.how != How::Without {
+        of_span(&near.right, out);
+    }
+}
+
+fn of_span<'q>(span: &'q Span, out: &mut Vec<&'q [Term]>) {
+    match span {
+        Span::Word(term) => out.push(std::slice::from_ref(term)),
+        Span::Phrase(terms) => out.push(terms),
+        Span::Or(parts) => parts.iter().for_each(|part| of_span(part, out)),
+        Span::Near(near) => of_near(near, out),
+    }
+}
+
+/// The tokens at one position.
+struct Place<'a> {
+    tokens: Vec<Token<'a>>,
+}
+
+impl Place<'_> {
+    /// The bytes of the word, or of what stands for it, if it is this.
+    fn of(&self, term: &Term) -> Option<Range<usize>> {
+        let of = |kind| self.tokens.iter().find(|token| token.kind == kind).map_or("", |token| &*token.term);
+        let variant = of(Kind::Variant).split_once(VARIANT).map(|(_, written)| written);
+        let as_written = variant.unwrap_or(of(Kind::Word));
+        let found = self.tokens.iter().find(|token| term.matches(token, as_written));
+        found.or_else(|| self.tokens.first().filter(|_| term.is_any())).map(|token| token.range.clone())
+    }
+}
+
+fn places(text: &str) -> Vec<Place<'_>> {
+    let mut all: Vec<Token<'_>> = tokens(text).collect();
+    all.sort_by_key(|token| token.position);
+    let mut out: Vec<Place<'_>> = Vec::new();
+    for token in all {
+        match out.last_mut() {
+            Some(place) if place.tokens[0].position == token.position => place.tokens.push(token),
+            _ => out.push(Place { tokens: vec![token] }),
         }
     }
-    if by_first.is_empty() {
+    out
+}
+
+fn find(text: &str, wanted: &[&[Term]]) -> Vec<Hit> {
+    if wanted.is_empty() {
         return Vec::new();
     }
-    let tokens: Vec<_> = tokens(text).collect();
+    let mut by_first: HashMap<&str, Vec<usize>> = HashMap::new();
+    let mut others = Vec::new();
+    for (which, terms) in wanted.iter().enumerate() {
+        match terms.first().map(|first| (first, first.plain())) {
+            Some((_, Some(first))) => by_first.entry(first).or_default().push(which),
+            Some(_) => others.push(which),
+            None => {}
+        }
+    }
+    let places = places(text);
     let mut hits = Vec::new();
-    for at in 0..tokens.len() {
-        for &which in by_first.get(&*tokens[at].term).into_iter().flatten() {
-            let Some(run) = tokens.get(at..at + wanted[which].len()) else { continue };
-            if run.iter().map(|token| &*token.term).eq(wanted[which]) {
-                hits.push(Hit { range: run[0].range.start..run[run.len() - 1].range.end, which });
+    for at in 0..places.len() {
+        let first = places[at].tokens.iter().filter_map(|token| by_first.get(&*token.term)).flatten();
+        for &which in first.chain(&others) {
+            let terms = wanted[which];
+            let run = places[at..].iter().zip(terms).map(|(place, term)| place.of(term));
+            let Some(run) = run.collect::<Option<Vec<_>>>().filter(|run| run.len() == terms.len()) else {
+                continue;
+            };
+            let follow = |step: usize| places[at + step].tokens[0].position - places[at].tokens[0].position;
+            if (0_u32..).zip(0..run.len()).all(|(distance, step)| follow(step) == distance)
+                && let (Some(first), Some(last)) = (run.first(), run.last())
+            {
+                hits.push(Hit { range: first.start..last.end, which });
             }
         }
         if hits.len() >= HITS_MAX {

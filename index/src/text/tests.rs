@@ -5,7 +5,7 @@ use super::*;
 use crate::query::parse;
 
 fn terms(text: &str) -> Vec<String> {
-    tokens(text).map(|token| token.term.into_owned()).collect()
+    words(text).map(|token| token.term.into_owned()).collect()
 }
 
 #[test]
@@ -15,10 +15,20 @@ fn text_is_cut_into_words() {
         (" .,;", &[]),
         ("Can we talk?", &["can", "we", "talk"]),
         ("I'm a-b_c 10:30", &["i", "m", "a", "b", "c", "10", "30"]),
-        ("ÄRGER Straße", &["ärger", "straße"]),
+        ("ÄRGER Straße", &["arger", "strasse"]),
+        ("co\u{ad}op ﬁ x\u{200b}y", &["coop", "fi", "x", "y"]),
+        ("Ja\u{301}n e\u{301}", &["jan", "e"]),
+        (
+            "see report_v2.pdf at https://x.example/a?b=1",
+            &["see", "report", "v2", "pdf", "at", "https", "x", "example", "a", "b", "1"],
+        ),
+        ("ok👍🏽👨‍👩‍👧🇩🇪!", &["ok", "👍", "👨‍👩‍👧", "🇩🇪"]),
+        ("ดีชา", &["ดี", "ช", "า"]),
+        ("한국어 회의", &["한국어", "회의"]),
         ("ΟΔΟΣ οδος", &["οδοσ", "οδοσ"]),
         ("İstanbul", &["istanbul"]),
-        ("会議 x", &["会議", "x"]),
+        ("会議 x", &["会", "議", "x"]),
+        ("A会ｶﾞb", &["a", "会", "ガ", "b"]),
         ("a\u{0}b", &["a", "b"]),
     ];
     for (text, expected) in cases {
@@ -28,7 +38,7 @@ fn text_is_cut_into_words() {
 
 #[test]
 fn long_runs_are_cut_not_dropped() {
-    for (letter, each) in [("a", 255), ("É", 127), ("Ⱥ", 85)] {
+    for (letter, each) in [("a", 255), ("É", 255), ("Ⱥ", 85), ("ж", 127)] {
         let text = letter.repeat(300);
         let found = terms(&text);
         assert!(found.iter().all(|term| term.len() <= TERM_BYTES_MAX));
@@ -38,13 +48,42 @@ fn long_runs_are_cut_not_dropped() {
 }
 
 #[test]
-fn every_letter_has_a_lower_case_that_stays() {
-    for c in (0..=char::MAX as u32).filter_map(char::from_u32).filter(|c| c.is_alphanumeric()) {
-        let lower: Vec<char> = lower_letters(c).collect();
-        assert!(!lower.is_empty(), "{c:?}");
-        let again: Vec<char> = lower.iter().copied().flat_map(lower_letters).collect();
-        assert_eq!(lower, again, "{c:?}");
+fn more_is_found_beside_words() {
+    let beside = |text: &str| {
+        let beside = tokens(text).filter(|token| token.kind != Kind::Word);
+        beside
+            .map(|token| {
+                (
+                    token.position,
+                    token.kind,
+                    text[token.range.clone()].to_owned(),
+                    token.term.replace(['\u{1}', '\u{2}'], "|"),
+                )
+            })
+            .collect::<Vec<_>>()
+    };
+    let of = |position, kind, text: &str, term: &str| (position, kind, text.to_owned(), term.to_owned());
+    for (text, expected) in [
+        ("call +49 (30) 123-456 now", vec![of(1, Kind::Joined, "49 (30) 123-456", "4930123456")]),
+        ("+4930123456", vec![]),
+        ("12 34 56", vec![]),
+        ("4111 1111 1111 1111", vec![of(0, Kind::Joined, "4111 1111 1111 1111", "4111111111111111")]),
+        ("1234567 12345678 123456789", vec![]),
+        ("1234567 x12", vec![]),
+        ("a Janež", vec![of(1, Kind::Variant, "Janež", "janez|janež")]),
+        ("東京都に", vec![of(0, Kind::Compound, "東京", "|東京")]),
+        ("ชาวโลก", vec![of(0, Kind::Compound, "ชาว", "|ชาว"), of(3, Kind::Compound, "โลก", "|โลก")]),
+        ("👍🏽", vec![of(0, Kind::Variant, "👍🏽", "👍|👍🏽")]),
+    ] {
+        assert_eq!(beside(text), expected, "{text}");
     }
+}
+
+#[test]
+fn parts_stand_far_apart() {
+    let text = joined(["a b", "c"]);
+    let positions: Vec<u32> = tokens(&text).map(|token| token.position).collect();
+    assert_eq!(positions, [0, 1, 2 + PART_GAP]);
 }
 
 #[test]
@@ -137,17 +176,23 @@ fn snippets_show_why() {
 
 proptest! {
     #[test]
-    fn the_tokenizer_gives_the_same_tokens(text in any::<String>(), more in "[a-zA-Z ÄßΣİ.]{0,600}") {
-        for text in [text, more] {
+    fn the_tokenizer_gives_the_same_tokens(text in any::<String>(), more in "[a-zA-Z ÄßΣİ.]{0,600}", odd in "[a-c0-3 \\-()+ž\u{301}\u{ad}會東京都にｶﾞกาสวัดี👍🏽🇩🇪\u{200d}\u{fe0f}Ⱥﬁ½\u{1e}]{0,60}") {
+        for text in [text, more, odd] {
             let mut tokenizer = CustodyTokenizer::default();
             let mut stream = tokenizer.token_stream(&text);
-            for (position, token) in tokens(&text).enumerate() {
+            let (mut end, mut next) = (0, 0);
+            for token in tokens(&text) {
                 prop_assert!(stream.advance());
                 let other = stream.token();
-                prop_assert_eq!((&*other.text, other.position), (&*token.term, position));
-                prop_assert_eq!(other.offset_from..other.offset_to, token.range);
-                // What a query prints, it finds.
-                prop_assert_eq!(terms(&token.term), vec![token.term.into_owned()]);
+                prop_assert_eq!((&*other.text, other.position), (&*token.term, token.position as usize));
+                prop_assert_eq!(other.offset_from..other.offset_to, token.range.clone());
+                prop_assert!(text.get(token.range.clone()).is_some_and(|text| !text.is_empty()));
+                if token.kind == Kind::Word {
+                    prop_assert!(token.position >= next && token.range.start >= end.min(token.range.start));
+                    (end, next) = (token.range.end, token.position + 1);
+                    // What a query prints, it finds.
+                    prop_assert_eq!(terms(&token.term), vec![token.term.into_owned()]);
+                }
             }
             prop_assert!(!stream.advance());
         }

@@ -41,6 +41,20 @@ const PIECES: &[&str] = &[
     "会議",
     "federation.",
     ".v1",
+    " w/5 ",
+    " pre/2 ",
+    "*",
+    "?",
+    "~1",
+    "%",
+    "%de",
+    "=",
+    "between:",
+    "file:",
+    "has:link",
+    "duration:1m..",
+    ",",
+    "/",
 ];
 
 fn pieces() -> impl Strategy<Value = String> {
@@ -58,11 +72,11 @@ fn leaf() -> impl Strategy<Value = Query> {
         "[a-zA-Z' -]{1,12}".prop_map(|text| Query::text(&text).unwrap_or(Query::All)),
         value.clone().prop_map(|v| Query::From(Pattern::new(&v))),
         value.clone().prop_map(|v| Query::Participant(Pattern::new(&v))),
-        value.clone().prop_map(Query::Conversation),
+        value.clone().prop_map(|id| Query::Conversation(id.into())),
         "[a-z.]{1,9}".prop_map(|v| Query::To(Pattern::new(&v))),
         "(federation\\.)?[a-z]{1,9}(\\.v1)?".prop_map(|v| Query::Type(TypePattern::Exact(v))),
         "[a-z]{1,9}\\.".prop_map(|v| Query::Type(TypePattern::Prefix(v))),
-        "[a-z.*()]{1,9}".prop_map(Query::Tenant),
+        "[a-z.*()]{1,9}".prop_map(|tenant| Query::Tenant(tenant.into())),
         select(&[Flag::Ok, Flag::Quarantined, Flag::Gap][..]).prop_map(Query::Flag),
         range.prop_map(|(open, from, length)| Query::Date(TimeRange {
             from_ms: (!open || length.is_none()).then_some(from),
@@ -98,6 +112,11 @@ fn never_panics(text: &str) -> Result<(), TestCaseError> {
 proptest! {
     #[test]
     fn any_text_is_read_or_refused(text in any::<String>()) {
+        never_panics(&text)?;
+    }
+
+    #[test]
+    fn what_people_type_is_read_or_refused(text in crate::strategies::typed()) {
         never_panics(&text)?;
     }
 

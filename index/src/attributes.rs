@@ -1,0 +1,108 @@
+//! Attributes of a record: small things that it is found by.
+
+use custody_schemas::text::plain;
+
+use crate::query::Attribute;
+use crate::source::Row;
+use crate::text::{lower_case, words};
+
+/// Hands every attribute of a record to `each`, in lower case; some more than once.
+pub(crate) fn attributes(row: &Row<'_>, topic: Option<&str>, each: &mut dyn FnMut(Attribute, &str)) {
+    if let Some(client) = row.client {
+        whole_and_words(Attribute::Client, client, each);
+    }
+    if let Some(file) = &row.file {
+        each(Attribute::Has, "file");
+        if let Some(name) = file.name {
+            whole_and_words(Attribute::File, name, each);
+        }
+        for text in [file.id, file.sha256].into_iter().flatten() {
+            each(Attribute::File, &lower_case(text.trim()));
+        }
+        if let Some(media_type) = file.media_type {
+            each(Attribute::Media, &lower_case(media_type.trim()));
+        }
+    }
+    if let Some(call) = &row.call {
+        for media in
+            call.media.unwrap_or_default().split(',').map(str::trim).filter(|media| !media.is_empty())
+        {
+            each(Attribute::Media, &lower_case(media));
+        }
+        if let Some(code) = call.response_code {
+            each(Attribute::Response, &code.to_string());
+        }
+    }
+    for scope in row.parties.iter().filter_map(|party| party.scope) {
+        each(Attribute::Scope, &lower_case(scope.trim()));
+    }
+    if let Some(topic) = topic {
+        each(Attribute::Topic, &lower_case(topic));
+    }
+    if row.in_reply_to.is_some() {
+        each(Attribute::Has, "reply");
+    }
+    if let Some(body) = row.body {
+        if has_link(body) {
+            each(Attribute::Has, "link");
+        }
+        if body.contains('@') && has_mention(&plain(row.content_type, body)) {
+            each(Attribute::Has, "mention");
+        }
+    }
+}
+
+fn whole_and_words(attribute: Attribute, text: &str, each: &mut dyn FnMut(Attribute, &str)) {
+    each(attribute, &lower_case(text.trim()));
+    for word in words(text) {
+        each(attribute, &word.term);
+    }
+}
+
+/// An address of the web, be it in the markup.
+fn has_link(body: &str) -> bool {
+    body.match_indices("://").any(|(at, _)| {
+        let before = &body[..at];
+        ["http", "https", "ftp"].iter().any(|scheme| ends_with_ignoring_case(before, scheme))
+    }) || body.match_indices(['w', 'W']).any(|(at, _)| {
+        body.get(at..at + 4).is_some_and(|text| text.eq_ignore_ascii_case("www."))
+            && !body[..at].ends_with(char::is_alphanumeric)
+            && body[at + 4..].starts_with(char::is_alphanumeric)
+    })
+}
+
+fn ends_with_ignoring_case(text: &str, end: &str) -> bool {
+    let from = text.len().checked_sub(end.len());
+    from.and_then(|from| text.get(from..)).is_some_and(|text| text.eq_ignore_ascii_case(end))
+}
+
+/// `@name` that is no part of an address.
+fn has_mention(text: &str) -> bool {
+    text.match_indices('@').any(|(at, _)| {
+        !text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'))
+            && text[at + 1..].starts_with(char::is_alphabetic)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn links_and_mentions() {
+        for (text, link, mention) in [
+            ("see https://contoso.example/x", true, false),
+            ("see HTTP://contoso.example", true, false),
+            ("www.contoso.example", true, false),
+            ("awww. cute", false, false),
+            ("<a href=\"https://x.example\">here</a>", true, false),
+            ("sip://x", false, false),
+            ("@alice look", false, true),
+            ("alice@contoso.example", false, false),
+            ("(@žiga)", false, true),
+            ("at @ 5", false, false),
+        ] {
+            assert_eq!((has_link(text), has_mention(text)), (link, mention), "{text}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! Which terms of a split a word of a query, or a form, stands for.
+
+use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
+use tantivy::index::InvertedIndexReader;
+use tantivy::postings::TermInfo;
+use tantivy_fst::Automaton;
+
+use crate::query::{Glob, Language, Term};
+use crate::schema::stands_for_another;
+use crate::text::{VARIANT, WORD};
+
+/// The terms of a word.
+#[derive(Debug, Default)]
+pub(crate) struct Expanded {
+    /// Where any of these is, the word is,
+    pub(crate) plus: Vec<TermInfo>,
+    /// except at the places of these.
+    pub(crate) minus: Vec<TermInfo>,
+}
+
+/// The terms that a word stands for, in the order of the dictionary.
+pub(crate) fn expand(term: &Term, index: &InvertedIndexReader) -> tantivy::Result<Expanded> {
+    let mut out = Expanded::default();
+    match term {
+        Term::Plain(term) => out.plus.extend(index.terms().get(term)?),
+        Term::Written { written } => {
+            match Term::variant(written) {
+                Some(variant) => out.plus.extend(index.terms().get(variant)?),
+                None => {
+                    out.plus.extend(index.terms().get(written)?);
+                    // Those that are written in another way and found by this.
+                    let start = format!("{written}{VARIANT}");
+                    each_from(index, &start, &mut |_, info| out.minus.push(info.clone()))?;
+                }
+            }
+            out.plus.extend(index.terms().get(format!("{WORD}{written}"))?);
+        }
+        Term::Like { like } => out.plus = of_form(like, "", index)?,
+        Term::Fuzzy { fuzzy, edits } => {
+            let dfa = LevenshteinAutomatonBuilder::new(*edits, true).build_dfa(fuzzy);
+            let mut found = index.terms().search(Edits(dfa)).into_stream()?;
+            while found.advance() {
+                if is_word(found.key()) {
+                    out.plus.push(found.value().clone());
+                }
+            }
+        }
+        Term::Stem { stem, language } => same_stem(stem, *language, index, &mut out)?,
+    }
+    Ok(out)
+}
+
+/// The terms of a form that begin with `start`, which is no part of it.
+pub(crate) fn of_form(
+    form: &Glob,
+    start: &str,
+    index: &InvertedIndexReader,
+) -> tantivy::Result<Vec<TermInfo>> {
+    let mut out = Vec::new();
+    each_from(index, &format!("{start}{}", form.prefix()), &mut |key, info| {
+        let text = key.get(start.len()..).and_then(|key| std::str::from_utf8(key).ok());
+        if is_word(key) && text.is_some_and(|text| !stands_for_another(text) && form.matches(text)) {
+            out.push(info.clone());
+        }
+    })?;
+    Ok(out)
+}
+
+/// A stem begins as its words do: with the same letter at least.
+fn same_stem(
+    word: &str,
+    language: Language,
+    index: &InvertedIndexReader,
+    out: &mut Expanded,
+) -> tantivy::Result<()> {
+    let stem = language.stem(word);
+    let first: String = word.chars().take(1).collect();
+    each_from(index, &first, &mut |key, info| {
+        let text = std::str::from_utf8(key).ok();
+        if is_word(key) && text.is_some_and(|text| language.stem(text) == stem) {
+            out.plus.push(info.clone());
+        }
+    })
+}
+
+/// Terms that stand beside words are none.
+fn is_word(key: &[u8]) -> bool {
+    !key.iter().any(|byte| matches!(char::from(*byte), VARIANT | WORD))
+}
+
+/// Every term that begins so.
+fn each_from(
+    index: &InvertedIndexReader,
+    start: &str,
+    each: &mut dyn FnMut(&[u8], &TermInfo),
+) -> tantivy::Result<()> {
+    let mut range = index.terms().range().ge(start);
+    if let Some(end) = after(start.as_bytes()) {
+        range = range.lt(end);
+    }
+    let mut found = range.into_stream()?;
+    while found.advance() {
+        each(found.key(), found.value());
+    }
+    Ok(())
+}
+
+/// The first text behind all that begin so; none behind the last.
+fn after(start: &[u8]) -> Option<Vec<u8>> {
+    let last = start.iter().rposition(|byte| *byte < u8::MAX)?;
+    let mut end = start[..=last].to_vec();
+    end[last] += 1;
+    Some(end)
+}
+
+/// Words at most so many edits away.
+struct Edits(DFA);
+
+impl Automaton for Edits {
+    type State = u32;
+
+    fn start(&self) -> u32 {
+        self.0.initial_state()
+    }
+
+    fn is_match(&self, state: &u32) -> bool {
+        matches!(self.0.distance(*state), Distance::Exact(_))
+    }
+
+    fn can_match(&self, state: &u32) -> bool {
+        *state != SINK_STATE
+    }
+
+    fn accept(&self, state: &u32, byte: u8) -> u32 {
+        self.0.transition(*state, byte)
+    }
+}

@@ -1,0 +1,406 @@
+//! Words, phrases and proximity that Tantivy has no query for: patterns, and places.
+
+use tantivy::index::SegmentReader;
+use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::query::{
+    BitSetDocSet, ConstScorer, EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight,
+};
+use tantivy::schema::{Field, IndexRecordOption};
+use tantivy::{BitSet, DocId, DocSet, Score, TERMINATED, TantivyError};
+
+use crate::expand::{Expanded, expand, of_form};
+use crate::query::limits::EXPANSIONS_MAX;
+use crate::query::{Glob, How, Near, Span, Term};
+
+/// Starts the message of a refusal, which has to pass through Tantivy as an error of its own.
+pub(crate) const REFUSED: &str = "custody: ";
+
+/// The records whose text has such places.
+#[derive(Debug, Clone)]
+pub(crate) struct PlacesQuery {
+    pub(crate) field: Field,
+    pub(crate) span: Span,
+}
+
+impl Query for PlacesQuery {
+    fn weight(&self, _scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for PlacesQuery {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        match &self.span {
+            // Only whether the word is there counts, unless its other forms have to be told apart.
+            Span::Word(term) => {
+                let index = reader.inverted_index(self.field)?;
+                let found = expand(term, &index)?;
+                if !found.minus.is_empty() {
+                    return self.placed(reader, boost);
+                }
+                union(reader, self.field, &found.plus, boost)
+            }
+            _ => self.placed(reader, boost),
+        }
+    }
+
+    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
+        Ok(Explanation::new("Places", 1.0))
+    }
+}
+
+impl PlacesQuery {
+    fn placed(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let mut node = Node::of(&self.span, reader, self.field)?;
+        let first = node.seek(0);
+        let mut places = Places { node, doc: first };
+        places.settle();
+        Ok(Box::new(ConstScorer::new(places, boost)))
+    }
+}
+
+/// The records that have any of these terms.
+fn union(
+    reader: &SegmentReader,
+    field: Field,
+    terms: &[tantivy::postings::TermInfo],
+    boost: Score,
+) -> tantivy::Result<Box<dyn Scorer>> {
+    let index = reader.inverted_index(field)?;
+    match terms {
+        [] => return Ok(Box::new(EmptyScorer)),
+        [only] => {
+            let postings = index.read_postings_from_terminfo(only, IndexRecordOption::Basic)?;
+            return Ok(Box::new(ConstScorer::new(postings, boost)));
+        }
+        _ => {}
+    }
+    let mut docs = BitSet::with_max_value(reader.max_doc());
+    for term in terms {
+        let mut block = index.read_block_postings_from_terminfo(term, IndexRecordOption::Basic)?;
+        while !block.docs().is_empty() {
+            block.docs().iter().for_each(|doc| {
+                docs.insert(*doc);
+            });
+            block.advance();
+        }
+    }
+    Ok(Box::new(ConstScorer::new(BitSetDocSet::from(docs), boost)))
+}
+
+/// The records that have a term of this form in a field that is compared whole.
+#[derive(Debug, Clone)]
+pub(crate) struct FormQuery {
+    pub(crate) field: Field,
+    /// What terms begin with that are of this kind.
+    pub(crate) start: &'static str,
+    pub(crate) form: Glob,
+}
+
+impl Query for FormQuery {
+    fn weight(&self, _scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for FormQuery {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let index = reader.inverted_index(self.field)?;
+        union(reader, self.field, &of_form(&self.form, self.start, &index)?, boost)
+    }
+
+    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
+        Ok(Explanation::new("Form", 1.0))
+    }
+}
+
+/// From the first word to the last.
+type Place = (u32, u32);
+
+/// What has places, on a split.
+enum Node {
+    Word(Word),
+    /// With the distance of each from the first word.
+    Phrase(Vec<(u32, Word)>, u32),
+    Or(Vec<Node>),
+    Near {
+        left: Box<Node>,
+        right: Box<Node>,
+        within: u32,
+        how: How,
+    },
+}
+
+/// The places of a word.
+struct Word {
+    plus: Vec<SegmentPostings>,
+    minus: Vec<SegmentPostings>,
+}
+
+impl Word {
+    fn of(term: &Term, reader: &SegmentReader, field: Field) -> tantivy::Result<Word> {
+        let index = reader.inverted_index(field)?;
+        let Expanded { plus, minus } = expand(term, &index)?;
+        if plus.len() > EXPANSIONS_MAX {
+            let shown = crate::query::Query::Word(term.clone());
+            let message = format!(
+                "{REFUSED}in a phrase or beside other words `{shown}` stands for more than {EXPANSIONS_MAX} \
+                 different words: write more of it"
+            );
+            return Err(TantivyError::InvalidArgument(message));
+        }
+        let open = |terms: Vec<tantivy::postings::TermInfo>| {
+            let terms = terms.into_iter();
+            terms
+                .map(|term| {
+                    index.read_postings_from_terminfo(&term, IndexRecordOption::WithFreqsAndPositions)
+                })
+                .collect::<Result<Vec<_>, _>>()
+        };
+        Ok(Word { plus: open(plus)?, minus: open(minus)? })
+    }
+
+    /// The first record from `target` on that may have it.
+    fn seek(&mut self, target: DocId) -> DocId {
+        let docs = self.plus.iter_mut().map(|postings| seek(postings, target));
+        docs.min().unwrap_or(TERMINATED)
+    }
+
+    fn places(&mut self, doc: DocId) -> Vec<u32> {
+        let mut out = Vec::new();
+        for postings in self.plus.iter_mut().filter(|postings| postings.doc() == doc) {
+            postings.append_positions_with_offset(0, &mut out);
+        }
+        if self.plus.len() > 1 {
+            out.sort_unstable();
+            out.dedup();
+        }
+        let mut not = Vec::new();
+        for postings in &mut self.minus {
+            if seek(postings, doc) == doc {
+                postings.append_positions_with_offset(0, &mut not);
+            }
+        }
+        if !not.is_empty() {
+            not.sort_unstable();
+            out.retain(|place| not.binary_search(place).is_err());
+        }
+        out
+    }
+}
+
+/// Tantivy's own may only be asked forward.
+fn seek(postings: &mut SegmentPostings, target: DocId) -> DocId {
+    if postings.doc() < target { postings.seek(target) } else { postings.doc() }
+}
+
+impl Node {
+    fn of(span: &Span, reader: &SegmentReader, field: Field) -> tantivy::Result<Node> {
+        Ok(match span {
+            Span::Word(term) => Node::Word(Word::of(term, reader, field)?),
+            Span::Phrase(terms) => {
+                let last = u32::try_from(terms.len().saturating_sub(1)).unwrap_or(u32::MAX);
+                // Any word at all is no reason to look.
+                let words = (0..).zip(terms).filter(|(_, term)| !term.is_any());
+                let words = words.map(|(at, term)| Ok((at, Word::of(term, reader, field)?)));
+                Node::Phrase(words.collect::<tantivy::Result<_>>()?, last)
+            }
+            Span::Or(parts) => Node::Or(
+                parts.iter().map(|part| Node::of(part, reader, field)).collect::<tantivy::Result<_>>()?,
+            ),
+            Span::Near(near) => {
+                let Near { left, right, within, how } = &**near;
+                let side = |span| Ok::<_, TantivyError>(Box::new(Node::of(span, reader, field)?));
+                Node::Near { left: side(left)?, right: side(right)?, within: *within, how: *how }
+            }
+        })
+    }
+
+    /// The first record from `target` on that may have it.
+    fn seek(&mut self, target: DocId) -> DocId {
+        match self {
+            Node::Word(word) => word.seek(target),
+            Node::Phrase(words, _) => all(target, words.len(), |at, target| words[at].1.seek(target)),
+            Node::Or(parts) => parts.iter_mut().map(|part| part.seek(target)).min().unwrap_or(TERMINATED),
+            Node::Near { left, how: How::Without, .. } => left.seek(target),
+            Node::Near { left, right, .. } => all(target, 2, |at, target| match at {
+                0 => left.seek(target),
+                _ => right.seek(target),
+            }),
+        }
+    }
+
+    /// Its places in a record, in order and none twice.
+    fn places(&mut self, doc: DocId) -> Vec<Place> {
+        match self {
+            Node::Word(word) => word.places(doc).into_iter().map(|place| (place, place)).collect(),
+            Node::Phrase(words, last) => {
+                let mut firsts: Option<Vec<u32>> = None;
+                for (at, word) in words {
+                    let at = *at;
+                    let starts = word.places(doc).into_iter().filter_map(|place| place.checked_sub(at));
+                    firsts = Some(match firsts {
+                        None => starts.collect(),
+                        Some(known) => common(&known, starts),
+                    });
+                }
+                firsts.unwrap_or_default().into_iter().map(|first| (first, first + *last)).collect()
+            }
+            Node::Or(parts) => {
+                let all =
+                    parts.iter_mut().filter_map(|part| (part.seek(doc) == doc).then(|| part.places(doc)));
+                in_order(all.flatten().collect())
+            }
+            Node::Near { left, right, within, how } => {
+                let lefts = left.places(doc);
+                if lefts.is_empty() {
+                    return lefts;
+                }
+                let rights = if right.seek(doc) == doc { right.places(doc) } else { Vec::new() };
+                match how {
+                    How::Without => without(lefts, &rights, *within),
+                    How::Before => in_order(behind(&lefts, &rights, *within)),
+                    How::Either => {
+                        let mut all = behind(&lefts, &rights, *within);
+                        all.extend(behind(&rights, &lefts, *within));
+                        in_order(all)
+                    }
+                }
+            }
+        }
+    }
+}
+
+/// The first record from `target` on that all may have.
+fn all(target: DocId, count: usize, mut seek: impl FnMut(usize, DocId) -> DocId) -> DocId {
+    let (mut doc, mut agreed, mut at) = (target, 0, 0);
+    // As long as somebody is ahead, the others follow.
+    while agreed < count && doc != TERMINATED {
+        let found = seek(at, doc);
+        agreed = if found == doc { agreed + 1 } else { 1 };
+        doc = found;
+        at = (at + 1) % count.max(1);
+    }
+    if count == 0 { TERMINATED } else { doc }
+}
+
+fn common(known: &[u32], more: impl Iterator<Item = u32>) -> Vec<u32> {
+    let mut known = known.iter().copied().peekable();
+    let mut out = Vec::new();
+    for place in more {
+        while known.next_if(|known| *known < place).is_some() {}
+        if known.peek() == Some(&place) {
+            out.push(place);
+        }
+    }
+    out
+}
+
+fn in_order(mut places: Vec<Place>) -> Vec<Place> {
+    places.sort_unstable();
+    places.dedup();
+    places
+}
+
+/// From each of the first to each of the second that begins close behind it. The second are in order.
+fn behind(first: &[Place], second: &[Place], within: u32) -> Vec<Place> {
+    let mut out = Vec::new();
+    for (from, to) in first {
+        let start = second.partition_point(|place| place.0 <= *to);
+        let close = second[start..].iter().take_while(|place| place.0 - to <= within);
+        out.extend(close.map(|place| (*from, place.1)));
+    }
+    out
+}
+
+/// Those that none of the others is close to, nor over.
+fn without(places: Vec<Place>, others: &[Place], within: u32) -> Vec<Place> {
+    // How far the others reach that begin no later than each.
+    let mut reach = Vec::with_capacity(others.len());
+    for (_, to) in others {
+        reach.push(reach.last().map_or(*to, |most: &u32| *to.max(most)));
+    }
+    let close = |(from, to): &Place| {
+        let until = to.saturating_add(within);
+        let after = others.partition_point(|other| other.0 <= until);
+        after.checked_sub(1).is_some_and(|last| reach[last].saturating_add(within) >= *from)
+    };
+    places.into_iter().filter(|place| !close(place)).collect()
+}
+
+/// The records that have a place.
+struct Places {
+    node: Node,
+    doc: DocId,
+}
+
+impl Places {
+    /// Goes on until one has.
+    fn settle(&mut self) {
+        while self.doc != TERMINATED && self.node.places(self.doc).is_empty() {
+            self.doc = self.node.seek(self.doc + 1);
+        }
+    }
+}
+
+impl DocSet for Places {
+    fn advance(&mut self) -> DocId {
+        if self.doc != TERMINATED {
+            self.doc = self.node.seek(self.doc + 1);
+            self.settle();
+        }
+        self.doc
+    }
+
+    fn seek(&mut self, target: DocId) -> DocId {
+        if self.doc < target {
+            self.doc = self.node.seek(target);
+            self.settle();
+        }
+        self.doc
+    }
+
+    fn doc(&self) -> DocId {
+        self.doc
+    }
+
+    fn size_hint(&self) -> u32 {
+        match &self.node {
+            Node::Word(word) => word.plus.iter().map(DocSet::size_hint).sum(),
+            Node::Phrase(words, _) => {
+                let each = words.iter().map(|(_, word)| word.plus.iter().map(DocSet::size_hint).sum());
+                each.min().unwrap_or(0)
+            }
+            _ => 1_000,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn places_close_to_each_other() {
+        let (a, b) = ([(0, 0), (5, 6)], [(2, 2), (7, 7), (20, 20)]);
+        assert_eq!(behind(&a, &b, 2), [(0, 2), (5, 7)]);
+        assert_eq!(behind(&a, &b, 1), [(5, 7)]);
+        assert_eq!(behind(&a, &b, 20), [(0, 2), (0, 7), (0, 20), (5, 7), (5, 20)]);
+        assert_eq!(without(a.to_vec(), &b, 1), [(0, 0)]);
+        assert_eq!(without(a.to_vec(), &b, 2), []);
+        assert_eq!(without(a.to_vec(), &[(3, 30)], 1), [(0, 0)]);
+        assert_eq!(without(vec![(30, 30)], &[(0, 29), (1, 1)], 1), []);
+        assert_eq!(without(a.to_vec(), &[], 9), a);
+    }
+
+    #[test]
+    fn all_agree_or_none() {
+        let lists = [[1, 4, 9, 12], [4, 5, 12, 13], [2, 4, 12, 20]];
+        let mut seek =
+            |at: usize, target: u32| *lists[at].iter().find(|doc| **doc >= target).unwrap_or(&TERMINATED);
+        assert_eq!(all(0, 3, &mut seek), 4);
+        assert_eq!(all(5, 3, &mut seek), 12);
+        assert_eq!(all(13, 3, &mut seek), TERMINATED);
+        assert_eq!(all(0, 0, &mut seek), TERMINATED);
+    }
+}
