@@ -29,6 +29,7 @@ mod error;
 mod groups;
 mod guard;
 mod history;
+mod index_rows;
 mod log;
 mod moved;
 mod read;
@@ -55,6 +56,7 @@ pub use durable::{Disk, Temporary, put_durably};
 pub use error::{Error, Kind};
 pub use guard::guarded;
 pub use history::{Generation, History, Lost};
+pub use index_rows::{CallRow, FileRow, IndexRow, IndexRows};
 pub use log::{Commit, FileRef};
 pub use read::{Archive, Columns, RowReader};
 pub use reconcile::{Account, Hole, Outage, PartitionAccount, Session, Sessions, SourceAccount, sessions};
@@ -65,5 +67,5 @@ pub use topics::{Accept, Reached, Topic};
 pub use verify::{
     Choice, Journal, Problem, Progress, Proven, Report, Sample, VerifySettings, verify, verify_with,
 };
-pub use view::{IndexRow, IndexRows, PartyRef, Relation, Rows};
+pub use view::{PartyRef, Relation, Rows};
 pub use writer::{Committed, Encoded, Writer, WriterSettings};

@@ -18,6 +18,7 @@ use crate::encode::FOOTER_KEY;
 use crate::error::{Error, Kind};
 use crate::groups::{Ends, GroupReader, Input, metadata};
 use crate::guard::guarded;
+use crate::index_rows::INDEX_COLUMNS;
 use crate::log::{self, Commit, FileRef};
 use crate::moved::Moves;
 use crate::recent::Recent;
@@ -47,19 +48,6 @@ pub enum Columns {
     All,
 }
 
-const INDEX_COLUMNS: [&str; 11] = [
-    "status",
-    "type",
-    "event_time",
-    "tenant",
-    "conversation_id",
-    "title",
-    "parties",
-    "content_type",
-    "body",
-    "detail",
-    "identity",
-];
 const POSITION_COLUMNS: [&str; 4] = ["topic", "generation", "partition", "offset"];
 /// Beside these and the positions, everything that may fill a template.
 const LEAF_COLUMNS: [&str; 12] = [

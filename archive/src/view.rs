@@ -1,16 +1,17 @@
-//! Rows of the archive, column by column: for the index, for leaf hashes, for
-//! records.
+//! Rows of the archive, column by column: for leaf hashes, for records.
+
+use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
+    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
     TimestampMicrosecondArray,
 };
+use arrow_schema::Field;
 use custody_schemas::hash::{Leaf, leaf_hash};
 use custody_schemas::{Hash, Partition, Position};
 
-use crate::columns::{STATUS_GAP, STATUS_QUARANTINED};
 use crate::error::Error;
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Filler, Name, PARTY_TEXTS, TEXTS, Unfillable, Value,
@@ -58,33 +59,12 @@ pub struct PartyRef<'a> {
     pub scope: Option<&'a str>,
 }
 
-/// What the index knows of a row.
-#[derive(Debug, Clone)]
-pub struct IndexRow<'a> {
-    /// It could not be decoded.
-    pub quarantined: bool,
-    /// It is the row of a gap.
-    pub gap: bool,
-    /// The type's full name; empty when quarantined.
-    pub kind: &'a str,
-    /// When it happened, microseconds since 1970 UTC.
-    pub time_us: Option<i64>,
-    /// The tenant.
-    pub tenant: Option<&'a str>,
-    /// The conversation's id.
-    pub conversation: Option<&'a str>,
-    /// The conversation's title.
-    pub title: Option<&'a str>,
-    /// The text as it was sent.
-    pub body: Option<&'a str>,
-    /// Content type of the text.
-    pub content_type: Option<&'a str>,
-    /// Readable words of an event that is no message.
-    pub detail: Option<&'a str>,
-    /// The same for every delivery of one event.
-    pub identity: u64,
-    /// Everybody whom the event names.
-    pub parties: Vec<PartyRef<'a>>,
+/// A struct column with some of its members alone.
+fn members(whole: &StructArray, wanted: impl Fn(&Field) -> bool) -> Result<StructArray, Error> {
+    let kept = whole.fields().iter().zip(whole.columns()).filter(|(field, _)| wanted(field));
+    let (fields, columns): (Vec<_>, Vec<_>) =
+        kept.map(|(field, column)| (field.clone(), column.clone())).unzip();
+    StructArray::try_new(fields.into(), columns, whole.nulls().cloned()).map_err(crate::rows::internal)
 }
 
 pub(crate) fn text_at(column: &StringArray, row: usize) -> Option<&str> {
@@ -115,7 +95,7 @@ impl Rows {
         column.ok_or_else(|| self.other_type(name))
     }
 
-    fn other_type(&self, name: &str) -> Error {
+    pub(crate) fn other_type(&self, name: &str) -> Error {
         Error::corrupt(format!("{}: column {name} is missing or of another type", self.path))
     }
 
@@ -123,11 +103,27 @@ impl Rows {
         &self.batch
     }
 
-    /// These columns alone.
+    /// These columns alone, and of a struct the members alone that are named after a dot.
     pub(crate) fn only(&self, names: &[&str]) -> Result<RecordBatch, Error> {
-        let schema = self.batch.schema_ref();
-        let columns: Vec<usize> = names.iter().filter_map(|name| schema.index_of(name).ok()).collect();
-        self.batch.project(&columns).map_err(crate::rows::internal)
+        let mut kept: Vec<(&str, ArrayRef)> = Vec::with_capacity(names.len());
+        for name in names {
+            let (of, member) = name.split_once('.').unwrap_or((name, ""));
+            if kept.last().is_some_and(|(last, _)| *last == of) {
+                continue;
+            }
+            let Some(column) = self.batch.column_by_name(of) else { continue };
+            match column.as_struct_opt() {
+                Some(whole) if !member.is_empty() => {
+                    let named = |field: &Field| {
+                        names.iter().any(|name| name.split_once('.') == Some((of, field.name())))
+                    };
+                    kept.push((of, Arc::new(members(whole, named)?)));
+                }
+                _ => kept.push((of, Arc::clone(column))),
+            }
+        }
+        RecordBatch::try_from_iter_with_nullable(kept.into_iter().map(|(name, column)| (name, column, true)))
+            .map_err(crate::rows::internal)
     }
 
     pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<&str>, Error> {
@@ -164,23 +160,6 @@ impl Rows {
         Ok(Parties::of(self)?.at(row).collect())
     }
 
-    /// What the index needs of these rows; read with [`crate::Columns::Index`].
-    pub fn index_rows(&self) -> Result<IndexRows<'_>, Error> {
-        Ok(IndexRows {
-            status: self.column("status")?,
-            kind: self.column("type")?,
-            time: self.column("event_time")?,
-            tenant: self.column("tenant")?,
-            conversation: self.column("conversation_id")?,
-            title: self.column("title")?,
-            body: self.column("body")?,
-            content_type: self.column("content_type")?,
-            detail: self.column("detail")?,
-            identity: self.column("identity")?,
-            parties: Parties::of(self)?,
-        })
-    }
-
     /// The columns that leaf hashes cover; read with [`crate::Columns::Leaves`].
     pub(crate) fn verbatim(&self) -> Result<Verbatim<'_>, Error> {
         let headers = self.column::<ListArray>("headers")?;
@@ -211,49 +190,14 @@ impl Rows {
     }
 }
 
-/// The columns that the index is made from, found once for many rows.
-pub struct IndexRows<'a> {
-    status: &'a StringArray,
-    kind: &'a StringArray,
-    time: &'a TimestampMicrosecondArray,
-    tenant: &'a StringArray,
-    conversation: &'a StringArray,
-    title: &'a StringArray,
-    body: &'a StringArray,
-    content_type: &'a StringArray,
-    detail: &'a StringArray,
-    identity: &'a Int64Array,
-    parties: Parties<'a>,
-}
-
-impl<'a> IndexRows<'a> {
-    /// One row.
-    pub fn row(&self, row: usize) -> IndexRow<'a> {
-        IndexRow {
-            quarantined: text_at(self.status, row) == Some(STATUS_QUARANTINED),
-            gap: text_at(self.status, row) == Some(STATUS_GAP),
-            kind: text_at(self.kind, row).unwrap_or(""),
-            time_us: self.time.is_valid(row).then(|| self.time.value(row)),
-            tenant: text_at(self.tenant, row),
-            conversation: text_at(self.conversation, row),
-            title: text_at(self.title, row),
-            body: text_at(self.body, row),
-            content_type: text_at(self.content_type, row),
-            detail: text_at(self.detail, row),
-            identity: u64::from_be_bytes(self.identity.value(row).to_be_bytes()),
-            parties: self.parties.at(row).collect(),
-        }
-    }
-}
-
 /// The parties column.
-struct Parties<'a> {
+pub(crate) struct Parties<'a> {
     list: &'a ListArray,
     members: [&'a StringArray; 6],
 }
 
 impl<'a> Parties<'a> {
-    fn of(rows: &'a Rows) -> Result<Self, Error> {
+    pub(crate) fn of(rows: &'a Rows) -> Result<Self, Error> {
         let list = rows.column::<ListArray>("parties")?;
         let members = list.values().as_struct_opt().map(StructArray::columns).unwrap_or_default();
         let texts: Vec<&StringArray> = members.iter().filter_map(|column| column.as_string_opt()).collect();
@@ -267,7 +211,7 @@ impl<'a> Parties<'a> {
         usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0)
     }
 
-    fn at(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> + use<'a> {
+    pub(crate) fn at(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> + use<'a> {
         let [relation, network, address, name, role, scope] = self.members;
         self.range(row).map(move |at| {
             let word = text_at(relation, at).unwrap_or("");

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use custody_archive::{
-    Archive, BatchBuilder, Columns, Encoded, Error, Kind, Location, S3Settings, Writer, WriterSettings,
-    verify,
+    Archive, BatchBuilder, CallRow, Columns, Encoded, Error, FileRow, Kind, Location, S3Settings, Writer,
+    WriterSettings, verify,
 };
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span};
@@ -249,6 +249,50 @@ fn templates_change_the_size_and_nothing_else() {
     });
     assert_eq!(payloads[0], payloads[1]);
     assert_eq!(payloads[0][7].as_deref(), Some(EVENT.replace("ID", "7").as_bytes()));
+}
+
+const CALL: &str = r#"{"specversion":"1.0","id":"c","source":"//gw","type":"federation.call.ended.v1","time":"2013-05-29T09:15:02Z","data":{"from":{"network":"skype","address":"live:bob","scope":"federated"},"via":{"network":"skype","address":"gw7"},"client":"Lync/4","call":{"id":"k","media":["audio","video"],"invite_time":"2013-05-29T09:15:00Z","answer_time":"2013-05-29T09:15:01Z","end_time":"2013-05-29T09:15:02.5Z","response_code":200,"reason":"bye"}}}"#;
+const FILE: &str = r#"{"specversion":"1.0","id":"f","source":"//gw","type":"federation.file.offered.v1","time":"2013-05-29T09:15:02Z","data":{"message":{"id":"m-2","in_reply_to":"m-1"},"file":{"id":"9","name":"plan.pdf","media_type":"application/pdf","size":5,"sha256":"ab","ref":"s3://x"}}}"#;
+
+/// Read from the file and from memory alike: of a call and a file the members that are asked for.
+#[test]
+fn the_index_is_told_of_calls_files_and_reasons() {
+    let dir = tempfile::tempdir().unwrap();
+    let settings = WriterSettings { recent_bytes_max: 1 << 20, ..WriterSettings::default() };
+    let mut writer = Writer::open(&location(dir.path()), &S3Settings::default(), &settings).unwrap();
+    let mut builder = BatchBuilder::new("k".into());
+    for (offset, payload) in (0..).zip([CALL, FILE, "not json"]) {
+        let incoming =
+            Incoming { key: None, headers: &[], payload: Some(payload.as_bytes()), broker_time_ms: None };
+        builder.push(&partition(0), offset, offset, &incoming).unwrap();
+    }
+    let file = writer.archive(&Encoded::new(builder.seal("default", 1_234).unwrap()).unwrap()).unwrap().file;
+    for _ in ["from memory", "from the file"] {
+        let rows: Vec<_> = writer.reader().read(&file, Columns::Index).unwrap().map(Result::unwrap).collect();
+        let columns = rows[0].index_rows().unwrap();
+        let [call, file, bad] = [0, 1, 2].map(|row| columns.row(row));
+        let expected = CallRow {
+            id: Some("k"),
+            media: Some("audio,video"),
+            duration_ms: Some(1_500),
+            response_code: Some(200),
+        };
+        assert_eq!((call.call, call.file, call.client), (Some(expected), None, Some("Lync/4")));
+        let parties: Vec<_> =
+            call.parties.iter().map(|party| (party.relation_word, party.address, party.scope)).collect();
+        assert_eq!(parties, [("from", Some("live:bob"), Some("federated")), ("via", Some("gw7"), None)]);
+        let expected = FileRow {
+            id: Some("9"),
+            name: Some("plan.pdf"),
+            media_type: Some("application/pdf"),
+            sha256: Some("ab"),
+        };
+        assert_eq!((file.file, file.call), (Some(expected), None));
+        assert_eq!((file.message_id, file.in_reply_to), (Some("m-2"), Some("m-1")));
+        assert!(bad.quarantined && bad.reason.unwrap().contains("JSON"), "{bad:?}");
+        assert_eq!((bad.call, bad.file, call.reason), (None, None, None));
+        assert_eq!([&call, &file, &bad].map(|row| row.archived_ms), [Some(1_234); 3]);
+    }
 }
 
 /// What the index takes from memory is what is in the file.

@@ -284,7 +284,7 @@ mod tests {
     use super::*;
 
     fn party<'a>(relation: Relation, address: &'a str, name: Option<&'a str>) -> Party<'a> {
-        Party { relation, network: Some("Skype"), address: Some(address), name }
+        Party { relation, network: Some("Skype"), address: Some(address), name, scope: None, via: false }
     }
 
     fn shown(documents: &mut Documents, row: &Row<'_>) -> Vec<String> {

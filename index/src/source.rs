@@ -1,6 +1,6 @@
 //! Where records come from: the archive, or a test's memory.
 
-use custody_archive::{Archive, Columns, FileRef, Relation};
+use custody_archive::{Archive, CallRow, Columns, FileRef, FileRow, Relation};
 use custody_schemas::text::plain;
 
 use crate::error::Error;
@@ -48,14 +48,24 @@ pub struct Row<'a> {
     pub quarantined: bool,
     /// It is the row of a gap.
     pub gap: bool,
+    /// Why it could not be decoded, or why the records of a gap are missing.
+    pub reason: Option<&'a str>,
     /// The type's full name; empty when there is none.
     pub kind: &'a str,
     /// When it happened, milliseconds since 1970 UTC.
     pub time_ms: Option<i64>,
+    /// When its batch was sealed, milliseconds since 1970 UTC.
+    pub archived_ms: Option<i64>,
     /// The tenant.
     pub tenant: Option<&'a str>,
     /// The conversation id.
     pub conversation: Option<&'a str>,
+    /// The sender's user agent.
+    pub client: Option<&'a str>,
+    /// The message's id.
+    pub message_id: Option<&'a str>,
+    /// The id of the message that it answers.
+    pub in_reply_to: Option<&'a str>,
     /// The body as it was sent.
     pub body: Option<&'a str>,
     /// The body's content type.
@@ -66,6 +76,10 @@ pub struct Row<'a> {
     pub title: Option<&'a str>,
     /// Equal for deliveries of one event and for nothing else.
     pub identity: u64,
+    /// The call, of an event of one.
+    pub call: Option<CallRow<'a>>,
+    /// The file, of an event of one.
+    pub file: Option<FileRow<'a>>,
     /// Everybody named.
     pub parties: Vec<Party<'a>>,
 }
@@ -81,6 +95,10 @@ pub struct Party<'a> {
     pub address: Option<&'a str>,
     /// The display name.
     pub name: Option<&'a str>,
+    /// `internal`, `federated`, `anonymous` or `system`.
+    pub scope: Option<&'a str>,
+    /// It is no person but the bridge that the event came through.
+    pub via: bool,
 }
 
 /// What a record's texts are shown as: one after another, a line each.
@@ -129,19 +147,28 @@ impl Source for Archive {
                     network: party.network,
                     address: party.address,
                     name: party.name,
+                    scope: party.scope,
+                    via: party.relation_word == "via",
                 });
                 each(&Row {
                     quarantined: row.quarantined,
                     gap: row.gap,
+                    reason: row.reason,
                     kind: row.kind,
                     time_ms: row.time_us.map(|us| us.div_euclid(1_000)),
+                    archived_ms: row.archived_ms,
                     tenant: row.tenant,
                     conversation: row.conversation,
+                    client: row.client,
+                    message_id: row.message_id,
+                    in_reply_to: row.in_reply_to,
                     body: row.body,
                     content_type: row.content_type,
                     detail: row.detail,
                     title: row.title,
                     identity: row.identity,
+                    call: row.call,
+                    file: row.file,
                     parties: parties.collect(),
                 })?;
             }

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
-use custody_archive::{FileRef, Relation};
+use custody_archive::{CallRow, FileRef, FileRow, Relation};
 use custody_schemas::kind::short_name;
 use custody_schemas::manifest::{MANIFEST_VERSION, Manifest, Part};
 use custody_schemas::text::plain;
@@ -27,16 +27,51 @@ pub(crate) fn file_of(dir: &Path, meta: &SplitMeta) -> PathBuf {
     dir.join(meta.file_name())
 }
 
-type Named = (Relation, Option<String>, Option<String>, Option<String>);
+/// A party that owns what it says.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Named {
+    pub(crate) relation: Relation,
+    pub(crate) network: Option<String>,
+    pub(crate) address: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) scope: Option<String>,
+    pub(crate) via: bool,
+}
+
+impl From<(Relation, Option<String>, Option<String>, Option<String>)> for Named {
+    fn from(named: (Relation, Option<String>, Option<String>, Option<String>)) -> Self {
+        let (relation, network, address, name) = named;
+        Named { relation, network, address, name, scope: None, via: false }
+    }
+}
 
 fn party(named: &Named) -> Party<'_> {
-    let (relation, network, address, name) = named;
     Party {
-        relation: *relation,
-        network: network.as_deref(),
-        address: address.as_deref(),
-        name: name.as_deref(),
+        relation: named.relation,
+        network: named.network.as_deref(),
+        address: named.address.as_deref(),
+        name: named.name.as_deref(),
+        scope: named.scope.as_deref(),
+        via: named.via,
     }
+}
+
+/// A call that owns what it says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct OwnCall {
+    pub(crate) id: Option<String>,
+    pub(crate) media: Option<String>,
+    pub(crate) duration_ms: Option<i64>,
+    pub(crate) response_code: Option<i64>,
+}
+
+/// A file that owns what it says.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub(crate) struct OwnFile {
+    pub(crate) id: Option<String>,
+    pub(crate) name: Option<String>,
+    pub(crate) media_type: Option<String>,
+    pub(crate) sha256: Option<String>,
 }
 
 /// A row that owns what it says.
@@ -44,16 +79,22 @@ fn party(named: &Named) -> Party<'_> {
 pub(crate) struct Event {
     pub(crate) quarantined: bool,
     pub(crate) gap: bool,
+    pub(crate) reason: Option<String>,
     pub(crate) kind: String,
     pub(crate) time_ms: Option<i64>,
+    pub(crate) archived_ms: Option<i64>,
     pub(crate) tenant: Option<String>,
     pub(crate) conversation: Option<String>,
+    pub(crate) client: Option<String>,
+    pub(crate) message_id: Option<String>,
+    pub(crate) in_reply_to: Option<String>,
     pub(crate) body: Option<String>,
     pub(crate) content_type: Option<String>,
     pub(crate) detail: Option<String>,
     pub(crate) title: Option<String>,
     pub(crate) identity: u64,
-    /// Relation, network, address and display name.
+    pub(crate) call: Option<OwnCall>,
+    pub(crate) file: Option<OwnFile>,
     pub(crate) parties: Vec<Named>,
 }
 
@@ -77,15 +118,32 @@ impl Event {
         Row {
             quarantined: self.quarantined,
             gap: self.gap,
+            reason: self.reason.as_deref(),
             kind: &self.kind,
             time_ms: self.time_ms,
+            archived_ms: self.archived_ms,
             tenant: self.tenant.as_deref(),
             conversation: self.conversation.as_deref(),
+            client: self.client.as_deref(),
+            message_id: self.message_id.as_deref(),
+            in_reply_to: self.in_reply_to.as_deref(),
             body: self.body.as_deref(),
             content_type: self.content_type.as_deref(),
             detail: self.detail.as_deref(),
             title: self.title.as_deref(),
             identity: self.identity,
+            call: self.call.as_ref().map(|call| CallRow {
+                id: call.id.as_deref(),
+                media: call.media.as_deref(),
+                duration_ms: call.duration_ms,
+                response_code: call.response_code,
+            }),
+            file: self.file.as_ref().map(|file| FileRow {
+                id: file.id.as_deref(),
+                name: file.name.as_deref(),
+                media_type: file.media_type.as_deref(),
+                sha256: file.sha256.as_deref(),
+            }),
             parties: self.parties.iter().map(party).collect(),
         }
     }
@@ -97,8 +155,9 @@ impl Event {
         let text = parts.into_iter().flatten().collect::<Vec<_>>().join(GAP);
         let terms = |wanted: Relation| {
             let mut terms = Vec::new();
-            for (_, _, address, name) in self.parties.iter().filter(|party| party.0 == wanted) {
-                address_terms(address.as_deref().unwrap_or_default(), name.as_deref(), &mut terms);
+            for party in self.parties.iter().filter(|party| party.relation == wanted) {
+                let address = party.address.as_deref().unwrap_or_default();
+                address_terms(address, party.name.as_deref(), &mut terms);
             }
             terms
         };
@@ -110,7 +169,7 @@ impl Event {
             conversation: self.conversation.as_deref(),
             type_short: &short_name(&self.kind),
             tenant: self.tenant.as_deref(),
-            networks: &self.parties.iter().filter_map(|party| party.1.clone()).collect::<Vec<_>>(),
+            networks: &self.parties.iter().filter_map(|party| party.network.clone()).collect::<Vec<_>>(),
             quarantined: self.quarantined,
             gap: self.gap,
             time_ms: self.time_ms,

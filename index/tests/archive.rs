@@ -9,7 +9,7 @@ use custody_archive::{
 };
 use custody_index::query::{Query, parse};
 use custody_index::{
-    IndexStore, Indexer, Order, Request, Searcher, Settings, verify_index, verify_index_with,
+    IndexStore, Indexer, Order, Request, Searcher, Settings, Source, verify_index, verify_index_with,
 };
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span};
@@ -366,4 +366,43 @@ fn a_comparison_that_was_cut_short_is_gone_on_with() {
     std::fs::write(&newest, changed).unwrap();
     let told = run();
     assert_eq!((told.splits_before, told.differences.len()), (2, 1), "{:?}", told.differences);
+}
+
+/// Everything that the archive knows of a row reaches whoever indexes it.
+#[test]
+fn the_archive_hands_its_rows_on() {
+    let mut world = World::new();
+    let event = json!({
+        "specversion": "1.0", "id": "1", "source": "//gw", "type": "federation.file.offered.v1",
+        "time": "2013-05-29T09:15:02Z", "tenant": "contoso.example",
+        "data": {
+            "conversation": {"id": "c-88"},
+            "from": {"network": "skype", "address": "live:bob", "scope": "federated"},
+            "via": {"address": "gw7"}, "client": "Lync/4",
+            "message": {"id": "m-2", "in_reply_to": "m-1"},
+            "call": {"id": "k", "media": ["audio"], "response_code": 486},
+            "file": {"id": "9", "name": "plan.pdf"},
+        },
+    });
+    world.batch([&[event.to_string(), "not json".to_owned()], &[]]);
+    let batches = world.archive.batches().unwrap();
+    let mut seen = 0;
+    let mut each = |row: &custody_index::Row<'_>| {
+        seen += 1;
+        assert_eq!(row.archived_ms, Some(1_369_818_000_000));
+        if row.quarantined {
+            assert!(row.reason.unwrap().contains("JSON") && row.call.is_none() && row.file.is_none());
+            return Ok(());
+        }
+        assert_eq!((row.message_id, row.in_reply_to, row.client), (Some("m-2"), Some("m-1"), Some("Lync/4")));
+        let (call, file) = (row.call.unwrap(), row.file.unwrap());
+        assert_eq!((call.id, call.media, call.response_code), (Some("k"), Some("audio"), Some(486)));
+        assert_eq!((file.id, file.name, file.sha256), (Some("9"), Some("plan.pdf"), None));
+        let parties: Vec<_> =
+            row.parties.iter().map(|party| (party.address, party.scope, party.via)).collect();
+        assert_eq!(parties, [(Some("live:bob"), Some("federated"), false), (Some("gw7"), None, true)]);
+        Ok(())
+    };
+    Source::rows(&world.archive, &batches, &mut each).unwrap();
+    assert_eq!(seen, 2);
 }

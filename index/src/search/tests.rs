@@ -8,7 +8,7 @@ use proptest::sample::select;
 use super::*;
 use crate::build::Indexer;
 use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
-use crate::testing::{Event, Memory, Stored, file_of, said, store};
+use crate::testing::{Event, Memory, Named, Stored, file_of, said, store};
 
 struct World {
     _dir: tempfile::TempDir,
@@ -335,7 +335,7 @@ fn long(text: Option<String>, long: bool) -> Option<String> {
 
 fn event() -> impl Strategy<Value = Event> {
     let relation = select(&[Relation::From, Relation::To, Relation::Other][..]);
-    let party = (relation, maybe(NETWORKS), maybe(ADDRESSES), maybe(NAMES));
+    let party = (relation, maybe(NETWORKS), maybe(ADDRESSES), maybe(NAMES)).prop_map(Named::from);
     let times =
         prop_oneof![Just(None), (-3_i64..6).prop_map(Some), Just(Some(i64::MAX)), Just(Some(i64::MIN))];
     (
@@ -370,6 +370,7 @@ fn event() -> impl Strategy<Value = Event> {
                 title: texts.3,
                 identity,
                 parties,
+                ..Event::default()
             },
         )
 }

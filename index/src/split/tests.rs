@@ -8,7 +8,7 @@ use super::*;
 use crate::error::Kind;
 use crate::schema::Fields;
 use crate::source::Source;
-use crate::testing::{Event, Memory, said};
+use crate::testing::{Event, Memory, Named, said};
 
 fn files(source: &Memory) -> Vec<(u64, custody_archive::FileRef)> {
     let commits = source.commits_after(None).unwrap();
@@ -140,7 +140,7 @@ fn any_events() -> impl Strategy<Value = Vec<Event>> {
     let party = (0..3u8, prop::option::of("[a-c]@[xy]"), prop::option::of("[A-C] [D-E]")).prop_map(
         |(relation, address, name)| {
             let relation = [Relation::From, Relation::To, Relation::Other][usize::from(relation)];
-            (relation, Some("lync".to_owned()), address, name)
+            Named::from((relation, Some("lync".to_owned()), address, name))
         },
     );
     let event = (
