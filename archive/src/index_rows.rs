@@ -100,7 +100,7 @@ pub struct IndexRow<'a> {
     pub call: Option<CallRow<'a>>,
     /// The file, of an event of one.
     pub file: Option<FileRow<'a>>,
-    /// The same for every delivery of one event.
+    /// The same for every delivery of one event and for every capture of one message or call.
     pub identity: u64,
     /// Everybody whom the event names.
     pub parties: Vec<PartyRef<'a>>,

@@ -29,6 +29,7 @@ mod error;
 mod groups;
 mod guard;
 mod history;
+mod identity;
 mod index_rows;
 mod log;
 mod moved;

@@ -108,6 +108,9 @@ pub struct Record {
     pub gap: Option<Gap>,
     /// What is odd about it, words separated by commas.
     pub warnings: Option<String>,
+    /// The same for every delivery of one event and for every capture of one message or call; `None`
+    /// when it was not decoded.
+    pub identity: Option<u64>,
     /// The event's id.
     pub id: String,
     /// The event's source.
@@ -217,6 +220,7 @@ impl Record {
         let payload = verbatim.payload(row, &mut filler).map_err(|e| Error::corrupt(e.to_string()))?;
         let payload = payload.map(<[u8]>::to_vec);
         let text = |name: &str| Ok::<_, Error>(rows.text(name, row)?.map(str::to_owned));
+        let quarantined = text("reason")?;
         Ok(Record {
             position,
             batch: file.manifest.batch.clone(),
@@ -225,7 +229,12 @@ impl Record {
             leaf,
             broker_time_ms: verbatim.broker_time_ms(row),
             archived_ms: file.manifest.archived_ms,
-            quarantined: text("reason")?,
+            // What an undecoded record has depends on where it was archived.
+            identity: rows
+                .number("identity", row)?
+                .filter(|_| quarantined.is_none())
+                .map(|identity| u64::from_be_bytes(identity.to_be_bytes())),
+            quarantined,
             gap: None,
             warnings: text("warnings")?,
             id: text("id")?.unwrap_or_default(),

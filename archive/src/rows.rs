@@ -14,12 +14,12 @@ use custody_schemas::manifest::Gap;
 use custody_schemas::time::time_us;
 use custody_schemas::{Hash, Incoming, Partition};
 use serde_json::Value;
-use sha2::{Digest, Sha256};
 
 use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_GAP, STATUS_OK, STATUS_QUARANTINED};
 use crate::cut::{Cutter, parties};
 use crate::detail::{detail, json_text};
 use crate::error::{Error, Kind};
+use crate::identity;
 use crate::sparse::Texts;
 
 fn time_builder() -> TimestampMicrosecondBuilder {
@@ -343,16 +343,7 @@ impl Rows {
         self.append_parties(data);
         self.calls.append(data.call.as_deref());
         self.files.append(data.file.as_deref());
-        self.identity.append_value(identity(
-            [
-                &event.source,
-                &event.id,
-                &event.kind,
-                event.time.as_deref().unwrap_or_default(),
-                event.tenant.as_deref().unwrap_or_default(),
-            ],
-            hash,
-        ));
+        self.identity.append_value(identity::of_event(decoded, body, detail.as_deref(), hash));
         let template = cutter.and_then(|cutter| cutter.cut(decoded, detail.as_deref()));
         self.template.push(template);
         self.payload.append_option(template.is_none().then_some(decoded.json));
@@ -383,7 +374,7 @@ impl Rows {
         let bytes = payload.as_bytes();
         let hash = Some(Hash::of(bytes));
         let time = time.as_deref().unwrap_or_default();
-        self.identity.append_value(identity([gap::SOURCE, &id, gap::KIND, time, ""], hash));
+        self.identity.append_value(identity::of_gap(&id, time, hash));
         self.template.push(None);
         self.payload.append_value(bytes);
         let incoming = Incoming { key: None, headers: &[], payload: Some(bytes), broker_time_ms: None };
@@ -400,10 +391,8 @@ impl Rows {
         self.append_parties(&Data::default());
         self.calls.append(None);
         self.files.append(None);
-        // Nothing says that two undecodable messages are one event: each keeps
-        // an identity of its own, made from its position.
         let place = format!("{}:{}", self.partition, self.leaves.len());
-        self.identity.append_value(identity([&self.batch, &place, "", "", ""], hash));
+        self.identity.append_value(identity::of_undecoded(&self.batch, &place, hash));
         self.template.push(None);
         self.payload.append_option(payload);
     }
@@ -419,14 +408,8 @@ impl Rows {
             self.parties.party(relation, party);
         }
         if let Some(call) = &data.call {
-            for (relation, value) in [
-                ("on_behalf_of", &call.on_behalf_of),
-                ("referred_by", &call.referred_by),
-                ("original_target", &call.original_target),
-            ] {
-                if let Some(value) = value {
-                    self.parties.party(relation, &party_of(value));
-                }
+            for (relation, party) in named_in_passing(call) {
+                self.parties.party(relation, &party);
             }
         }
         self.parties.end_row();
@@ -498,6 +481,16 @@ fn same(text: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)))
 }
 
+/// Whom a call names beside its parties.
+pub(crate) fn named_in_passing(call: &Call<'_>) -> impl Iterator<Item = (&'static str, Party<'static>)> {
+    let values = [
+        ("on_behalf_of", &call.on_behalf_of),
+        ("referred_by", &call.referred_by),
+        ("original_target", &call.original_target),
+    ];
+    values.into_iter().filter_map(|(relation, value)| value.as_ref().map(|value| (relation, party_of(value))))
+}
+
 fn party_of(value: &Value) -> Party<'static> {
     // A party in full, or the bare address that some gateways write.
     let text = |name: &str| value.get(name).map(|member| json_text(member).into());
@@ -511,19 +504,6 @@ fn party_of(value: &Value) -> Party<'static> {
         },
         other => Party { address: Some(json_text(other).into()), ..Party::default() },
     }
-}
-
-/// What makes two records deliveries of one event: the same source and id, and the same content,
-/// which is type, time and tenant (in binary mode they are in headers) and the payload. The
-/// beginning of a SHA-256 over them and the payload's hash, lengths first.
-fn identity(texts: [&str; 5], payload: Option<Hash>) -> i64 {
-    let payload = payload.as_ref().map_or(&[][..], |hash| &hash.0);
-    let mut hasher = Sha256::new();
-    for part in texts.map(str::as_bytes).into_iter().chain([payload]) {
-        hasher.update((part.len() as u64).to_be_bytes());
-        hasher.update(part);
-    }
-    leaf_check(&Hash(hasher.finalize().into()))
 }
 
 /// The first 8 bytes of a hash, big-endian. Of a leaf hash they say which record is damaged;

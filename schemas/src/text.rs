@@ -1,108 +1,63 @@
 //! The plain text of a body: what a person reads and a search finds.
+//!
+//! Of HTML it is what a browser shows, and what a search must find beside it:
+//!
+//! - Character references are decoded as the HTML standard says, all named ones too.
+//! - Tags and comments are gone, with the contents of those that are never shown (`script`,
+//!   `style`, `title`). A block, a line of a table and `<br>` begin a line of their own.
+//! - An image and an emoji are their `alt`. A mention (`<at>`, or a `span`) is the name in it.
+//! - The address of a link follows its text in brackets, `the plan (https://x.example/plan)`, unless
+//!   the text is the address already.
+//!
+//! Nothing vanishes because a body is broken or cut off: what no browser would take for whole (a tag
+//! or a comment without its end) stays as it is written.
+
+mod html;
+mod map;
+mod reference;
 
 use std::borrow::Cow;
+
+use html::html_text;
+pub use map::Map;
+use map::Mapped;
+
+/// A body's plain text, and where it stands in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Plain<'a> {
+    /// The same as [`plain`].
+    pub text: Cow<'a, str>,
+    /// From ranges of the text to ranges of the body.
+    pub map: Map,
+}
 
 /// The readable text of a body of this content type. HTML loses its tags and
 /// has its entities decoded; anything else is taken as it is.
 pub fn plain<'a>(content_type: Option<&str>, body: &'a str) -> Cow<'a, str> {
+    if !is_marked_up(content_type, body) {
+        return Cow::Borrowed(body);
+    }
+    let mut text = String::with_capacity(body.len());
+    html_text(body, &mut text);
+    Cow::Owned(text)
+}
+
+/// The same, with the way back into the body: to show a hit in the message as it was sent.
+pub fn plain_with_map<'a>(content_type: Option<&str>, body: &'a str) -> Plain<'a> {
+    if !is_marked_up(content_type, body) {
+        return Plain { text: Cow::Borrowed(body), map: Map::identity(body.len()) };
+    }
+    let mut mapped = Mapped::default();
+    html_text(body, &mut mapped);
+    let (text, map) = mapped.finish();
+    Plain { text: Cow::Owned(text), map }
+}
+
+fn is_marked_up(content_type: Option<&str>, body: &str) -> bool {
     let html =
         content_type.is_some_and(|t| t.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html")));
-    if html && body.contains(['<', '&']) { Cow::Owned(html_text(body)) } else { Cow::Borrowed(body) }
-}
-
-fn html_text(html: &str) -> String {
-    let mut out = String::with_capacity(html.len());
-    let mut rest = html;
-    while let Some(at) = rest.find(['<', '&']) {
-        let (before, from) = rest.split_at(at);
-        out.push_str(before);
-        rest = if from.starts_with('<') { tag(from, &mut out) } else { entity(from, &mut out) };
-    }
-    out.push_str(rest);
-    out
-}
-
-/// Takes a tag off; one that separates text leaves a line break. A `<` that
-/// opens no tag is text.
-fn tag<'a>(from: &'a str, out: &mut String) -> &'a str {
-    let opens = from[1..].starts_with(|c: char| c.is_ascii_alphabetic() || matches!(c, '/' | '!' | '?'));
-    let Some(end) = from.find('>').filter(|_| opens) else {
-        out.push('<');
-        return &from[1..];
-    };
-    let name = from[1..end].trim_start_matches('/');
-    let name = name.split(|c: char| !c.is_ascii_alphanumeric()).next().unwrap_or("");
-    const BLOCKS: [&str; 9] = ["br", "p", "div", "li", "tr", "td", "blockquote", "h1", "pre"];
-    if BLOCKS.iter().any(|block| name.eq_ignore_ascii_case(block)) && !out.is_empty() && !out.ends_with('\n')
-    {
-        out.push('\n');
-    }
-    &from[end + 1..]
-}
-
-fn entity<'a>(from: &'a str, out: &mut String) -> &'a str {
-    // The longest entity that we decode is `&#x10FFFF;`.
-    let end = from.bytes().take(12).position(|b| b == b';');
-    let decoded = end.and_then(|end| Some((named(&from[1..end])?, end)));
-    match decoded {
-        Some((c, end)) => {
-            out.push(c);
-            &from[end + 1..]
-        }
-        None => {
-            out.push('&');
-            &from[1..]
-        }
-    }
-}
-
-fn named(name: &str) -> Option<char> {
-    if let Some(number) = name.strip_prefix('#') {
-        let code = match number.strip_prefix(['x', 'X']) {
-            Some(hex) => u32::from_str_radix(hex, 16).ok()?,
-            None => number.parse().ok()?,
-        };
-        return char::from_u32(code);
-    }
-    Some(match name {
-        "amp" => '&',
-        "lt" => '<',
-        "gt" => '>',
-        "quot" => '"',
-        "apos" => '\'',
-        "nbsp" => '\u{a0}',
-        "hellip" => '…',
-        "ndash" => '–',
-        "mdash" => '—',
-        "lsquo" => '‘',
-        "rsquo" => '’',
-        "ldquo" => '“',
-        "rdquo" => '”',
-        "euro" => '€',
-        "copy" => '©',
-        _ => return None,
-    })
+    html && body.contains(['<', '&'])
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn plain_text() {
-        let html = Some("text/html; charset=utf-8");
-        for (content_type, body, expected) in [
-            (None, "a <b> &amp; c", "a <b> &amp; c"),
-            (Some("text/plain"), "1 < 2", "1 < 2"),
-            (html, "I&apos;m here", "I'm here"),
-            (html, "<p>one</p><p>two<br>three</p>", "one\ntwo\nthree\n"),
-            (html, "a < b &amp;&amp; c > d", "a < b && c > d"),
-            (html, "&#x41;&#66;&bogus;&", "AB&bogus;&"),
-            (html, "<a href=\"https://x.example/\">link</a>", "link"),
-            (html, "&é;", "&é;"),
-            (html, "unclosed <a", "unclosed <a"),
-        ] {
-            assert_eq!(plain(content_type, body), expected, "{body}");
-        }
-    }
-}
+mod tests;

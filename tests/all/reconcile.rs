@@ -27,6 +27,11 @@ fn payload((offset, kind, sequence, second, data): &Said<'_>) -> String {
 }
 
 fn write(dir: &Path, gap: Option<Span>, events: &[Said<'_>]) {
+    let payloads: Vec<_> = events.iter().map(|event| (event.0, payload(event))).collect();
+    write_payloads(dir, gap, &payloads);
+}
+
+fn write_payloads(dir: &Path, gap: Option<Span>, payloads: &[(i64, String)]) {
     let mut writer =
         Writer::open(&location(dir), &S3Settings::default(), &WriterSettings::default()).unwrap();
     let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
@@ -36,12 +41,11 @@ fn write(dir: &Path, gap: Option<Span>, events: &[Said<'_>]) {
         batch.gap(&partition, Gap { span, reason: GapReason::DeletedByRetention, noticed_ms: 5 }).unwrap();
         next = span.to;
     }
-    for event in events {
-        let payload = payload(event);
+    for (offset, payload) in payloads {
         let incoming =
             Incoming { key: None, headers: &[], payload: Some(payload.as_bytes()), broker_time_ms: Some(1) };
-        batch.push(&partition, next, event.0, &incoming).unwrap();
-        next = event.0 + 1;
+        batch.push(&partition, next, *offset, &incoming).unwrap();
+        next = offset + 1;
     }
     writer.archive(&Encoded::new(batch.seal("default", 7).unwrap()).unwrap()).unwrap();
 }
@@ -98,13 +102,43 @@ fn sessions_that_lack_messages() {
         let data = json!({ "conversation": { "id": "c" }, "from": { "network": "lync", "address": "sip:a@b" }, "call": call });
         (offset, "call.ended", None, 61, data)
     };
+    // The second is another capture of the first, the third is too late.
     let mut again = said(0, 10, 0);
     again.0 = 1;
     write(dir.path(), None, &[said(0, 10, 0), again, said(2, 11, 90), ended(3, 1, 0)]);
     let found = sessions(&archive(dir.path()).unwrap()).unwrap();
-    // The second has another id, so it is another message; the third is too late.
-    assert_eq!((found.all.len(), found.all[0].archived_from, found.all[0].adds_up()), (1, 2, true));
+    assert_eq!((found.all.len(), found.all[0].archived_from, found.all[0].adds_up()), (1, 1, true));
     write(dir.path(), None, &[ended(4, 3, 0), ended(5, 0, 1)]);
     let found = sessions(&archive(dir.path()).unwrap()).unwrap();
     assert_eq!(found.all.iter().map(|session| session.adds_up()).collect::<Vec<_>>(), [true, false, false]);
+}
+
+/// Both sides of a gateway capture a message and a call. Each has all of its own numbers, and the
+/// session has one message, not two, which would make up for one that is lost.
+#[test]
+fn both_sides_of_a_gateway() {
+    let dir = tempfile::tempdir().unwrap();
+    let call = json!({ "id": "k", "invite_time": "2013-05-29T09:00:00Z", "end_time": "2013-05-29T09:01:00Z",
+        "from_message_count": 2, "to_message_count": 0 });
+    let data = json!({ "conversation": { "id": "c" }, "from": { "network": "lync", "address": "sip:a@b" }, "call": call });
+    let events = [said(0, 10, 5), (1, "call.ended", Some(11), 61, data)].map(|event| payload(&event));
+    let other = events.clone().map(|event| {
+        let mut event: Value = serde_json::from_str(&event).unwrap();
+        let sequence: i64 = event["sequence"].as_str().unwrap().parse().unwrap();
+        let id = format!("edge-{sequence}");
+        for (name, value) in [("source", "//edge"), ("id", &id), ("time", "2013-05-29T09:00:06Z")] {
+            event[name] = json!(value);
+        }
+        event["sequence"] = json!((sequence + 60).to_string());
+        event.to_string()
+    });
+    let payloads: Vec<_> = (0..).zip(events.into_iter().chain(other)).collect();
+    write_payloads(dir.path(), None, &payloads);
+    let archive = archive(dir.path()).unwrap();
+    let mut account = Account::default();
+    account.advance(&archive, &mut |_, _| {}).unwrap();
+    let numbers = ["//gw", "//edge"].map(|source| account.sources[source].numbers);
+    assert_eq!(numbers, [Some((10, 11)), Some((70, 71))]);
+    let found = sessions(&archive).unwrap();
+    assert_eq!((found.all.len(), found.all[0].archived_from, found.all[0].adds_up()), (1, 1, false));
 }

@@ -2,6 +2,7 @@
 //! their message, every version kept visible.
 
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fmt::Write;
 
 use custody_archive::Record;
@@ -91,28 +92,29 @@ fn lines<'a>(all: &[&'a Record]) -> Vec<Line<'a>> {
     lines
 }
 
-/// The later deliveries of an event, by the position of its first.
+/// The later deliveries and captures of an event, by the position of its first.
 type Copies = BTreeMap<Position, Vec<Position>>;
 
 fn again(copies: &Copies, record: &Record) -> String {
     copies.get(&record.position).map(|more| format!(" ×{}", more.len() + 1)).unwrap_or_default()
 }
 
-/// Deliveries of one event once, and where the others are.
+/// Each event once, and where its other deliveries and captures are.
 fn once(all: Vec<&Record>) -> (Vec<&Record>, Copies) {
-    let mut first: BTreeMap<(&str, &str, Option<&[u8]>), Position> = BTreeMap::new();
+    let mut first: BTreeMap<u64, &Position> = BTreeMap::new();
     let mut copies = Copies::new();
     let mut kept = Vec::with_capacity(all.len());
     for record in all {
-        let key = (record.source.as_str(), record.id.as_str(), record.payload.as_deref());
-        match first.get(&key) {
-            Some(position) if record.quarantined.is_none() => {
-                copies.entry(position.clone()).or_default().push(record.position.clone());
+        match record.identity.map(|identity| first.entry(identity)) {
+            Some(Entry::Occupied(seen)) => {
+                copies.entry((*seen.get()).clone()).or_default().push(record.position.clone());
             }
-            _ => {
-                first.insert(key, record.position.clone());
+            Some(Entry::Vacant(new)) => {
+                new.insert(&record.position);
                 kept.push(record);
             }
+            // What was not decoded is nobody's copy.
+            None => kept.push(record),
         }
     }
     (kept, copies)

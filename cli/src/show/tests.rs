@@ -76,6 +76,7 @@ fn message(offset: i64, kind: &str, seconds: i64, id: &str, text: &str) -> Recor
         quarantined: None,
         gap: None,
         warnings: None,
+        identity: Some(offset.unsigned_abs()),
         id: format!("{offset}"),
         source: "//gw".into(),
         sequence: None,
@@ -110,7 +111,7 @@ fn message(offset: i64, kind: &str, seconds: i64, id: &str, text: &str) -> Recor
 
 fn records() -> Vec<Record> {
     let mut again = message(5, "im.message.sent", 1, "m1", "hello\nworld\x1b[2J");
-    again.id = "1".into();
+    again.identity = Some(1);
     vec![
         message(4, "conversation.participant", 9, "", "joined left wing"),
         message(3, "im.message.deleted", 3, "m1", ""),

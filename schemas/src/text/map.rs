@@ -1,0 +1,135 @@
+//! From ranges of a plain text to ranges of the body that it was made from.
+
+use std::ops::Range;
+
+/// A stretch of the plain text.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Run {
+    /// Where it begins in the plain text; it ends where the next one begins.
+    at: usize,
+    /// What it was made from.
+    from: Range<usize>,
+    /// Byte for byte the same there.
+    copied: bool,
+}
+
+/// Where the bytes of a plain text stand in the body.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Map {
+    runs: Vec<Run>,
+    len: usize,
+}
+
+impl Map {
+    pub(super) fn identity(len: usize) -> Self {
+        Map { runs: vec![Run { at: 0, from: 0..len, copied: true }], len }
+    }
+
+    /// The bytes of the body that a range of the text was made from, markup between them included. A
+    /// reference or the `alt` of an image is there as a whole, the address of a link is its end tag.
+    /// Later ranges are never before earlier ones, and the range of whole
+    /// characters is one of whole characters. What is outside of the text is its end.
+    pub fn original(&self, range: Range<usize>) -> Range<usize> {
+        let start = range.start.min(self.len);
+        let end = range.end.min(self.len);
+        let from = self.start(start);
+        if end <= start {
+            return from..from;
+        }
+        from..self.end(end).max(from)
+    }
+
+    /// The run that holds a byte of the text.
+    fn run(&self, byte: usize) -> Option<&Run> {
+        self.runs.partition_point(|run| run.at <= byte).checked_sub(1).and_then(|at| self.runs.get(at))
+    }
+
+    fn start(&self, byte: usize) -> usize {
+        match self.run(byte) {
+            // The end of the text.
+            Some(run) if byte == self.len => run.from.end,
+            Some(run) if run.copied => run.from.start + (byte - run.at),
+            Some(run) => run.from.start,
+            None => 0,
+        }
+    }
+
+    /// Where the byte before this one ends.
+    fn end(&self, byte: usize) -> usize {
+        match self.run(byte.saturating_sub(1)) {
+            Some(run) if run.copied => run.from.start + (byte - run.at),
+            Some(run) => run.from.end,
+            None => 0,
+        }
+    }
+
+    /// The runs that were copied: of the text, and of the body.
+    #[cfg(test)]
+    pub(super) fn copied(&self) -> Vec<(Range<usize>, Range<usize>)> {
+        let ends = self.runs.iter().skip(1).map(|run| run.at).chain([self.len]);
+        let runs = self.runs.iter().zip(ends).filter(|(run, _)| run.copied);
+        runs.map(|(run, end)| (run.at..end, run.from.clone())).collect()
+    }
+}
+
+/// Where plain text goes to.
+pub(super) trait Sink {
+    /// Takes these bytes of the body.
+    fn copy(&mut self, body: &str, range: Range<usize>);
+
+    /// Takes a text that stands for these bytes of the body.
+    fn put(&mut self, text: &str, from: Range<usize>);
+
+    /// What it took so far.
+    fn text(&self) -> &str;
+}
+
+impl Sink for String {
+    fn copy(&mut self, body: &str, range: Range<usize>) {
+        self.push_str(body.get(range).unwrap_or_default());
+    }
+
+    fn put(&mut self, text: &str, _: Range<usize>) {
+        self.push_str(text);
+    }
+
+    fn text(&self) -> &str {
+        self
+    }
+}
+
+/// Text that remembers where it came from.
+#[derive(Default)]
+pub(super) struct Mapped {
+    text: String,
+    runs: Vec<Run>,
+}
+
+impl Mapped {
+    pub(super) fn finish(self) -> (String, Map) {
+        let len = self.text.len();
+        (self.text, Map { runs: self.runs, len })
+    }
+}
+
+impl Sink for Mapped {
+    fn copy(&mut self, body: &str, range: Range<usize>) {
+        let Some(copied) = body.get(range.clone()).filter(|text| !text.is_empty()) else { return };
+        match self.runs.last_mut() {
+            Some(last) if last.copied && last.from.end == range.start => last.from.end = range.end,
+            _ => self.runs.push(Run { at: self.text.len(), from: range, copied: true }),
+        }
+        self.text.push_str(copied);
+    }
+
+    fn put(&mut self, text: &str, from: Range<usize>) {
+        if !text.is_empty() {
+            self.runs.push(Run { at: self.text.len(), from, copied: false });
+            self.text.push_str(text);
+        }
+    }
+
+    fn text(&self) -> &str {
+        &self.text
+    }
+}

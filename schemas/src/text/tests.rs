@@ -1,0 +1,206 @@
+use std::fs;
+use std::path::Path;
+
+use proptest::prelude::*;
+
+use super::*;
+
+const HTML: Option<&str> = Some("text/html; charset=utf-8");
+
+#[test]
+fn plain_text() {
+    for (content_type, body, expected) in [
+        (None, "a <b> &amp; c", "a <b> &amp; c"),
+        (Some("text/plain"), "1 < 2", "1 < 2"),
+        (HTML, "I&apos;m here", "I'm here"),
+        (HTML, "<p>one</p><p>two<br>three</p>", "one\ntwo\nthree\n"),
+        (HTML, "a < b &amp;&amp; c > d", "a < b && c > d"),
+        (HTML, "&#x41;&#66;&bogus;&", "AB&bogus;&"),
+        (HTML, "&é;", "&é;"),
+        (HTML, "unclosed <a", "unclosed <a"),
+        (HTML, "&auml;&rarr;&#128;&copy 2013", "ä→€© 2013"),
+        (HTML, "fo<b>o</b>bar<wbr>baz", "foobarbaz"),
+        (HTML, "<tr><td>1<td>2</tr><hr>3<h2>4</h2>5", "1\n2\n3\n4\n5"),
+        (HTML, r#"<b title="a > b" x='>'>bold</b>"#, "bold"),
+        (HTML, "<B\nCLASS=x/>bold</B\t>", "bold"),
+    ] {
+        assert_eq!(plain(content_type, body), expected, "{body}");
+    }
+}
+
+#[test]
+fn what_is_never_shown() {
+    for (body, expected) in [
+        ("a<!-- x > y -->b", "ab"),
+        ("a<!-->b<!--->c<!---->d<!-- --!>e<!----- x ---->f", "abcdef"),
+        ("<!DOCTYPE html><?xml version='1.0'?></>a<![CDATA[x]]>b", "ab"),
+        ("<head><title>t</title><style>p > a { }</style></head><body>shown</body>", "shown\n"),
+        ("<script>if (a < b) '</b>'</SCRIPT >a", "a"),
+        ("<script>x</scripted></script>a", "a"),
+        // Without an end nothing is gone.
+        ("<style>a<b>b</b>", "ab"),
+        ("<!-- a <b>b</b>", "<!-- a b"),
+        ("<a href=\"x>a<b>b</b>&amp;", "<a href=\"x>a<b>b</b>&"),
+    ] {
+        assert_eq!(plain(HTML, body), expected, "{body}");
+    }
+}
+
+#[test]
+fn links_pictures_and_mentions() {
+    for (body, expected) in [
+        ("<a href=\"https://x.example/\">link</a>.", "link (https://x.example/)."),
+        ("<a href='https://x.example/?a=1&amp;copy=2'>link</a>", "link (https://x.example/?a=1&copy=2)"),
+        ("<a href=\"https://x.example/\">x.example</a>", "x.example"),
+        ("<a href=mailto:bob@x.example>bob@x.example</a>", "bob@x.example"),
+        ("<a href=\"#top\">up</a><a href='JavaScript:x()'>do</a><a>no</a>", "updono"),
+        ("a<a href=\"https://x.example/1\"><img src=1></a>b", "a (https://x.example/1)b"),
+        ("<a href=u>one<a href=v>two</a></a>", "one (u)two (v)"),
+        ("<a href=u>one", "one (u)"),
+        (r#"hi <img alt=":zulip:" class="emoji" src="/z.png" title="zulip">"#, "hi :zulip:"),
+        (r#"<emoji id="smile" alt="😀" title="Smile"></emoji>"#, "😀"),
+        (r#"<customemoji alt="" title="party"></customemoji>"#, "party"),
+        (r#"<span class="emoji emoji-1f604" title="smile">:smile:</span>"#, ":smile:"),
+        (r#"<at id="0">Bob &amp; Co</at> hello"#, "Bob & Co hello"),
+        (r#"see<attachment id="7"></attachment>end"#, "see\nend"),
+        (r#"<span class="user-mention" data-user-id="5">@Bob</span>"#, "@Bob"),
+    ] {
+        assert_eq!(plain(HTML, body), expected, "{body}");
+    }
+}
+
+#[test]
+fn the_way_back() {
+    let body = "<p>a &amp; b</p><a href=u>see</a> <b>it</b>";
+    let Plain { text, map } = plain_with_map(HTML, body);
+    assert_eq!(text, "a & b\nsee (u) it");
+    for (found, original) in [
+        ("a", "a"),
+        ("&", "&amp;"),
+        ("a & b", "a &amp; b"),
+        ("see", "see"),
+        ("(u)", "</a>"),
+        ("it", "it"),
+        ("see (u) it", "see</a> <b>it"),
+    ] {
+        let at = text.find(found).unwrap();
+        assert_eq!(&body[map.original(at..at + found.len())], original, "{found}");
+    }
+    assert_eq!(map.original(3..3).len(), 0);
+    assert_eq!(map.original(99..100), body.len() - 4..body.len() - 4);
+    assert_eq!(plain_with_map(HTML, "").map.original(0..9), 0..0);
+    assert_eq!(plain_with_map(HTML, "<b>").map.original(0..9), 0..0);
+}
+
+/// Beginnings without an end, as many as fit a large message: the time is that of one pass. Were it
+/// not, this would take hours.
+#[test]
+fn many_beginnings_take_one_pass() {
+    for piece in [
+        "<",
+        "<a ",
+        "<a b='",
+        "<!--",
+        "<!-- --",
+        "<!",
+        "</",
+        "<style>",
+        "</style",
+        "&",
+        "&#",
+        "<a href=x>",
+        "-",
+        "<!--->",
+    ] {
+        let body = format!("<!--{}", piece.repeat(4_000_000 / piece.len()));
+        assert!(plain(HTML, &body).len() <= 2 * body.len(), "{piece}");
+    }
+}
+
+/// The bodies of messages that Graph's documentation shows.
+#[test]
+fn bodies_of_teams() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/msgraph");
+    let Ok(entries) = fs::read_dir(&folder) else {
+        println!("skipped: {} is not there", folder.display());
+        return;
+    };
+    let mut bodies = Vec::new();
+    for path in entries
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|e| e == "json"))
+    {
+        if let Ok(value) = serde_json::from_slice(&fs::read(&path).unwrap()) {
+            find_bodies(&value, &mut bodies);
+        }
+    }
+    println!("{} bodies", bodies.len());
+    assert!(bodies.len() > 10);
+    for body in bodies {
+        let text = plain(HTML, &body);
+        let tags = ["<p", "<div", "</", "<at", "<attachment", "<span", "<img", "&nbsp;", "&amp;"];
+        assert!(!tags.iter().any(|tag| text.contains(tag)), "{body}\n{text}");
+        check(&body);
+    }
+}
+
+fn find_bodies(value: &serde_json::Value, out: &mut Vec<String>) {
+    match value {
+        serde_json::Value::Object(members) => {
+            if members.get("contentType").is_some_and(|kind| kind == "html")
+                && let Some(content) = members.get("content").and_then(|content| content.as_str())
+            {
+                out.push(content.to_owned());
+            }
+            members.values().for_each(|member| find_bodies(member, out));
+        }
+        serde_json::Value::Array(elements) => elements.iter().for_each(|element| find_bodies(element, out)),
+        _ => {}
+    }
+}
+
+/// What holds for every body.
+fn check(body: &str) {
+    let Plain { text, map } = plain_with_map(HTML, body);
+    assert_eq!(text, plain(HTML, body));
+    let boundaries: Vec<usize> = text.char_indices().map(|(at, _)| at).chain([text.len()]).collect();
+    let mut last = 0;
+    for pair in boundaries.windows(2) {
+        let range = map.original(pair[0]..pair[1]);
+        assert!(body.get(range.clone()).is_some(), "{body}: {range:?}");
+        assert!(last <= range.start, "{body}: {range:?} after {last}");
+        last = range.start;
+    }
+    let whole = map.original(0..text.len());
+    assert!(body.get(whole).is_some());
+    for (of, from) in map.copied() {
+        assert_eq!(&text[of.clone()], &body[from.clone()]);
+        assert_eq!(map.original(of), from);
+    }
+}
+
+proptest! {
+    #[test]
+    fn any_body(body in any::<String>()) {
+        check(&body);
+    }
+
+    #[test]
+    fn markup(pieces in prop::collection::vec(prop::sample::select(&[
+        "<", ">", "&", ";", "#", "x41", "amp", "not", "notin;", "!", "--", "-->", "/", "a", "<a href=", "</a>",
+        "\"", "'", "=", " ", "\n", "<p>", "<style>", "</style>", "<title", "<img alt=", "<br/>", "ü", "😀", "<!--",
+        "<at id=\"0\">", "</at>", "https://x.example/", "&#0;", "\0",
+    ][..]), 0..24)) {
+        check(&pieces.concat());
+    }
+
+    /// What has no markup is as it was, and so are the ranges in it.
+    #[test]
+    fn no_markup(body in "[^<&]{0,40}", cuts in any::<[prop::sample::Index; 2]>()) {
+        let Plain { text, map } = plain_with_map(HTML, &body);
+        prop_assert!(matches!(text, Cow::Borrowed(same) if same == body));
+        let mut cuts = cuts.map(|cut| cut.index(body.len() + 1));
+        cuts.sort_unstable();
+        prop_assert_eq!(map.original(cuts[0]..cuts[1]), cuts[0]..cuts[1]);
+    }
+}
