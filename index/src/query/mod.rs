@@ -11,7 +11,7 @@ mod fields;
 mod lex;
 pub mod limits;
 mod matches;
-mod nearest;
+pub(crate) mod nearest;
 mod parse;
 #[cfg(test)]
 mod tests;
