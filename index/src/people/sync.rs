@@ -135,8 +135,9 @@ pub fn closed(old: &People, new: &People, at_ms: i64) -> (usize, usize) {
     let still: HashSet<Key> = new.persons().iter().filter(holds).map(Person::key).collect();
     // One that was given an id meanwhile is known by its name.
     let names: HashSet<String> = new.persons().iter().filter(holds).map(|p| folded(p.name())).collect();
-    let gone = |person: &&Person| {
-        !still.contains(&person.key()) && !(person.id.is_none() && names.contains(&folded(person.name())))
+    let stays = |person: &&Person| {
+        still.contains(&person.key()) || (person.id.is_none() && names.contains(&folded(person.name())))
     };
-    (count(old), old.persons().iter().filter(holds).filter(gone).count())
+    let (held, stayed) = (count(old), old.persons().iter().filter(holds).filter(stays).count());
+    (held, held - stayed)
 }
