@@ -42,23 +42,32 @@ impl Difference {
     }
 }
 
-/// What is other in `new`; in order of identity.
+/// What is other in `new`; in order of identity. Somebody who was known by name alone and has an id
+/// now is the same person.
 pub fn difference(old: &People, new: &People) -> Difference {
-    let by_key = |people: &'_ People| -> BTreeMap<Key, Person> {
-        people.persons().iter().map(|person| (person.key(), person.clone())).collect()
-    };
-    let (before, after) = (by_key(old), by_key(new));
+    let (mut before, after) = (by_key(old), by_key(new));
     let mut out = Difference { before: before.len(), ..Difference::default() };
-    for (key, person) in &after {
-        match before.get(key) {
+    for (key, person) in after {
+        let was = before.remove(&key).or_else(|| named(person, &mut before));
+        match was {
             None => out.added.push(change(person, &[], &person.entries)),
             Some(was) if was != person => out.changed.push(change(person, &was.entries, &person.entries)),
             Some(_) => {}
         }
     }
-    let gone = before.iter().filter(|(key, _)| !after.contains_key(key));
-    out.removed = gone.map(|(_, person)| change(person, &person.entries, &[])).collect();
+    out.removed = before.values().map(|person| change(person, &person.entries, &[])).collect();
     out
+}
+
+fn by_key(people: &People) -> BTreeMap<Key, &Person> {
+    people.persons().iter().map(|person| (person.key(), person)).collect()
+}
+
+/// Takes out whoever had one of the names of a person with an id. Nobody who still has only a name
+/// is taken: a name is then in no entry with an id.
+fn named<'p>(person: &Person, before: &mut BTreeMap<Key, &'p Person>) -> Option<&'p Person> {
+    person.id.as_ref()?;
+    person.entries.iter().find_map(|entry| before.remove(&Key::of(None, &entry.name)))
 }
 
 /// Both lists are sorted.

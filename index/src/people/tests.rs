@@ -317,6 +317,8 @@ fn a_sync_goes_on_from_a_file_of_names() {
         ]
     );
     assert_eq!(closed(&old, &new, at), (3, 1));
+    let what = difference(&old, &new);
+    assert_eq!((what.added.len(), what.removed.len(), what.changed.len(), what.before), (0, 0, 3, 3));
     assert_eq!(held(new.custodian("Ann A")), ["- a@x.example - -", "skype ann - 2019-01-01"]);
 }
 
@@ -346,6 +348,26 @@ fn a_sync_that_is_not_clear_is_refused() {
         "Ann A and cn=Ben B: \"a@x.example\" is \"Ann A\"'s always and \"Ben B\"'s from 2020-01-01; end the one \
          before the other begins",
     );
+}
+
+#[test]
+fn what_changes_is_told() {
+    let old = read("person,address,id\nA A,a@x.example,1\nB B,b@x.example,\nC C,c@x.example,\n");
+    let new = read("person,address,id\nA Z,a@x.example,1\nB B,b@x.example,\nD D,d@x.example,\n");
+    let what = difference(&old, &new);
+    let names = |changes: &[Change]| changes.iter().map(|change| change.name.clone()).collect::<Vec<_>>();
+    assert_eq!([names(&what.added), names(&what.removed), names(&what.changed)], [["D D"], ["C C"], ["A Z"]]);
+    let Change { removed, added, .. } = &what.changed[0];
+    assert_eq!((removed[0].name.as_str(), added[0].name.as_str()), ("A A", "A Z"));
+    assert!(difference(&old, &old).is_empty());
+    let drastic = |old: &People, new: &People| difference(old, new).is_drastic();
+    let none = People::default();
+    assert_eq!([drastic(&old, &new), drastic(&none, &new), drastic(&none, &none)], [false; 3]);
+    assert!(drastic(&new, &none));
+    // Half is not more than half.
+    let (two, one) =
+        (read("person,address\nA,a@x.example\nB,b@x.example\n"), read("person,address\nA,a@x.example\n"));
+    assert!(!drastic(&two, &one));
 }
 
 fn store(dir: &std::path::Path) -> PeopleStore {
