@@ -347,7 +347,8 @@ fn foreign_folder(folder: &std::path::Path) -> Option<String> {
         .ok()?
         .flatten()
         .map(|entry| entry.file_name().to_string_lossy().into_owned());
-    names.find(|name| !name.starts_with(['.', '_']) && name != "lost+found")
+    // A register of people may be there before the first record.
+    names.find(|name| !name.starts_with(['.', '_']) && name != "lost+found" && name != "people")
 }
 
 #[cfg(test)]

@@ -74,6 +74,9 @@ pub enum Cmd {
         #[arg(long)]
         json: bool,
     },
+    /// Who held which address when: the people that searches may name
+    #[command(subcommand)]
+    People(PeopleCmd),
     /// Prove the archive and its index, a production, or a statement of `reconcile`
     Verify(VerifyArgs),
     /// Account for everything: every offset, the sources' own counters, Kafka and the index
@@ -270,6 +273,51 @@ pub enum GapCmd {
     },
 }
 
+/// About people.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum PeopleCmd {
+    /// Take the register from a CSV file, whole: person, department, address, network, valid_from,
+    /// valid_to, id
+    #[command(after_help = "\
+The first row names the columns; person and address must be there. valid_from is the first day (in
+UTC) or instant at which an address is held, valid_to the first at which it is not held any more;
+empty, they are open. Rows with one id are one person, under whatever names; without ids a name is.
+Nothing is taken of a file with a mistake in it.")]
+    Import {
+        /// The file; - is standard input
+        file: PathBuf,
+        /// How it takes the place of the register before it
+        #[command(flatten)]
+        how: PeopleHow,
+    },
+    /// Go on from the register by what the directory of [ldap] says now
+    SyncLdap {
+        /// How it takes the place of the register before it
+        #[command(flatten)]
+        how: PeopleHow,
+    },
+    /// Print who held which address
+    List {
+        /// Only what was held then: a day, whose first moment in UTC is meant, or an instant
+        #[arg(long, value_name = "DATE")]
+        at: Option<String>,
+        /// Print it as JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+/// How a register takes the place of another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Args)]
+pub struct PeopleHow {
+    /// Say what would change and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Also when more than half of the people go
+    #[arg(long)]
+    pub replace: bool,
+}
+
 /// About the settings.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Subcommand)]
 pub enum ConfigCmd {
@@ -284,8 +332,9 @@ pub enum ConfigCmd {
 /// Groups of settings, and single ones, that a command has flags for.
 fn groups(command: &str) -> &'static [&'static str] {
     match command {
-        "run" | "config" => {
-            &["kafka", "archive", "index", "batch", "compact", "retry", "status", "http", "log", "s3"]
+        "run" => &["kafka", "archive", "index", "batch", "compact", "retry", "status", "http", "log", "s3"],
+        "config" => {
+            &["kafka", "archive", "index", "batch", "compact", "retry", "status", "http", "log", "s3", "ldap"]
         }
         "ingest" => &["kafka", "archive", "batch", "retry", "status", "http", "log", "s3"],
         "index" => &["archive", "index", "http", "log", "s3"],
@@ -293,6 +342,7 @@ fn groups(command: &str) -> &'static [&'static str] {
         "import" => &["kafka", "log"],
         "reconcile" => &["kafka", "archive", "index", "log", "s3"],
         "gap" => &["kafka.brokers", "kafka.properties", "archive", "log", "s3"],
+        "people" => &["archive.path", "ldap", "log", "s3"],
         "search" | "show" | "conversation" | "export" | "verify" => &["archive", "index", "log", "s3"],
         _ => &[],
     }

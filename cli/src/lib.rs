@@ -5,6 +5,7 @@
 //! - [`compacting`] keeps the archive's files few
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
 //! - [`gaps`] lists what was lost, and accepts a topic that was made again
+//! - [`people`] takes the register of people from a file or a directory, and lists it
 //! - [`import`] reads existing history, [`importing`] publishes it
 //! - [`mod@out`] prints answers
 //! - [`demo`] shows it all with the simulated gateway of [`sim`]
@@ -22,6 +23,7 @@ pub mod importing;
 pub mod logging;
 pub mod open;
 pub mod out;
+pub mod people;
 pub mod reconcile;
 pub mod run;
 pub mod settings;

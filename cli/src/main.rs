@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, VerifyArgs, command, inputs};
+use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, PeopleCmd, VerifyArgs, command, inputs};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
 use custody_cli::{
-    asking, compacting, demo, gaps, handing, importing, logging, open, reconcile, run, verifying,
+    asking, compacting, demo, gaps, handing, importing, logging, open, people, reconcile, run, verifying,
 };
 use custody_cli::{out, outln};
 
@@ -63,6 +63,9 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         }
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),
+        Cmd::People(PeopleCmd::Import { file, how }) => people::import(loaded, file, *how),
+        Cmd::People(PeopleCmd::SyncLdap { how }) => people::sync_ldap(loaded, *how),
+        Cmd::People(PeopleCmd::List { at, json }) => people::list(loaded, at.as_deref(), *json),
         Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
         Cmd::Verify(VerifyArgs { what: Some(file), json, .. }) => {
             reconcile::verify_statement(loaded, file, *json)

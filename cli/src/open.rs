@@ -7,6 +7,7 @@ use custody_archive::{
     Archive, CompactSettings, Compactor, Location, S3Settings, Store, Writer, WriterSettings,
 };
 use custody_index::IndexStore;
+use custody_index::people::PeopleStore;
 use custody_ingest::kafka::KafkaSettings;
 use custody_ingest::{StatusSettings, WorkerSettings};
 
@@ -66,6 +67,14 @@ pub fn compactor(loaded: &Loaded) -> Result<Compactor, Failure> {
         grace_ms: i64::try_from(settings.compact.grace.as_millis()).unwrap_or(i64::MAX),
     };
     Ok(Compactor::open(Arc::new(Store::open(&location, &s3(settings))?), compact)?)
+}
+
+/// The registers of people, beside the archive's table; there need be no archive yet.
+pub fn people(loaded: &Loaded) -> Result<PeopleStore, Failure> {
+    require(loaded, &["archive.path"])?;
+    let settings = &loaded.settings;
+    let location = Location::parse(&settings.archive.path)?;
+    Ok(PeopleStore::of(Arc::new(Store::open(&location, &s3(settings))?)))
 }
 
 /// The index.

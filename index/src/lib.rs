@@ -5,6 +5,7 @@
 //! terms and positions; what is shown is read from the archive and re-hashed.
 //!
 //! - [`query`]: the query language, and what a query means
+//! - [`people`]: who held which address when, and the query that a person stands for
 //! - [`text`]: how text is cut into terms, for the index and for everybody else
 //! - [`Indexer`] builds splits from new commits and merges small ones
 //! - [`Searcher`] answers, and says through which archive version
@@ -38,6 +39,7 @@ mod expand;
 mod guard;
 mod manifest;
 mod merge;
+pub mod people;
 mod places;
 mod prune;
 pub mod query;

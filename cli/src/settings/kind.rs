@@ -24,6 +24,8 @@ pub enum Kind {
     Location(At<String>),
     /// An `http://` or `https://` address.
     Url(At<String>),
+    /// An `ldap://` or `ldaps://` address of a server.
+    Ldap(At<String>),
     /// Several texts; comma separated in the environment, a repeated flag.
     List(At<Vec<String>>),
     /// Free `name = value` pairs; each layer adds to the one below, name by name.
@@ -72,9 +74,12 @@ impl Kind {
     /// What to write, for a message that says what was written instead.
     pub(super) fn wanted(&self) -> &'static str {
         match self {
-            Kind::Text(_) | Kind::Word(_) | Kind::OneOf(..) | Kind::Location(_) | Kind::Url(_) => {
-                "text in quotes"
-            }
+            Kind::Text(_)
+            | Kind::Word(_)
+            | Kind::OneOf(..)
+            | Kind::Location(_)
+            | Kind::Url(_)
+            | Kind::Ldap(_) => "text in quotes",
             Kind::List(_) => "a list of texts, such as [\"events\"]",
             Kind::Map(_) => "a table of name = \"value\"",
             Kind::Bytes(..) => "a number of bytes, such as \"16MiB\"",

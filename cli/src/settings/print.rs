@@ -59,12 +59,17 @@ impl Key {
         // The table holds one accessor per field, and it is the one that writes.
         let settings = &mut settings.clone();
         let hide = |value: &str| {
-            if self.secret { secret::HIDDEN.to_owned() } else { secret::urls(value).into_owned() }
+            // One that is not set is no secret.
+            let hidden = self.secret && !value.is_empty();
+            if hidden { secret::HIDDEN.to_owned() } else { secret::urls(value).into_owned() }
         };
         match self.kind {
-            Kind::Text(at) | Kind::Word(at) | Kind::OneOf(_, at) | Kind::Location(at) | Kind::Url(at) => {
-                text(&hide(at(settings)))
-            }
+            Kind::Text(at)
+            | Kind::Word(at)
+            | Kind::OneOf(_, at)
+            | Kind::Location(at)
+            | Kind::Url(at)
+            | Kind::Ldap(at) => text(&hide(at(settings))),
             Kind::Path(at) => text(&at(settings).to_string_lossy()),
             Kind::Listen(at) => {
                 text(&at(settings).map_or_else(|| "off".to_owned(), |address| address.to_string()))

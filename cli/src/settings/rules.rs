@@ -13,7 +13,7 @@ const COMMIT: Duration = Duration::from_secs(3);
 /// Two keys that must agree: the one to be named, the other, and what is wrong, if it is.
 type Rule = (&'static str, &'static str, fn(&Settings) -> Option<String>);
 
-const RULES: [Rule; 3] = [
+const RULES: [Rule; 5] = [
     ("s3.endpoint", "s3.allow_http", |s| {
         let clear = s.s3.endpoint.starts_with("http://") && !s.s3.allow_http;
         clear.then(|| {
@@ -39,6 +39,16 @@ const RULES: [Rule; 3] = [
                 s.status.topic
             )
         })
+    }),
+    ("ldap.bind_dn", "ldap.bind_password", |s| {
+        let half = !s.ldap.bind_dn.is_empty() && s.ldap.bind_password.is_empty();
+        half.then(|| {
+            "has no password, and most directories take that for anonymous; set ldap.bind_password".to_owned()
+        })
+    }),
+    ("ldap.bind_password", "ldap.bind_dn", |s| {
+        let half = s.ldap.bind_dn.is_empty() && !s.ldap.bind_password.is_empty();
+        half.then(|| "is nobody's; set ldap.bind_dn".to_owned())
     }),
 ];
 

@@ -54,7 +54,14 @@ fn defaults_are_valid_and_stay() {
             + r#""compact.file_bytes_max": "\"64MiB\"", "compact.small_files_max": "64", "compact.grace": "\"24h\"", "retry.age_max": "\"1m\"", "#
             + r#""status.topic": "\"\"", "status.every": "\"1s\"", "status.age_max": "\"30s\"", "#
             + r#""http.listen": "\"127.0.0.1:9464\"", "log.format": "\"text\"", "log.level": "\"info\"", "#
-            + r#""s3.endpoint": "\"\"", "s3.region": "\"\"", "s3.allow_http": "false", "s3.request_age_max": "\"1m\""}"#
+            + r#""s3.endpoint": "\"\"", "s3.region": "\"\"", "s3.allow_http": "false", "s3.request_age_max": "\"1m\"", "#
+            + r#""ldap.url": "\"\"", "ldap.start_tls": "true", "ldap.ca_file": "\"\"", "ldap.bind_dn": "\"\"", "#
+            + r#""ldap.bind_password": "\"\"", "ldap.base": "\"\"", "#
+            + r#""ldap.filter": "\"(&(objectClass=person)(mail=*))\"", "ldap.page_entries": "500", "#
+            + r#""ldap.request_age_max": "\"30s\"", "ldap.name_attributes": "[\"displayName\", \"cn\"]", "#
+            + r#""ldap.department_attribute": "\"department\"", "#
+            + r#""ldap.address_attributes": "[\"mail\", \"proxyAddresses\", \"msRTCSIP-PrimaryUserAddress\"]", "#
+            + r#""ldap.id_attributes": "[\"employeeID\", \"objectGUID\", \"entryUUID\"]"}"#
     );
 }
 

@@ -132,6 +132,7 @@ fn store_one(key: &Key, text: String, settings: &mut Settings) -> Result<(), Str
         Kind::OneOf(words, at) => *at(settings) = one_of(words, text)?,
         Kind::Location(at) => *at(settings) = location(text)?,
         Kind::Url(at) => *at(settings) = url(text)?,
+        Kind::Ldap(at) => *at(settings) = ldap(text)?,
         Kind::Path(at) => *at(settings) = local(text)?,
         Kind::Listen(at) => *at(settings) = listen(&text)?,
         Kind::Bool(at) => *at(settings) = truth(&text)?,
@@ -175,6 +176,21 @@ fn url(text: String) -> Result<String, String> {
         return Ok(text);
     }
     Err(format!("{:?} is not an address; write it with https://", secret::urls(&text)))
+}
+
+/// A server alone: what is searched there has keys of its own, and a password in an address is shown.
+fn ldap(text: String) -> Result<String, String> {
+    let rest = text.strip_prefix("ldaps://").or_else(|| text.strip_prefix("ldap://"));
+    let server = rest.map(|rest| rest.strip_suffix('/').unwrap_or(rest));
+    if text.is_empty()
+        || server.is_some_and(|server| !server.is_empty() && !server.contains(['/', '?', '@', ' ']))
+    {
+        return Ok(text);
+    }
+    Err(format!(
+        "{:?} is not a directory server; write ldaps://host or ldap://host, with :port if need be",
+        secret::urls(&text)
+    ))
 }
 
 fn local(text: String) -> Result<PathBuf, String> {

@@ -30,6 +30,8 @@ pub struct Settings {
     pub log: Log,
     /// How an `s3://` archive is reached.
     pub s3: S3,
+    /// The directory that people are taken from.
+    pub ldap: Ldap,
 }
 
 /// `[kafka]`
@@ -138,6 +140,37 @@ pub struct S3 {
     pub allow_http: bool,
     /// How long one request may take.
     pub request_age_max: Duration,
+}
+
+/// `[ldap]`
+#[derive(Clone, Default, PartialEq, Eq)]
+pub struct Ldap {
+    /// `ldap://` or `ldaps://` and a server.
+    pub url: String,
+    /// Whether an `ldap://` connection turns to TLS before anything is said.
+    pub start_tls: bool,
+    /// PEM certificates to trust; empty means the system's.
+    pub ca_file: PathBuf,
+    /// Who asks; empty means anonymous.
+    pub bind_dn: String,
+    /// The password of that.
+    pub bind_password: String,
+    /// Where people are.
+    pub base: String,
+    /// Who of them.
+    pub filter: String,
+    /// Entries that are asked for at once.
+    pub page_entries: u64,
+    /// How long an answer may take.
+    pub request_age_max: Duration,
+    /// The first that an entry has is its name.
+    pub name_attributes: Vec<String>,
+    /// The department.
+    pub department_attribute: String,
+    /// All values of all of them are addresses.
+    pub address_attributes: Vec<String>,
+    /// The first that an entry has is its identity.
+    pub id_attributes: Vec<String>,
 }
 
 impl Settings {

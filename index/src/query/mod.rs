@@ -12,7 +12,7 @@ mod glob;
 mod lex;
 pub mod limits;
 mod matches;
-mod nearest;
+pub(crate) mod nearest;
 mod parse;
 mod span;
 mod term;

@@ -2,7 +2,7 @@
 
 /// The nearest of `known`, if it is near enough to be worth a question: one
 /// that starts with `word`, or else one at most two edits away.
-pub(super) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
+pub(crate) fn nearest<'k>(word: &str, known: impl Iterator<Item = &'k str> + Clone) -> Option<&'k str> {
     // A long word is near none of ours, and the distance costs its length.
     if word.len() > 32 {
         return None;
