@@ -76,7 +76,7 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
         OrderArg::Oldest => Order::Oldest,
         OrderArg::Relevance => Order::Relevance,
     };
-    let request = Request { query, order, limit: args.limit, after, at_version: None };
+    let request = Request { after, ..Request::new(query, order, args.limit) };
     let answer = searcher.search(&request)?;
     let behind = archive.refresh()?.saturating_sub(answer.through_version);
     if answer.total == 0

@@ -227,7 +227,7 @@ pub fn demo(args: &DemoArgs) -> Done {
 fn example(loaded: &Loaded) -> Result<(String, String), Failure> {
     let query = asking::query(SEARCHES[0], &asking::zone("UTC")?)?;
     let (_, searcher) = asking::searcher(loaded)?;
-    let request = Request { query, order: Order::Newest, limit: 1, after: None, at_version: None };
+    let request = Request::new(query, Order::Newest, 1);
     let hit = searcher.search(&request)?.hits.pop();
     let record =
         hit.map(|hit| hit.record).ok_or_else(|| Failure::failed("the first search found nothing"))?;

@@ -54,7 +54,7 @@ pub use check::{Difference, IndexReport, verify_index, verify_index_with};
 pub use error::{Error, Kind};
 pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
-pub use search::{Answer, Count, Cursor, Found, FoundRow, Hit, Order, Request, Searcher};
+pub use search::{Answer, Cancel, Count, Cursor, Explained, Found, FoundRow, Hit, Order, Request, Searcher};
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};
 pub use store::IndexStore;

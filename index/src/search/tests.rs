@@ -10,14 +10,14 @@ use crate::build::Indexer;
 use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
 use crate::testing::{Event, Memory, Stored, file_of, said, store};
 
-struct World {
-    _dir: tempfile::TempDir,
-    source: Memory,
+pub(super) struct World {
+    pub(super) _dir: tempfile::TempDir,
+    pub(super) source: Memory,
     indexer: Indexer<Memory>,
-    searcher: Searcher<Memory>,
+    pub(super) searcher: Searcher<Memory>,
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         split_docs_max: 7,
         small_docs: 4,
@@ -28,7 +28,7 @@ fn settings() -> Settings {
     }
 }
 
-fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
+pub(super) fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
     let dir = tempfile::tempdir().unwrap();
     let source = Memory::default();
     for parts in commits {
@@ -40,12 +40,12 @@ fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
     World { _dir: dir, source, indexer, searcher }
 }
 
-fn query(text: &str) -> Query {
+pub(super) fn query(text: &str) -> Query {
     parse(text, &TimeZone::UTC).unwrap()
 }
 
 fn request(query: &Query, order: Order, limit: usize) -> Request {
-    Request { query: query.clone(), order, limit, after: None, at_version: None }
+    Request::new(query.clone(), order, limit)
 }
 
 impl World {
