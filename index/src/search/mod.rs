@@ -4,6 +4,7 @@
 //! - `events`: deliveries of one event as one, in bounded memory
 //! - `order`: what stands before what, and pages
 //! - `page`: the first few in an order
+//! - `facets`, `histogram`: what the answer consists of
 //! - `run`: several threads, time limit, cancelling
 //! - `cache`: splits that are kept open
 
@@ -11,6 +12,10 @@ mod cache;
 mod collect;
 mod docs;
 mod events;
+#[cfg(test)]
+mod facet_tests;
+mod facets;
+mod histogram;
 #[cfg(test)]
 mod measure;
 mod order;
@@ -41,6 +46,8 @@ use crate::text::{Snippet, snippet};
 use cache::Cache;
 use collect::Matches;
 use events::Events;
+pub use facets::{FacetCount, FacetRequest, Facets};
+pub use histogram::{Bucket, Histogram, Unit};
 pub use order::{Cursor, Order};
 use order::{First, Ranks};
 use page::{Pick, Picked};
@@ -65,12 +72,23 @@ pub struct Request {
     pub ms_max: Option<u64>,
     /// Ends it from another thread.
     pub cancel: Option<Cancel>,
+    /// Count what the answer consists of, too.
+    pub facets: Option<FacetRequest>,
 }
 
 impl Request {
     /// The first page of what is there now.
     pub fn new(query: Query, order: Order, limit: usize) -> Request {
-        Request { query, order, limit, after: None, at_version: None, ms_max: None, cancel: None }
+        Request {
+            query,
+            order,
+            limit,
+            after: None,
+            at_version: None,
+            ms_max: None,
+            cancel: None,
+            facets: None,
+        }
     }
 }
 
@@ -87,6 +105,8 @@ pub struct Answer<R> {
     pub hits: Vec<Hit<R>>,
     /// Goes on after the page; `None` when it was the last.
     pub next: Option<Cursor>,
+    /// What all that matches consists of, when it was asked for.
+    pub facets: Option<Facets>,
     /// Splits that were searched.
     pub splits_opened: usize,
     /// Splits that could not hold a match and were not searched.
@@ -120,6 +140,8 @@ pub struct Explained {
     pub match_us: u64,
     /// Time to pick the page, microseconds.
     pub pick_us: u64,
+    /// Time to count the facets, microseconds.
+    pub facets_us: u64,
     /// Time to read the page's records from the archive, microseconds.
     pub fetch_us: u64,
 }
@@ -188,6 +210,7 @@ struct Ranked {
     copies: u64,
     hits: Vec<FirstOf>,
     next: Option<Cursor>,
+    facets: Option<Facets>,
     explained: Explained,
 }
 
@@ -249,9 +272,13 @@ impl<S: Source> Searcher<S> {
     ///
     /// Those of a search.
     pub fn explain(&self, request: &Request) -> Result<(Answer<S::Record>, Explained), Error> {
-        if request.limit > self.settings.page_hits_max {
-            let most = self.settings.page_hits_max;
+        let most = self.settings.page_hits_max;
+        if request.limit > most {
             let message = format!("a page has at most {most} hits, not {}", request.limit);
+            return Err(Error::invalid(message));
+        }
+        if let Some(facets) = request.facets.as_ref().filter(|facets| facets.top > most) {
+            let message = format!("at most {most} of each facet are named, not {}", facets.top);
             return Err(Error::invalid(message));
         }
         let ms_max = request.ms_max.unwrap_or(u64::MAX).min(self.settings.search_ms_max);
@@ -266,6 +293,7 @@ impl<S: Source> Searcher<S> {
             copies: ranked.copies,
             hits,
             next: ranked.next,
+            facets: ranked.facets,
             splits_opened: ranked.scope.splits.len(),
             splits_pruned: ranked.scope.splits_pruned,
         };
@@ -312,14 +340,20 @@ impl<S: Source> Searcher<S> {
             )
         });
         let hits = with_copies(&run, &events, hits.into_iter().map(|(_, first)| first))?;
+        let pick_us = watch.lap_us();
+        let facets = request.facets.as_ref();
+        let facets =
+            facets.map(|wanted| facets::facets(&run, &self.fields, &events.firsts, wanted)).transpose()?;
+        let facets_us = watch.lap_us();
         let explained = Explained {
             splits_only_counted: only_counted,
             open_us,
             match_us,
-            pick_us: watch.lap_us(),
+            pick_us,
+            facets_us,
             ..Explained::default()
         };
-        Ok(Ranked { total: events.total(), copies: events.copies(), hits, next, scope, explained })
+        Ok(Ranked { total: events.total(), copies: events.copies(), hits, next, facets, scope, explained })
     }
 
     /// How much matches.

@@ -71,7 +71,7 @@ impl World {
 
     /// What the reference evaluator finds: first records in order of the
     /// archive, with the number of their copies.
-    fn expected(&self, query: &Query, at_version: u64) -> Vec<(Stored, u64)> {
+    pub(super) fn expected(&self, query: &Query, at_version: u64) -> Vec<(Stored, u64)> {
         let mut found: Vec<(Stored, u64)> = Vec::new();
         let mut known: BTreeMap<u64, usize> = BTreeMap::new();
         for (version, stored) in self.source.all() {
@@ -374,7 +374,7 @@ fn event() -> impl Strategy<Value = Event> {
         )
 }
 
-fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
+pub(super) fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
     let file = (prop::collection::vec(event(), 0..6), prop::collection::vec(event(), 0..4));
     let parts = file.prop_map(|(zero, one)| vec![(0, zero), (1, one)]);
     prop::collection::vec(parts, 1..9)
@@ -415,7 +415,7 @@ fn leaf() -> impl Strategy<Value = Query> {
     ]
 }
 
-fn queries() -> impl Strategy<Value = Vec<Query>> {
+pub(super) fn queries() -> impl Strategy<Value = Vec<Query>> {
     let query = leaf().prop_recursive(4, 20, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Query::And),
@@ -483,7 +483,7 @@ fn check(world: &World, query: &Query) -> Result<(), TestCaseError> {
 }
 
 /// Few by default: each builds an index on disk.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(32)
 }
 
