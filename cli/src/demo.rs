@@ -161,6 +161,9 @@ fn search(loaded: &Loaded, query: &str) -> Done {
         cursor: None,
         format: FormatArg::Table,
         count: false,
+        facets: false,
+        timeout: 60,
+        explain: false,
         zone: "UTC".to_owned(),
     };
     asking::search(loaded, &args)
