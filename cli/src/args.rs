@@ -199,6 +199,16 @@ pub struct SearchArgs {
     /// Print the number of records alone
     #[arg(long)]
     pub count: bool,
+    /// Print what all that was found consists of: over time, participants, domains, types,
+    /// conversations
+    #[arg(long, conflicts_with = "count")]
+    pub facets: bool,
+    /// Give up after so long
+    #[arg(long, value_name = "SECONDS", default_value_t = 60)]
+    pub timeout: u64,
+    /// Say how the query was understood, what was searched and how long each step took
+    #[arg(long)]
+    pub explain: bool,
     /// Time zone of dates in the query and in the answer
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,

@@ -1,10 +1,11 @@
 //! `custody search`, `show`, `conversation`.
 
 use std::io::IsTerminal;
+use std::time::Instant;
 
 use custody_archive::{Archive, Record};
 use custody_index::query::{Query, parse};
-use custody_index::{Cursor, Found, Indexer, Order, Request, Searcher};
+use custody_index::{Answer, Cursor, FacetRequest, Found, Indexer, Order, Request, Searcher};
 use custody_schemas::Position;
 use jiff::tz::TimeZone;
 
@@ -13,10 +14,13 @@ use crate::failure::{Done, Failure};
 use crate::open;
 use crate::settings::Loaded;
 use crate::show;
+use crate::show::facets::Account;
 use crate::{out, outln};
 
 /// Records of one conversation that are printed at most.
 const CONVERSATION_MAX: usize = 100_000;
+/// How many of each facet are printed.
+const FACETS_TOP: usize = 10;
 /// Records fetched at a time.
 const FETCH: usize = 2_000;
 
@@ -39,9 +43,12 @@ pub fn query(text: &str, zone: &TimeZone) -> Result<Query, Failure> {
 /// and says so; one that is behind answers, and the answer says through which
 /// version.
 pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
+    searcher_with(loaded, custody_index::Settings::default())
+}
+
+fn searcher_with(loaded: &Loaded, settings: custody_index::Settings) -> Result<(Archive, Searcher), Failure> {
     let archive = open::archive(loaded)?;
     let store = open::index(loaded)?;
-    let settings = custody_index::Settings::default();
     match Indexer::open(&store, archive.clone(), settings.clone()) {
         Ok(mut indexer) => {
             if let Some(why) = indexer.rebuilding() {
@@ -61,43 +68,73 @@ pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
 /// `custody search`
 pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let zone = zone(&args.zone)?;
+    let started = Instant::now();
     let query = query(&args.query, &zone)?;
-    let after = args.cursor.clone().map(Cursor::from);
-    let (archive, searcher) = searcher(loaded)?;
-    if args.count {
-        let count = searcher.count(&query)?;
-        outln!("{}", count.total);
-        // For people: programs read the number alone.
-        eprintln!("complete through version {}", count.through_version);
-        return Ok(());
-    }
+    let parse_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+    let search_ms_max = args.timeout.saturating_mul(1_000);
+    let settings = custody_index::Settings { search_ms_max, ..custody_index::Settings::default() };
+    let (archive, searcher) = searcher_with(loaded, settings)?;
     let order = match args.order {
         OrderArg::Newest => Order::Newest,
         OrderArg::Oldest => Order::Oldest,
         OrderArg::Relevance => Order::Relevance,
     };
-    let request = Request { query, order, limit: args.limit, after, at_version: None };
-    let answer = searcher.search(&request)?;
-    let behind = archive.refresh()?.saturating_sub(answer.through_version);
+    let request = Request {
+        after: args.cursor.clone().filter(|_| !args.count).map(Cursor::from),
+        facets: args.facets.then(|| FacetRequest { top: FACETS_TOP, zone: zone.clone() }),
+        ..Request::new(query, order, if args.count { 0 } else { args.limit })
+    };
+    let (answer, explained) = searcher.explain(&request)?;
+    let account = args.explain.then_some(Account {
+        query: &request.query,
+        parse_us,
+        searched: answer.splits_opened,
+        pruned: answer.splits_pruned,
+        explained,
+    });
+    if args.count {
+        outln!("{}", answer.total);
+        // For people: programs read the number alone.
+        eprintln!("complete through version {}", answer.through_version);
+        eprint!("{}", account.map(|account| account.table()).unwrap_or_default());
+        return Ok(());
+    }
     if answer.total == 0
         && let Some(word) = lower_operator(&args.query)
     {
         let operator = word.to_ascii_uppercase();
         eprintln!("{word:?} was looked for as a word; the operator is {operator}, in capitals");
     }
+    let behind = archive.refresh()?.saturating_sub(answer.through_version);
+    print(args, &zone, &answer, behind, account.as_ref());
+    Ok(())
+}
+
+fn print(
+    args: &SearchArgs,
+    zone: &TimeZone,
+    answer: &Answer<Record>,
+    behind: u64,
+    account: Option<&Account<'_>>,
+) {
     match args.format {
         FormatArg::Table => {
-            out!("{}", show::hits::table(&answer.hits, &zone, std::io::stdout().is_terminal()));
-            out!("{}", show::hits::summary(&answer, behind, Some(&args.zone)));
+            out!("{}", show::hits::table(&answer.hits, zone, std::io::stdout().is_terminal()));
+            out!("{}", show::hits::summary(answer, behind, Some(&args.zone)));
+            if let Some(facets) = &answer.facets {
+                out!("{}", show::facets::table(facets, zone));
+            }
         }
-        FormatArg::Json => outln!("{}", show::hits::json(&answer)),
+        FormatArg::Json => outln!("{}", show::hits::json(answer, account)),
         FormatArg::Jsonl => {
-            out!("{}", show::hits::jsonl(&answer));
+            out!("{}", show::hits::jsonl(answer));
             // No line of the answer can say it, and there may be none.
-            eprint!("{}", show::hits::summary(&answer, behind, None));
+            eprint!("{}", show::hits::summary(answer, behind, None));
         }
     }
-    Ok(())
+    if let Some(account) = account.filter(|_| args.format != FormatArg::Json) {
+        eprint!("{}", account.table());
+    }
 }
 
 /// An operator in lower case, which is a word like any other.

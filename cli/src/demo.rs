@@ -161,6 +161,9 @@ fn search(loaded: &Loaded, query: &str) -> Done {
         cursor: None,
         format: FormatArg::Table,
         count: false,
+        facets: false,
+        timeout: 60,
+        explain: false,
         zone: "UTC".to_owned(),
     };
     asking::search(loaded, &args)
@@ -227,7 +230,7 @@ pub fn demo(args: &DemoArgs) -> Done {
 fn example(loaded: &Loaded) -> Result<(String, String), Failure> {
     let query = asking::query(SEARCHES[0], &asking::zone("UTC")?)?;
     let (_, searcher) = asking::searcher(loaded)?;
-    let request = Request { query, order: Order::Newest, limit: 1, after: None, at_version: None };
+    let request = Request::new(query, Order::Newest, 1);
     let hit = searcher.search(&request)?.hits.pop();
     let record =
         hit.map(|hit| hit.record).ok_or_else(|| Failure::failed("the first search found nothing"))?;

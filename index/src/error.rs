@@ -17,6 +17,8 @@ pub enum Kind {
     Invalid,
     /// A later Custody wrote the index: use that one, or rebuild elsewhere.
     Newer,
+    /// The search took longer than it may, or was cancelled: ask for less.
+    Stopped,
 }
 
 /// An error of the index.

@@ -61,7 +61,10 @@ pub use check::{Difference, IndexReport, verify_index, verify_index_with};
 pub use error::{Error, Kind};
 pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
-pub use search::{Answer, Count, Cursor, Found, FoundRow, Hit, Order, Request, Searcher};
+pub use search::{
+    Answer, Bucket, Cancel, Count, Cursor, Explained, FacetCount, FacetRequest, Facets, Found, FoundRow,
+    Histogram, Hit, Order, Request, Searcher, Unit,
+};
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};
 pub use store::IndexStore;

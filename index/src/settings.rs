@@ -25,10 +25,20 @@ pub struct Settings {
     pub manifests_kept: usize,
     /// Splits that a searcher keeps open; each is a mapping and a few megabytes.
     pub splits_open_max: usize,
-    /// About how many matches are held in memory at once, 32 bytes each. A query
-    /// that matches more is run again for each further part of them, so that
-    /// totals stay exact and memory bounded.
+    /// About how many matches that may have other deliveries are held in memory
+    /// at once, 16 bytes each, and as much again to tell them from the rest. Where
+    /// there are more, the matches are gone through again for each further part of
+    /// them, so that totals stay exact and memory bounded. All matches take a bit
+    /// for each record searched.
     pub matches_held_max: usize,
+    /// Threads of one search. Its answer does not depend on them.
+    pub search_threads: usize,
+    /// Records searched that are worth a thread: fewer are done before it has
+    /// begun.
+    pub thread_docs_min: u64,
+    /// How long a search may take, milliseconds. Who waits longer has asked for
+    /// more than can be read, and others wait too.
+    pub search_ms_max: u64,
     /// Hits on one page.
     pub page_hits_max: usize,
     /// Characters of a snippet.
@@ -46,6 +56,9 @@ impl Default for Settings {
             manifests_kept: 10,
             splits_open_max: 256,
             matches_held_max: 4_000_000,
+            search_threads: std::thread::available_parallelism().map_or(1, usize::from),
+            thread_docs_min: 50_000,
+            search_ms_max: 60_000,
             page_hits_max: 1_000,
             snippet_chars: 160,
         }

@@ -24,6 +24,9 @@ const SETTINGS: Settings = Settings {
     manifests_kept: 3,
     splits_open_max: 4,
     matches_held_max: 16,
+    search_threads: 2,
+    thread_docs_min: 50,
+    search_ms_max: 600_000,
     page_hits_max: 100,
     snippet_chars: 60,
 };
@@ -175,8 +178,7 @@ fn finds_what_was_archived() {
     }
     assert_eq!(world.differences(), Vec::<String>::new());
 
-    let request =
-        Request { query: query("fox"), order: Order::Newest, limit: 10, after: None, at_version: None };
+    let request = Request::new(query("fox"), Order::Newest, 10);
     let answer = searcher.search(&request).unwrap();
     let hit = &answer.hits[0];
     assert_eq!(hit.record.position.to_string(), "federation.events:1:0:0");
@@ -204,8 +206,7 @@ fn positions_are_the_rows_of_the_archive() {
         assert!(body == "word3" || body == "word7", "{body}");
         assert_eq!(record.time_us.map(|us| us / 1_000), row.time_ms);
     }
-    let mut request =
-        Request { query: query("type:*"), order: Order::Position, limit: 50, after: None, at_version: None };
+    let mut request = Request::new(query("type:*"), Order::Position, 50);
     let mut positions = Vec::new();
     loop {
         let answer = searcher.search(&request).unwrap();
@@ -228,8 +229,7 @@ fn positions_are_the_rows_of_the_archive() {
 
 /// Everything in order of position, page by page.
 fn pages(searcher: &Searcher, limit: usize) -> Vec<String> {
-    let mut request =
-        Request { query: query("type:*"), order: Order::Relevance, limit, after: None, at_version: None };
+    let mut request = Request::new(query("type:*"), Order::Relevance, limit);
     let mut found = Vec::new();
     loop {
         let answer = searcher.search(&request).unwrap();
@@ -260,13 +260,7 @@ fn compaction_changes_no_answer() {
     let old = searcher(&world);
     let before = pages(&old, 50);
     let found = old.positions(&query("word3"), None).unwrap();
-    let mut page = Request {
-        query: query("word3 OR word4"),
-        order: Order::Relevance,
-        limit: 10,
-        after: None,
-        at_version: None,
-    };
+    let mut page = Request::new(query("word3 OR word4"), Order::Relevance, 10);
     let first = old.search(&page).unwrap();
 
     assert_eq!(world.compact(then + DAY_MS), 0);
@@ -316,8 +310,7 @@ fn a_damaged_archive_is_never_answered_from() {
     let found = searcher.positions(&query("fox"), None).unwrap();
     let path = world._root.path().join("archive").join(&found.files[0].path);
     flip_every_tenth_byte(&path);
-    let request =
-        Request { query: query("fox"), order: Order::Newest, limit: 10, after: None, at_version: None };
+    let request = Request::new(query("fox"), Order::Newest, 10);
     assert!(searcher.search(&request).is_err());
     assert_eq!(world.differences().len(), 1);
 }

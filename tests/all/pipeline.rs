@@ -165,7 +165,7 @@ fn a_redelivery_is_archived_twice_and_counted_once() {
     let searcher = searcher(dir.path());
     assert_eq!(count(&searcher, "type:*"), 50);
     let query = parse("type:*", &TimeZone::UTC).unwrap();
-    let request = Request { query, order: Order::Oldest, limit: 20, after: None, at_version: None };
+    let request = Request::new(query, Order::Oldest, 20);
     let answer = searcher.search(&request).unwrap();
     assert_eq!((answer.total, answer.copies, answer.hits.len()), (50, 60, 20));
     assert!(answer.next.is_some());

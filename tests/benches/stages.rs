@@ -418,7 +418,7 @@ fn search(dir: &Path) -> Done<Value> {
         custody_index::Settings::default(),
     )?;
     let query = parse(TERM, &TimeZone::UTC).map_err(|e| e.to_string())?;
-    let request = Request { query, order: Order::Newest, limit: HITS, after: None, at_version: None };
+    let request = Request::new(query, Order::Newest, HITS);
     let total = searcher.search(&request)?.total;
     let mut times = Vec::with_capacity(SEARCHES);
     for _ in 0..SEARCHES {

@@ -8,6 +8,7 @@ use custody_index::{Answer, Hit};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
+use super::facets::{self, Account};
 use super::{clean, fit, one_line, recipients, sender, time, words};
 
 const TYPE_COLUMNS: usize = 22;
@@ -104,19 +105,27 @@ fn value(hit: &Hit<Record>) -> Value {
     })
 }
 
-/// The whole answer as one object.
-pub fn json(answer: &Answer<Record>) -> String {
-    let answer = json!({
+/// The whole answer as one object; facets and the account only where they were asked for.
+pub fn json(answer: &Answer<Record>, account: Option<&Account<'_>>) -> String {
+    let mut whole = json!({
         "through_version": answer.through_version,
         "total": answer.total,
         "deliveries": answer.copies,
         "next": answer.next.as_ref().map(ToString::to_string),
         "hits": answer.hits.iter().map(value).collect::<Vec<_>>(),
     });
-    format!("{answer:#}")
+    if let Some(facets) = &answer.facets {
+        whole["facets"] = facets::json(facets);
+    }
+    if let Some(account) = account {
+        whole["explained"] = account.json();
+    }
+    format!("{whole:#}")
 }
 
-/// One object a hit.
+/// One object a hit, and a last one of the facets where they were asked for.
 pub fn jsonl(answer: &Answer<Record>) -> String {
-    answer.hits.iter().map(|hit| format!("{}\n", value(hit))).collect()
+    let hits = answer.hits.iter().map(value);
+    let facets = answer.facets.iter().map(|facets| json!({ "facets": facets::json(facets) }));
+    hits.chain(facets).map(|line| format!("{line}\n")).collect()
 }

@@ -2,6 +2,7 @@
 //! terminal that could move its cursor, hide or recolour text.
 
 pub mod conversation;
+pub mod facets;
 pub mod gaps;
 pub mod hits;
 mod json;

@@ -145,7 +145,7 @@ fn joined<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<Held> {
 pub fn query(held: &[Held]) -> Query {
     let one = |held: &Held| {
         let mut parts = vec![Query::Participant(Pattern::new(&held.address))];
-        parts.extend(held.network.clone().map(Query::Network));
+        parts.extend(held.network.clone().map(|network| Query::Network(network.into())));
         let range = TimeRange { from_ms: held.from_ms, to_ms: held.to_ms };
         if range.from_ms.is_some() || range.to_ms.is_some() {
             parts.push(Query::Date(range));

@@ -1,26 +1,19 @@
-//! All matches, deliveries of one event as one, in bounded memory.
+//! What a query matches in the splits.
 
 use std::sync::Arc;
 
-use tantivy::Term;
 use tantivy::query::{Bm25StatisticsProvider, EnableScoring, Query, Weight};
 use tantivy::schema::{Field, Schema};
+use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocSet, TERMINATED, Term};
 
+use super::docs::Docs;
+use super::run::Run;
 use crate::compile::Scoring;
 use crate::error::Error;
 use crate::split::OpenSplit;
 
-/// Matches that are deliveries of one event.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Group {
-    pub(super) identity: u64,
-    /// The first of them in the archive: split and document.
-    pub(super) split: u32,
-    pub(super) doc: u32,
-    /// Score of the first.
-    pub(super) score: f32,
-    pub(super) copies: u64,
-}
+/// Documents after which a search asks whether it may go on.
+const CHECK_DOCS: usize = 4_096;
 
 /// A query on some splits.
 pub(super) struct Matches<'s> {
@@ -28,8 +21,6 @@ pub(super) struct Matches<'s> {
     /// One for all splits: their schemas are the same, and the statistics are
     /// those of all together, so that scores of different splits compare.
     weight: Option<Box<dyn Weight>>,
-    version: u64,
-    scoring: Scoring,
 }
 
 fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
@@ -41,7 +32,6 @@ impl<'s> Matches<'s> {
         query: &dyn Query,
         schema: &Schema,
         splits: &'s [Arc<OpenSplit>],
-        version: u64,
         scoring: Scoring,
     ) -> Result<Self, Error> {
         let statistics = Statistics(splits);
@@ -55,86 +45,61 @@ impl<'s> Matches<'s> {
             // Statistics are of all splits; the first stands for them.
             query.weight(scoring).map_err(failed(first))
         });
-        Ok(Matches { splits, weight: weight.transpose()?, version, scoring })
+        Ok(Matches { splits, weight: weight.transpose()? })
     }
 
-    /// Visits every event that matches, in no order. Holds about `held_max`
-    /// matches at a time; with more, runs the query again for each share of the
-    /// identities.
-    pub(super) fn each_group(&self, held_max: usize, visit: &mut dyn FnMut(&Group)) -> Result<(), Error> {
-        let Some(weight) = &self.weight else { return Ok(()) };
-        let held_max = held_max.max(1);
-        let mut matches: u64 = 0;
-        for split in self.splits {
-            matches += u64::from(weight.count(split.segment()).map_err(failed(split))?);
-        }
-        let shares = matches.div_ceil(held_max as u64).max(1);
-        for share in 0..shares {
-            let mut held = Held { groups: Vec::new(), fold_at: held_max.saturating_mul(2) };
-            for (at, split) in (0..).zip(self.splits) {
-                self.each_match(&**weight, split, &mut |doc, score| {
-                    let identity = split.identity(doc);
-                    if identity % shares == share {
-                        held.push(Group { identity, split: at, doc, score, copies: 1 });
-                    }
-                })?;
+    /// All that matches at a version, by split.
+    pub(super) fn docs(&self, run: &Run<'_>, version: u64) -> Result<Vec<Docs>, Error> {
+        run.all(|at| self.docs_of(run, at, version))
+    }
+
+    fn docs_of(&self, run: &Run<'_>, at: usize, version: u64) -> Result<Docs, Error> {
+        let split = &self.splits[at];
+        let (mut docs, end) = (Docs::none(split.footer.docs), split.end_at(version));
+        let Some(weight) = self.weight.as_ref().filter(|_| end > 0) else { return Ok(docs) };
+        let mut scorer = weight.scorer(split.segment(), 1.0).map_err(failed(split))?;
+        let mut buffer = [0; COLLECT_BLOCK_BUFFER_LEN];
+        for block in 0_usize.. {
+            if block.is_multiple_of(CHECK_DOCS / COLLECT_BLOCK_BUFFER_LEN) {
+                run.stop.check()?;
             }
-            held.fold();
-            held.groups.iter().for_each(&mut *visit);
+            let filled = scorer.fill_buffer(&mut buffer);
+            let found = &buffer[..filled];
+            // They ascend: what is of later versions comes last.
+            let there = found.partition_point(|doc| *doc < end);
+            docs.add(&found[..there]);
+            if there < COLLECT_BLOCK_BUFFER_LEN {
+                break;
+            }
+        }
+        Ok(docs)
+    }
+
+    /// Hands over some of what matches in a split, each with its score.
+    pub(super) fn scores(
+        &self,
+        run: &Run<'_>,
+        at: usize,
+        of: &Docs,
+        mut each: impl FnMut(u32, f32),
+    ) -> Result<(), Error> {
+        let split = &self.splits[at];
+        let Some(weight) = self.weight.as_ref().filter(|_| of.len() > 0) else { return Ok(()) };
+        let mut scorer = weight.scorer(split.segment(), 1.0).map_err(failed(split))?;
+        let mut doc = scorer.doc();
+        for nth in 0_usize.. {
+            if doc == TERMINATED {
+                break;
+            }
+            if nth.is_multiple_of(CHECK_DOCS) {
+                run.stop.check()?;
+            }
+            if of.contains(doc) {
+                each(doc, scorer.score());
+            }
+            doc = scorer.advance();
         }
         Ok(())
-    }
-
-    fn each_match(
-        &self,
-        weight: &dyn Weight,
-        split: &OpenSplit,
-        each: &mut dyn FnMut(u32, f32),
-    ) -> Result<(), Error> {
-        let end = split.end_at(self.version);
-        if end == 0 {
-            return Ok(());
-        }
-        let mut before_end = |doc, score| {
-            if doc < end {
-                each(doc, score);
-            }
-        };
-        match self.scoring {
-            Scoring::Relevance => weight.for_each(split.segment(), &mut before_end),
-            Scoring::Unused => weight.for_each_no_score(split.segment(), &mut |docs| {
-                docs.iter().for_each(|doc| before_end(*doc, 0.0));
-            }),
-        }
-        .map_err(failed(split))
-    }
-}
-
-/// Groups as they grow; in order of identity and archive once folded.
-struct Held {
-    groups: Vec<Group>,
-    /// Deliveries of few events could be many: they are folded on the way.
-    fold_at: usize,
-}
-
-impl Held {
-    fn push(&mut self, group: Group) {
-        if self.groups.len() == self.fold_at {
-            self.fold();
-            self.fold_at = self.fold_at.max(self.groups.len().saturating_mul(2));
-        }
-        self.groups.push(group);
-    }
-
-    fn fold(&mut self) {
-        self.groups.sort_unstable_by_key(|group| (group.identity, group.split, group.doc));
-        self.groups.dedup_by(|next, first| {
-            let same = next.identity == first.identity;
-            if same {
-                first.copies += next.copies;
-            }
-            same
-        });
     }
 }
 

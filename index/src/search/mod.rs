@@ -1,12 +1,28 @@
 //! Answers from the index, with the records from the archive.
 //!
-//! - `collect`: all matches, duplicates as one, in bounded memory
+//! - `collect`: all matches, as `docs` of each split
+//! - `events`: deliveries of one event as one, in bounded memory
 //! - `order`: what stands before what, and pages
+//! - `page`: the first few in an order
+//! - `facets`, `histogram`: what the answer consists of
+//! - `run`: several threads, time limit, cancelling
 //! - `cache`: splits that are kept open
 
 mod cache;
 mod collect;
+mod docs;
+mod events;
+#[cfg(test)]
+mod facet_tests;
+mod facets;
+mod histogram;
+#[cfg(test)]
+mod measure;
 mod order;
+mod page;
+mod run;
+#[cfg(test)]
+mod run_tests;
 #[cfg(test)]
 mod tests;
 
@@ -28,9 +44,15 @@ use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
 use crate::text::{Snippet, snippet};
 use cache::Cache;
-use collect::{Group, Matches};
+use collect::Matches;
+use events::Events;
+pub use facets::{FacetCount, FacetRequest, Facets};
+pub use histogram::{Bucket, Histogram, Unit};
 pub use order::{Cursor, Order};
-use order::{Ranks, SortKey, Top};
+use order::{First, Ranks};
+use page::{Pick, Picked};
+pub use run::Cancel;
+use run::{Run, Stop, Watch};
 
 /// One search.
 #[derive(Debug, Clone, PartialEq)]
@@ -46,6 +68,28 @@ pub struct Request {
     pub after: Option<Cursor>,
     /// Search the archive as it was at this version; as it is when absent.
     pub at_version: Option<u64>,
+    /// Milliseconds that it may take, when less than [`Settings::search_ms_max`].
+    pub ms_max: Option<u64>,
+    /// Ends it from another thread.
+    pub cancel: Option<Cancel>,
+    /// Count what the answer consists of, too.
+    pub facets: Option<FacetRequest>,
+}
+
+impl Request {
+    /// The first page of what is there now.
+    pub fn new(query: Query, order: Order, limit: usize) -> Request {
+        Request {
+            query,
+            order,
+            limit,
+            after: None,
+            at_version: None,
+            ms_max: None,
+            cancel: None,
+            facets: None,
+        }
+    }
 }
 
 /// One page of what was found.
@@ -61,6 +105,8 @@ pub struct Answer<R> {
     pub hits: Vec<Hit<R>>,
     /// Goes on after the page; `None` when it was the last.
     pub next: Option<Cursor>,
+    /// What all that matches consists of, when it was asked for.
+    pub facets: Option<Facets>,
     /// Splits that were searched.
     pub splits_opened: usize,
     /// Splits that could not hold a match and were not searched.
@@ -80,6 +126,24 @@ pub struct Hit<R> {
     pub copies: u64,
     /// Why it was found.
     pub snippet: Snippet,
+}
+
+/// How an answer was come by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Explained {
+    /// Splits with matches whose times showed, before anything of them was
+    /// read, that none gets onto the page: they were only counted.
+    pub splits_only_counted: usize,
+    /// Time to find and open the splits, microseconds.
+    pub open_us: u64,
+    /// Time to find all matches and tell deliveries apart, microseconds.
+    pub match_us: u64,
+    /// Time to pick the page, microseconds.
+    pub pick_us: u64,
+    /// Time to count the facets, microseconds.
+    pub facets_us: u64,
+    /// Time to read the page's records from the archive, microseconds.
+    pub fetch_us: u64,
 }
 
 /// How much a query finds.
@@ -144,8 +208,16 @@ struct Ranked {
     scope: Scope,
     total: u64,
     copies: u64,
-    groups: Vec<(SortKey, Group)>,
+    hits: Vec<FirstOf>,
     next: Option<Cursor>,
+    facets: Option<Facets>,
+    explained: Explained,
+}
+
+/// The first delivery of an event and how many there are.
+struct FirstOf {
+    first: First,
+    copies: u64,
 }
 
 impl<S: Source> Searcher<S> {
@@ -188,45 +260,76 @@ impl<S: Source> Searcher<S> {
     ///
     /// `Invalid` for a page of another search or of one too old to go on with,
     /// `Retry` for a version that is not indexed yet, `Corrupt` when the archive
-    /// does not hold what was indexed.
+    /// does not hold what was indexed, `Stopped` when it took too long or was
+    /// cancelled.
     pub fn search(&self, request: &Request) -> Result<Answer<S::Record>, Error> {
-        if request.limit > self.settings.page_hits_max {
-            let most = self.settings.page_hits_max;
+        Ok(self.explain(request)?.0)
+    }
+
+    /// [`Searcher::search`], and how the answer was come by.
+    ///
+    /// # Errors
+    ///
+    /// Those of a search.
+    pub fn explain(&self, request: &Request) -> Result<(Answer<S::Record>, Explained), Error> {
+        let most = self.settings.page_hits_max;
+        if request.limit > most {
             let message = format!("a page has at most {most} hits, not {}", request.limit);
             return Err(Error::invalid(message));
         }
-        let ranked = guarded(&self.folder, || self.ranked(request))?;
-        Ok(Answer {
+        if let Some(facets) = request.facets.as_ref().filter(|facets| facets.top > most) {
+            let message = format!("at most {most} of each facet are named, not {}", facets.top);
+            return Err(Error::invalid(message));
+        }
+        let ms_max = request.ms_max.unwrap_or(u64::MAX).min(self.settings.search_ms_max);
+        let stop = Stop::new(Some(ms_max), request.cancel.clone());
+        let ranked = guarded(&self.folder, || self.ranked(request, &stop))?;
+        let mut watch = Watch::start();
+        let hits = self.hits(&request.query, &ranked.scope, &ranked.hits, &stop)?;
+        let explained = Explained { fetch_us: watch.lap_us(), ..ranked.explained };
+        let answer = Answer {
             through_version: ranked.scope.through_version,
             total: ranked.total,
             copies: ranked.copies,
-            hits: self.hits(&request.query, &ranked.scope, &ranked.groups)?,
+            hits,
             next: ranked.next,
+            facets: ranked.facets,
             splits_opened: ranked.scope.splits.len(),
             splits_pruned: ranked.scope.splits_pruned,
-        })
+        };
+        Ok((answer, explained))
     }
 
-    fn ranked(&self, request: &Request) -> Result<Ranked, Error> {
+    fn ranked(&self, request: &Request, stop: &Stop) -> Result<Ranked, Error> {
         let page =
             request.after.as_ref().map(|cursor| cursor.read(&request.query, request.order)).transpose()?;
         let at_version = page.as_ref().map(|page| page.through_version).or(request.at_version);
         let at_manifest = page.as_ref().and_then(|page| page.manifest_number);
+        let mut watch = Watch::start();
         let scope = self.scope(&request.query, at_version, at_manifest)?;
+        let open_us = watch.lap_us();
+        let run = self.run(&scope, stop);
+        let events = self.events(&request.query, &scope, &run)?;
+        let match_us = watch.lap_us();
 
-        let scoring = if request.order == Order::Relevance { Scoring::Relevance } else { Scoring::Unused };
-        let matches = self.matches(&request.query, &scope, scoring)?;
+        let scored = match request.order {
+            Order::Relevance if request.limit > 0 => {
+                Some(self.matches(&request.query, &scope, Scoring::Relevance)?)
+            }
+            _ => None,
+        };
         let ranks = Ranks::new(&scope.splits, page.as_ref());
-        let mut top = Top::new(request.limit, page.as_ref().map(|page| ranks.key_of(page)));
-        let (mut total, mut copies) = (0, 0);
-        matches.each_group(self.settings.matches_held_max, &mut |group| {
-            total += 1;
-            copies += group.copies;
-            top.offer(ranks.key(request.order, &scope.splits, group), group);
-        })?;
-
-        let (groups, more) = top.finish();
-        let next = groups.last().filter(|_| more).map(|(key, _)| {
+        let pick = Pick {
+            run: &run,
+            firsts: &events.firsts,
+            order: request.order,
+            limit: request.limit,
+            after: page.as_ref().map(|page| ranks.key_of(page)),
+            ranks: &ranks,
+            scored: scored.as_ref(),
+        };
+        let Picked { hits, more, only_counted } = pick.page()?;
+        let next = hits.last().filter(|_| more).map(|(key, _)| {
             Cursor::new(
                 &request.query,
                 request.order,
@@ -236,62 +339,72 @@ impl<S: Source> Searcher<S> {
                 &ranks,
             )
         });
-        Ok(Ranked { scope, total, copies, groups, next })
+        let hits = with_copies(&run, &events, hits.into_iter().map(|(_, first)| first))?;
+        let pick_us = watch.lap_us();
+        let facets = request.facets.as_ref();
+        let facets =
+            facets.map(|wanted| facets::facets(&run, &self.fields, &events.firsts, wanted)).transpose()?;
+        let facets_us = watch.lap_us();
+        let explained = Explained {
+            splits_only_counted: only_counted,
+            open_us,
+            match_us,
+            pick_us,
+            facets_us,
+            ..Explained::default()
+        };
+        Ok(Ranked { total: events.total(), copies: events.copies(), hits, next, facets, scope, explained })
     }
 
     /// How much matches.
+    ///
+    /// # Errors
+    ///
+    /// `Stopped` when it takes longer than [`Settings::search_ms_max`].
     pub fn count(&self, query: &Query) -> Result<Count, Error> {
-        guarded(&self.folder, || self.counted(query))
-    }
-
-    fn counted(&self, query: &Query) -> Result<Count, Error> {
-        let scope = self.scope(query, None, None)?;
-        let mut count = Count { through_version: scope.through_version, total: 0, copies: 0 };
-        self.matches(query, &scope, Scoring::Unused)?.each_group(
-            self.settings.matches_held_max,
-            &mut |group| {
-                count.total += 1;
-                count.copies += group.copies;
-            },
-        )?;
-        Ok(count)
+        let stop = Stop::new(Some(self.settings.search_ms_max), None);
+        guarded(&self.folder, || {
+            let scope = self.scope(query, None, None)?;
+            let events = self.events(query, &scope, &self.run(&scope, &stop))?;
+            Ok(Count {
+                through_version: scope.through_version,
+                total: events.total(),
+                copies: events.copies(),
+            })
+        })
     }
 
     /// Everything that matches at a version, or now: what a production holds.
-    /// Takes 56 bytes of memory for each event.
+    /// Takes 56 bytes of memory for each event, and as long as it takes.
     pub fn positions(&self, query: &Query, at_version: Option<u64>) -> Result<Found, Error> {
-        guarded(&self.folder, || self.found(query, at_version))
+        guarded(&self.folder, || self.found(query, at_version, &Stop::new(None, None)))
     }
 
-    fn found(&self, query: &Query, at_version: Option<u64>) -> Result<Found, Error> {
+    fn found(&self, query: &Query, at_version: Option<u64>, stop: &Stop) -> Result<Found, Error> {
         let scope = self.scope(query, at_version, None)?;
-        let mut groups = Vec::new();
-        self.matches(query, &scope, Scoring::Unused)?
-            .each_group(self.settings.matches_held_max, &mut |group| {
-                groups.push((group.split, group.doc, group.copies))
-            })?;
-        groups.sort_unstable();
-
+        let run = self.run(&scope, stop);
+        let events = self.events(query, &scope, &run)?;
+        let further = events.further(&run, |_| true)?;
         let mut found = Found {
             through_version: scope.through_version,
-            copies: 0,
+            copies: events.copies(),
             files: Vec::new(),
-            rows: Vec::with_capacity(groups.len()),
+            rows: Vec::with_capacity(usize::try_from(events.total()).unwrap_or_default()),
         };
         let mut last = None;
-        for (at, doc, copies) in groups {
-            let split = &scope.splits[at as usize];
-            let (file, row) = split.locate(doc);
-            if last.replace((at, file)) != Some((at, file)) {
-                found.files.push(split.footer.files[file].file.clone());
-            }
-            found.copies += copies;
-            found.rows.push(FoundRow {
-                file: found.files.len() - 1,
-                row,
-                time_ms: split.time_ms(doc),
-                copies,
-            });
+        for ((at, split), firsts) in scope.splits.iter().enumerate().zip(&events.firsts) {
+            firsts.blocks(|docs| {
+                for doc in docs {
+                    let (file, row) = split.locate(*doc);
+                    if last.replace((at, file)) != Some((at, file)) {
+                        found.files.push(split.footer.files[file].file.clone());
+                    }
+                    let more = if further.is_empty() { None } else { further.get(&split.identity(*doc)) };
+                    let (time_ms, copies) = (split.time_ms(*doc), 1 + more.copied().unwrap_or_default());
+                    found.rows.push(FoundRow { file: found.files.len() - 1, row, time_ms, copies });
+                }
+                Ok(())
+            })?;
         }
         Ok(found)
     }
@@ -354,30 +467,44 @@ impl<S: Source> Searcher<S> {
         Ok(split)
     }
 
+    fn run<'s>(&'s self, scope: &'s Scope, stop: &'s Stop) -> Run<'s> {
+        let docs: u64 = scope.splits.iter().map(|split| u64::from(split.footer.docs)).sum();
+        let worth = usize::try_from(docs / self.settings.thread_docs_min.max(1)).unwrap_or(usize::MAX);
+        let threads = self.settings.search_threads.min(worth);
+        Run { folder: &self.folder, splits: &scope.splits, threads, stop }
+    }
+
     fn matches<'s>(&self, query: &Query, scope: &'s Scope, scoring: Scoring) -> Result<Matches<'s>, Error> {
         let compiled = compile(query, &self.fields, scoring)?;
-        Matches::new(&*compiled, &self.fields.schema, &scope.splits, scope.through_version, scoring)
+        Matches::new(&*compiled, &self.fields.schema, &scope.splits, scoring)
+    }
+
+    fn events(&self, query: &Query, scope: &Scope, run: &Run<'_>) -> Result<Events, Error> {
+        let matches = self.matches(query, scope, Scoring::Unused)?.docs(run, scope.through_version)?;
+        Events::of(run, matches, self.settings.matches_held_max)
     }
 
     fn hits(
         &self,
         query: &Query,
         scope: &Scope,
-        groups: &[(SortKey, Group)],
+        found: &[FirstOf],
+        stop: &Stop,
     ) -> Result<Vec<Hit<S::Record>>, Error> {
-        let mut wanted: BTreeMap<(u32, usize), BTreeSet<u64>> = BTreeMap::new();
-        let place = |group: &Group| {
-            let (file, row) = scope.splits[group.split as usize].locate(group.doc);
-            ((group.split, file), row)
+        let mut wanted: BTreeMap<(usize, usize), BTreeSet<u64>> = BTreeMap::new();
+        let place = |first: &First| {
+            let (file, row) = scope.splits[first.split].locate(first.doc);
+            ((first.split, file), row)
         };
-        for (_, group) in groups {
-            let (file, row) = place(group);
+        for FirstOf { first, .. } in found {
+            let (file, row) = place(first);
             wanted.entry(file).or_default().insert(row);
         }
         let mut records = BTreeMap::new();
         for ((split, file), rows) in wanted {
+            stop.check()?;
             let rows: Vec<u64> = rows.into_iter().collect();
-            let covered = &scope.splits[split as usize].footer.files[file];
+            let covered = &scope.splits[split].footer.files[file];
             let fetched = self.source.fetch(&covered.file, &rows)?;
             if fetched.len() != rows.len() {
                 let message =
@@ -387,14 +514,30 @@ impl<S: Source> Searcher<S> {
             let places = rows.into_iter().map(|row| ((split, file), row));
             records.extend(places.zip(fetched.into_iter().map(|record| (covered.version, record))));
         }
-        let hit = |(_, group): &(SortKey, Group)| {
-            // Every group is a document of its own, and each was fetched.
-            let (version, record) = records.remove(&place(group))?;
+        let hit = |found: &FirstOf| {
+            // Every event is a document of its own, and each was fetched.
+            let (version, record) = records.remove(&place(&found.first))?;
             let snippet = snippet(&S::text(&record), query, self.settings.snippet_chars);
-            Some(Hit { record, version, score: group.score, copies: group.copies, snippet })
+            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet })
         };
-        Ok(groups.iter().filter_map(hit).collect())
+        Ok(found.iter().filter_map(hit).collect())
     }
+}
+
+fn with_copies(
+    run: &Run<'_>,
+    events: &Events,
+    firsts: impl Iterator<Item = First>,
+) -> Result<Vec<FirstOf>, Error> {
+    let identified: Vec<(First, u64)> =
+        firsts.map(|first| (first, run.splits[first.split].identity(first.doc))).collect();
+    let wanted: BTreeSet<u64> = identified.iter().map(|(_, identity)| *identity).collect();
+    let further = events.further(run, |identity| wanted.contains(&identity))?;
+    let with = |(first, identity)| FirstOf {
+        first,
+        copies: 1 + further.get(&identity).copied().unwrap_or_default(),
+    };
+    Ok(identified.into_iter().map(with).collect())
 }
 
 fn newest(folder: &Folder) -> Result<Manifest, Error> {

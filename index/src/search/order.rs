@@ -7,7 +7,6 @@ use std::sync::Arc;
 use custody_schemas::{Hash, Partition};
 use serde::{Deserialize, Serialize};
 
-use super::collect::Group;
 use crate::error::Error;
 use crate::query::Query;
 use crate::split::OpenSplit;
@@ -29,13 +28,22 @@ pub enum Order {
 /// Sorts as the hits do.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct SortKey {
-    by: [By; 2],
+    pub(super) by: [By; 2],
     place: Place,
+}
+
+/// An event that was found: its first delivery.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct First {
+    pub(super) split: usize,
+    pub(super) doc: u32,
+    /// Zero unless ordered by relevance.
+    pub(super) score: f32,
 }
 
 /// A value to sort by; what is absent comes last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
-struct By {
+pub(super) struct By {
     absent: bool,
     value: i64,
 }
@@ -59,6 +67,28 @@ fn descending(value: Option<i64>) -> By {
     ascending(value.map(|value| !value))
 }
 
+impl Order {
+    /// What an event sorts by before its place.
+    pub(super) fn by(self, time_ms: Option<i64>, score: f32) -> [By; 2] {
+        match self {
+            Order::Newest => [descending(time_ms), NONE],
+            Order::Oldest => [ascending(time_ms), NONE],
+            // Scores are never negative: their bits are in the same order.
+            Order::Relevance => [descending(Some(i64::from(score.max(0.0).to_bits()))), descending(time_ms)],
+            Order::Position => [NONE, NONE],
+        }
+    }
+
+    /// Nothing of the split sorts before this.
+    pub(super) fn best_of(self, split: &OpenSplit) -> [By; 2] {
+        match self {
+            Order::Newest => [descending(split.footer.time_ms_max), NONE],
+            Order::Oldest => [ascending(split.footer.time_ms_min), NONE],
+            Order::Relevance | Order::Position => [By { absent: false, value: i64::MIN }; 2],
+        }
+    }
+}
+
 /// The partitions of a search in order.
 pub(super) struct Ranks(Vec<Partition>);
 
@@ -73,20 +103,11 @@ impl Ranks {
         self.0.binary_search(partition).unwrap_or_else(|at| at)
     }
 
-    pub(super) fn key(&self, order: Order, splits: &[Arc<OpenSplit>], group: &Group) -> SortKey {
-        let split = &splits[group.split as usize];
-        let time = || split.time_ms(group.doc);
-        let by = match order {
-            Order::Newest => [descending(time()), NONE],
-            Order::Oldest => [ascending(time()), NONE],
-            // Scores are never negative: their bits are in the same order.
-            Order::Relevance => {
-                [descending(Some(i64::from(group.score.max(0.0).to_bits()))), descending(time())]
-            }
-            Order::Position => [NONE, NONE],
-        };
-        let place = split.place(group.doc).map_or(Place { partition: 0, from: 0, nth: group.doc }, |place| {
-            Place { partition: self.rank(place.partition), from: place.from, nth: place.nth }
+    pub(super) fn key(&self, by: [By; 2], split: &OpenSplit, doc: u32) -> SortKey {
+        let place = split.place(doc).map_or(Place { partition: 0, from: 0, nth: doc }, |place| Place {
+            partition: self.rank(place.partition),
+            from: place.from,
+            nth: place.nth,
         });
         SortKey { by, place }
     }
@@ -107,7 +128,7 @@ pub(super) struct Top {
     more: bool,
 }
 
-struct Entry(SortKey, Group);
+struct Entry(SortKey, First);
 
 impl PartialEq for Entry {
     fn eq(&self, other: &Self) -> bool {
@@ -131,26 +152,44 @@ impl Top {
         Top { limit, after, heap: BinaryHeap::new(), more: false }
     }
 
-    pub(super) fn offer(&mut self, key: SortKey, group: &Group) {
+    pub(super) fn offer(&mut self, key: SortKey, first: First) {
         if self.after.as_ref().is_some_and(|after| key <= *after) {
             return;
         }
         if self.heap.len() < self.limit {
-            self.heap.push(Entry(key, *group));
+            self.heap.push(Entry(key, first));
             return;
         }
         self.more = true;
         if let Some(mut last) = self.heap.peek_mut()
             && key < last.0
         {
-            *last = Entry(key, *group);
+            *last = Entry(key, first);
+        }
+    }
+
+    /// The last hit, when the page is full: nothing behind it gets onto the page.
+    pub(super) fn last(&self) -> Option<&SortKey> {
+        self.heap.peek().map(|Entry(key, _)| key).filter(|_| self.heap.len() == self.limit)
+    }
+
+    /// There is something behind the last hit of a full page.
+    pub(super) fn leave_out(&mut self) {
+        self.more = true;
+    }
+
+    /// Takes in what another found among other documents.
+    pub(super) fn merge(&mut self, other: Top) {
+        self.more |= other.more;
+        for Entry(key, first) in other.heap {
+            self.offer(key, first);
         }
     }
 
     /// In order, and whether there are more behind them.
-    pub(super) fn finish(self) -> (Vec<(SortKey, Group)>, bool) {
+    pub(super) fn finish(self) -> (Vec<(SortKey, First)>, bool) {
         let entries = self.heap.into_sorted_vec();
-        (entries.into_iter().map(|Entry(key, group)| (key, group)).collect(), self.more)
+        (entries.into_iter().map(|Entry(key, first)| (key, first)).collect(), self.more)
     }
 }
 

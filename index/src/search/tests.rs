@@ -11,14 +11,14 @@ use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
 use crate::strategies;
 use crate::testing::{Event, Memory, Named, Stored, file_of, said, store};
 
-struct World {
-    _dir: tempfile::TempDir,
-    source: Memory,
+pub(super) struct World {
+    pub(super) _dir: tempfile::TempDir,
+    pub(super) source: Memory,
     indexer: Indexer<Memory>,
-    searcher: Searcher<Memory>,
+    pub(super) searcher: Searcher<Memory>,
 }
 
-fn settings() -> Settings {
+pub(super) fn settings() -> Settings {
     Settings {
         split_docs_max: 7,
         small_docs: 4,
@@ -29,7 +29,7 @@ fn settings() -> Settings {
     }
 }
 
-fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
+pub(super) fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
     let dir = tempfile::tempdir().unwrap();
     let source = Memory::default();
     for parts in commits {
@@ -41,12 +41,12 @@ fn world(commits: Vec<Vec<(i32, Vec<Event>)>>) -> World {
     World { _dir: dir, source, indexer, searcher }
 }
 
-fn query(text: &str) -> Query {
+pub(super) fn query(text: &str) -> Query {
     parse(text, &TimeZone::UTC).unwrap()
 }
 
 fn request(query: &Query, order: Order, limit: usize) -> Request {
-    Request { query: query.clone(), order, limit, after: None, at_version: None }
+    Request::new(query.clone(), order, limit)
 }
 
 impl World {
@@ -72,7 +72,7 @@ impl World {
 
     /// What the reference evaluator finds: first records in order of the
     /// archive, with the number of their copies.
-    fn expected(&self, query: &Query, at_version: u64) -> Vec<(Stored, u64)> {
+    pub(super) fn expected(&self, query: &Query, at_version: u64) -> Vec<(Stored, u64)> {
         let mut found: Vec<(Stored, u64)> = Vec::new();
         let mut known: BTreeMap<u64, usize> = BTreeMap::new();
         for (version, stored) in self.source.all() {
@@ -377,7 +377,7 @@ fn event() -> impl Strategy<Value = Event> {
         .prop_flat_map(strategies::enriched)
 }
 
-fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
+pub(super) fn commits() -> impl Strategy<Value = Vec<Vec<(i32, Vec<Event>)>>> {
     let file = (prop::collection::vec(event(), 0..6), prop::collection::vec(event(), 0..4));
     let parts = file.prop_map(|(zero, one)| vec![(0, zero), (1, one)]);
     prop::collection::vec(parts, 1..9)
@@ -420,7 +420,7 @@ fn leaf() -> impl Strategy<Value = Query> {
     ]
 }
 
-fn queries() -> impl Strategy<Value = Vec<Query>> {
+pub(super) fn queries() -> impl Strategy<Value = Vec<Query>> {
     let query = leaf().prop_recursive(4, 20, 4, |inner| {
         prop_oneof![
             prop::collection::vec(inner.clone(), 0..4).prop_map(Query::And),
@@ -488,7 +488,7 @@ fn check(world: &World, query: &Query) -> Result<(), TestCaseError> {
 }
 
 /// Few by default: each builds an index on disk.
-fn cases() -> u32 {
+pub(super) fn cases() -> u32 {
     std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(32)
 }
 

@@ -103,6 +103,22 @@ impl OpenSplit {
         self.time.as_ref().and_then(|time| time.first(doc))
     }
 
+    /// The identities of some documents, in their order.
+    pub(crate) fn identities(&self, docs: &[u32], out: &mut Vec<Option<u64>>) {
+        out.clear();
+        out.resize(docs.len(), None);
+        self.identity.first_vals(docs, out);
+    }
+
+    /// The times of some documents, in their order.
+    pub(crate) fn times_ms(&self, docs: &[u32], out: &mut Vec<Option<i64>>) {
+        out.clear();
+        out.resize(docs.len(), None);
+        if let Some(time) = &self.time {
+            time.first_vals(docs, out);
+        }
+    }
+
     /// Which of the footer's files a document is from, and its row there.
     pub(crate) fn locate(&self, doc: u32) -> (usize, u64) {
         let after = self.footer.files.partition_point(|covered| covered.first_doc <= doc);

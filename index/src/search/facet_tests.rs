@@ -1,0 +1,145 @@
+//! Facets against a slow count of the records.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use custody_archive::Relation;
+use custody_schemas::kind::short_name;
+use jiff::tz::TimeZone;
+use proptest::prelude::*;
+
+use super::facets::{Stands, party};
+use super::histogram::in_calendar;
+use super::tests::{World, cases, commits, queries, query, settings, world};
+use super::*;
+use crate::schema::RAW_BYTES_MAX;
+use crate::testing::{Event, said, store};
+use crate::text::{address_terms, lower_case};
+
+fn asked(query: &Query, top: usize) -> Request {
+    let facets = Some(FacetRequest { top, zone: TimeZone::UTC });
+    Request { facets, ..Request::new(query.clone(), Order::Newest, 0) }
+}
+
+/// The most frequent of what each record has.
+fn slow(records: &[Event], top: usize, of: impl Fn(&Event) -> BTreeSet<String>) -> Vec<FacetCount> {
+    let mut counts: BTreeMap<String, u64> = BTreeMap::new();
+    for value in records.iter().flat_map(of) {
+        *counts.entry(value).or_default() += 1;
+    }
+    let mut counts: Vec<_> = counts.into_iter().map(|(value, count)| FacetCount { value, count }).collect();
+    counts.sort_by_key(|facet| std::cmp::Reverse(facet.count));
+    counts.truncate(top);
+    counts
+}
+
+fn parties(event: &Event, wanted: fn(Stands<'_>) -> Option<&str>) -> BTreeSet<String> {
+    let mut terms = Vec::new();
+    for (_, _, address, name) in &event.parties {
+        address_terms(address.as_deref().unwrap_or_default(), name.as_deref(), &mut terms);
+    }
+    terms.iter().filter_map(|term| party(term).and_then(wanted)).map(str::to_owned).collect()
+}
+
+fn short(value: &str) -> Option<String> {
+    (value.len() <= RAW_BYTES_MAX && !value.starts_with("sha256:")).then(|| value.to_owned())
+}
+
+fn check(world: &World, query: &Query, top: usize) -> Result<(), TestCaseError> {
+    let records: Vec<Event> =
+        world.expected(query, u64::MAX).into_iter().map(|(stored, _)| stored.event).collect();
+    let facets = world.searcher.search(&asked(query, top)).unwrap().facets.unwrap();
+    let participants = slow(&records, top, |event| {
+        parties(event, |stands| if let Stands::Participant(value) = stands { Some(value) } else { None })
+    });
+    prop_assert_eq!(&facets.participants, &participants);
+    let domains = slow(&records, top, |event| {
+        parties(event, |stands| if let Stands::Domain(value) = stands { Some(value) } else { None })
+    });
+    prop_assert_eq!(&facets.domains, &domains);
+    let types =
+        slow(&records, top, |event| short(&lower_case(&short_name(&event.kind))).into_iter().collect());
+    prop_assert_eq!(&facets.types, &types);
+    let conversations =
+        slow(&records, top, |event| event.conversation.as_deref().and_then(short).into_iter().collect());
+    prop_assert_eq!(&facets.conversations, &conversations);
+
+    let histogram = &facets.histogram;
+    let count = |wanted: &dyn Fn(Option<i64>) -> bool| {
+        records.iter().filter(|event| wanted(event.time_ms)).count() as u64
+    };
+    prop_assert_eq!(histogram.untimed, count(&|time| time.is_none()));
+    prop_assert_eq!(histogram.beyond, count(&|time| time.is_some_and(|time| !in_calendar(time))));
+    for bucket in &histogram.buckets {
+        let inside = |time: Option<i64>| time.is_some_and(|t| (bucket.from_ms..bucket.to_ms).contains(&t));
+        prop_assert_eq!(bucket.count, count(&inside));
+    }
+    let all = histogram.buckets.iter().map(|bucket| bucket.count).sum::<u64>();
+    prop_assert_eq!(all + histogram.untimed + histogram.beyond, records.len() as u64);
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases().div_ceil(2), ..ProptestConfig::default() })]
+
+    #[test]
+    fn facets_are_what_a_slow_count_says(commits in commits(), queries in queries(), top in 0_usize..8) {
+        let world = world(commits);
+        for query in &queries {
+            check(&world, query, top)?;
+        }
+    }
+}
+
+#[test]
+fn a_party_is_counted_by_one_of_its_terms() {
+    for (address, name, participants, domains) in [
+        ("sip:Alice@Contoso.example;user=phone", "Alice Archer", &["alice@contoso.example"][..], 1),
+        ("alice@contoso.example", "", &["alice@contoso.example"], 1),
+        ("xmpp:bob@x.example/phone", "", &["bob@x.example"], 1),
+        ("@dan:matrix.example", "Dan", &["@dan:matrix.example"], 1),
+        ("live:carol", "Carol", &["live:carol"], 0),
+        ("tel:+49301234", "", &["+49301234"], 0),
+        ("+49301234", "", &["+49301234"], 0),
+        // Cannot be told from a word of a name.
+        ("alice", "Alice", &[], 0),
+    ] {
+        let named = (Relation::From, None, Some(address.to_owned()), Some(name.to_owned()));
+        let event = Event { parties: vec![named], ..said(1, "x") };
+        let found = |wanted: fn(Stands<'_>) -> Option<&str>| parties(&event, wanted).into_iter();
+        let people = found(|stands| if let Stands::Participant(value) = stands { Some(value) } else { None });
+        assert_eq!(people.collect::<Vec<_>>(), participants, "{address}");
+        let hosts = found(|stands| if let Stands::Domain(value) = stands { Some(value) } else { None });
+        assert_eq!(hosts.count(), domains, "{address}");
+    }
+}
+
+#[test]
+fn deliveries_and_roles_of_one_event_count_once() {
+    let party = |relation, address: &str| (relation, None, Some(address.to_owned()), None);
+    let event = |number| Event {
+        parties: vec![
+            party(Relation::From, "sip:a@x.example"),
+            party(Relation::To, "a@x.example"),
+            party(Relation::Other, "b@x.example"),
+        ],
+        conversation: Some("c-1".to_owned()),
+        ..said(number, "fox")
+    };
+    let world = world(vec![vec![(0, vec![event(1), event(2)])], vec![(0, vec![event(1), said(3, "fox")])]]);
+    let answer = world.searcher.search(&asked(&query("fox"), 1)).unwrap();
+    assert_eq!((answer.total, answer.copies), (3, 4));
+    let facets = answer.facets.unwrap();
+    let only = |value: &str, count| vec![FacetCount { value: value.to_owned(), count }];
+    assert_eq!(facets.participants, only("a@x.example", 2));
+    assert_eq!(facets.domains, only("x.example", 2));
+    assert_eq!(facets.types, only("im.message.sent", 3));
+    assert_eq!(facets.conversations, only("c-1", 2));
+    assert_eq!(facets.histogram.buckets.iter().map(|bucket| bucket.count).sum::<u64>(), 3);
+    assert_eq!(facets.histogram.unit, Unit::Minute);
+
+    let error = world.searcher.search(&asked(&query("fox"), 1_001)).unwrap_err();
+    assert_eq!(error.to_string(), "at most 1000 of each facet are named, not 1001");
+    let several = Settings { search_threads: 3, thread_docs_min: 1, ..settings() };
+    let several = Searcher::open(&store(world._dir.path()), world.source.clone(), several).unwrap();
+    assert_eq!(several.search(&asked(&query("fox"), 1)).unwrap().facets, Some(facets));
+}
