@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::Kind;
+use crate::query::Query;
 
 fn day(text: &str) -> i64 {
     instant_ms(text).unwrap()
@@ -65,6 +66,7 @@ fn files_are_read_however_spreadsheets_write_them() {
         format!("\n\n{TWO}\n,,,,,,\n"),
         TWO.replace("alice@contoso.example", " Alice@Contoso.EXAMPLE "),
         TWO.replace("Alice Archer", "\"Alice Archer\""),
+        TWO.replace("alice@contoso.example", "sip:alice@contoso.example;user=phone"),
     ];
     for text in same {
         assert_eq!(lines(&read(&text)), want, "{text}");
@@ -465,6 +467,19 @@ fn holders<'r>(rows: &'r [Row], network: &str, address: &str, at: i64) -> Vec<&'
     names
 }
 
+/// Whether a record of one party is found, by the meaning of the nodes that custodians are made of.
+fn finds(query: &Query, network: &str, terms: &[String], at: i64) -> bool {
+    let each = |part: &Query| finds(part, network, terms, at);
+    match query {
+        Query::And(parts) => parts.iter().all(each),
+        Query::Or(parts) => parts.iter().any(each),
+        Query::Participant(pattern) => pattern.matches(terms.iter()),
+        Query::Network(on) => on == network,
+        Query::Date(range) => range.contains(at),
+        other => panic!("{other} is in no custodian"),
+    }
+}
+
 fn instants() -> impl Iterator<Item = (&'static str, &'static str, i64)> {
     let on = |network| ["a@x.example", "live:b"].map(|address| (network, address));
     let all = [on("lync"), on("skype"), on("other")].concat();
@@ -490,6 +505,23 @@ proptest! {
                 }
             }
             Err(mistakes) => prop_assert!(!sound || !clear, "{:?}", mistakes),
+        }
+    }
+
+    /// The query of a custodian finds what the custodian held then, and nothing else.
+    #[test]
+    fn a_query_finds_what_was_held(rows in random_rows()) {
+        let Ok(people) = People::new(rows) else { return Ok(()) };
+        for person in people.persons() {
+            let found = query(&people.custodian(person.name()).unwrap());
+            for (network, address, at) in instants() {
+                for address in [address.to_owned(), format!("{address};user=phone"), format!("SIP:{address}")] {
+                    let mut terms = Vec::new();
+                    crate::text::address_terms(&address, None, &mut terms);
+                    let holds = people.holder(network, &address, at) == Some(person);
+                    prop_assert_eq!(finds(&found, network, &terms, at), holds, "{} {} {}", found, address, at);
+                }
+            }
         }
     }
 
