@@ -489,6 +489,21 @@ fn instants() -> impl Iterator<Item = (&'static str, &'static str, i64)> {
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
 
+    /// Whatever a file holds, it is read or its mistakes are named.
+    #[test]
+    fn any_bytes_are_a_register_or_have_a_mistake(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        text in "[\\x20-\\x7e,;\"\n\r\u{feff}é]{0,80}",
+    ) {
+        let files = [bytes.clone(), text.clone().into_bytes(), [b"person,address\n", bytes.as_slice()].concat(),
+            format!("address;person;valid_from\n{text}").into_bytes()];
+        for file in files {
+            if let Err(mistakes) = read_csv(&file) {
+                prop_assert!(!mistakes.shown.is_empty() && mistakes.shown.len() <= PROBLEMS_MAX);
+            }
+        }
+    }
+
     /// Rows make a register exactly when at every instant an address is one person's at most.
     #[test]
     fn at_every_instant_an_address_is_one_persons(rows in random_rows()) {
