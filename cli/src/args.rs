@@ -300,7 +300,7 @@ Nothing is taken of a file with a mistake in it.")]
         #[command(flatten)]
         how: PeopleHow,
     },
-    /// Go on from the register by what the directory of [ldap] says now
+    /// Go on from the register by what the directory of `ldap.url` says now
     SyncLdap {
         /// How it takes the place of the register before it
         #[command(flatten)]

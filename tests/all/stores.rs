@@ -10,6 +10,7 @@ use custody_archive::{
     Archive, BatchBuilder, Clock, CompactSettings, Compactor, Encoded, Location, S3Settings, Store,
     SystemClock, Writer, WriterSettings, verify,
 };
+use custody_index::people::{PeopleStore, Register, Source, read_csv};
 use custody_index::query::parse;
 use custody_index::{IndexStore, Indexer, Searcher, Settings, verify_index};
 use custody_ingest::kafka::{Embedded, Producer};
@@ -119,6 +120,47 @@ fn the_world_has_a_store() {
 fn s3_is_a_store() {
     let Some(s3) = s3() else { return };
     conformance(&s3.store("conformance"));
+}
+
+/// Registers of people are numbered, and of many writers of one number one is first.
+fn registers(store: &Arc<Store>) {
+    let people = PeopleStore::of(store.clone());
+    assert_eq!(people.newest().unwrap(), None);
+    let register = |number, who: usize| {
+        let text = format!("person,address\nPerson {who},p{who}@contoso.example\n");
+        let source = Source::of("file", &format!("{who}.csv"), text.as_bytes());
+        let people = read_csv(text.as_bytes()).unwrap().people;
+        Register { number, at_ms: who as i64, source, people }
+    };
+    for number in 1..=3 {
+        let wrote = |who| people.publish(&register(number, who)).unwrap();
+        let firsts: Vec<usize> = thread::scope(|scope| {
+            let writers: Vec<_> = (0..8).map(|who| scope.spawn(move || wrote(who).then_some(who))).collect();
+            writers.into_iter().filter_map(|writer| writer.join().unwrap()).collect()
+        });
+        assert_eq!(firsts.len(), 1, "register {number} was written by {firsts:?}");
+        assert_eq!(people.newest().unwrap(), Some(register(number, firsts[0])));
+    }
+    assert_eq!(people.numbers().unwrap(), [1, 2, 3]);
+}
+
+#[test]
+fn people_are_kept_in_a_folder() {
+    let dir = tempfile::tempdir().unwrap();
+    let location = Location::Folder(dir.path().join("new"));
+    registers(&Arc::new(Store::open(&location, &S3Settings::default()).unwrap()));
+}
+
+#[test]
+fn people_are_kept_in_the_world() {
+    let objects = FaultyStore::new(Backing::Disk(Arc::new(Disk::default())), Arc::default());
+    registers(&Arc::new(Store::over(Arc::new(objects), "memory:///some/where/").unwrap()));
+}
+
+#[test]
+fn people_are_kept_in_s3() {
+    let Some(s3) = s3() else { return };
+    registers(&s3.store("people"));
 }
 
 /// Whoever makes a version first wins it; the others read it and go on.

@@ -2,11 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::overlap::bare;
 use super::register::{Entry, People, Person, folded};
 use crate::query::nearest::nearest;
 use crate::query::{Pattern, Query, TimeRange};
-use crate::text::lower_case;
+use crate::text::{address_terms, lower_case};
 
 /// Ids that are listed where a name is not enough.
 const IDS_SHOWN: usize = 5;
@@ -95,14 +94,16 @@ impl People {
         Ok(held)
     }
 
-    /// Whose an address is on a network at an instant, if it is anybody's. A scheme such as `sip:`,
-    /// parameters and case do not matter.
+    /// Whose an address of a record is on a network at an instant, if it is anybody's: whoever's
+    /// [`query`] would find it.
     pub fn holder(&self, network: &str, address: &str, at_ms: i64) -> Option<&Person> {
-        let (network, address) = (lower_case(network), bare(address));
+        let network = lower_case(network);
+        let mut terms = Vec::new();
+        address_terms(address, None, &mut terms);
         let is = |entry: &Entry| {
             entry.range().contains(at_ms)
                 && entry.network.as_ref().is_none_or(|on| *on == network)
-                && bare(&entry.address) == address
+                && terms.contains(&entry.address)
         };
         self.persons().iter().find(|person| person.entries.iter().any(is))
     }

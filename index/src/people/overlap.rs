@@ -4,7 +4,7 @@ use std::collections::HashMap;
 
 use super::register::{Entry, Key, Row};
 use super::when::show_ms;
-use crate::text::address_terms;
+use crate::text::{address_form, address_terms};
 
 /// What addresses that find the same records have in common: the address without scheme,
 /// parameters and resource. `sip:alice@contoso.example` and `alice@contoso.example` are one.
@@ -16,6 +16,15 @@ pub(super) fn bare(address: &str) -> String {
         terms.pop();
     }
     terms.pop().unwrap_or_default()
+}
+
+/// An address as it is kept: one with a domain without scheme, parameters and resource, which do not
+/// say who it is and which a record may have or not; any other whole, since `live:bob` and `bob` are
+/// two accounts.
+pub(super) fn canonical(address: &str) -> String {
+    let (whole, bare_once) = (address_form(address), bare(address));
+    let domain = bare_once.contains('@') && bare(&bare_once) == bare_once;
+    if domain { bare_once } else { whole }
 }
 
 /// Who holds an address on a network as far as the sweep came: the latest end, and which row says it.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use super::overlap::overlaps;
+use super::overlap::{canonical, overlaps};
 use crate::query::TimeRange;
 use crate::text::{ADDRESS_BYTES_MAX, address_form, lower_case};
 
@@ -22,7 +22,7 @@ pub struct Entry {
     /// In lower case; absent when the address is meant on every network.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub network: Option<String>,
-    /// Trimmed and in lower case, as addresses are compared.
+    /// Trimmed and in lower case, as addresses are compared; without scheme where it has a domain.
     pub address: String,
     /// The first millisecond since 1970 UTC at which it is held; absent when it always was.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -118,7 +118,7 @@ impl People {
         for row in rows {
             let key = Key::of(row.id.as_deref(), &row.entry.name);
             let person = persons.entry(key).or_insert_with(|| Person { id: row.id, entries: Vec::new() });
-            person.entries.push(Entry { address: address_form(&row.entry.address), ..row.entry });
+            person.entries.push(Entry { address: canonical(&row.entry.address), ..row.entry });
         }
         let mut persons: Vec<Person> = persons.into_values().collect();
         for person in &mut persons {

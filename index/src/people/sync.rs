@@ -5,9 +5,9 @@
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
+use super::overlap::canonical;
 use super::register::{Entry, Key, People, Person, Row, folded};
 use super::when::show_ms;
-use crate::text::address_form;
 
 /// A person as a directory shows it now.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -91,7 +91,7 @@ fn wanted(seen: &[Seen]) -> Result<BTreeMap<(Key, String), &Seen>, Vec<String>> 
                 other.place, person.place
             ));
         }
-        out.extend(person.addresses.iter().map(|address| ((key.clone(), address_form(address)), person)));
+        out.extend(person.addresses.iter().map(|address| ((key.clone(), canonical(address)), person)));
     }
     if mistakes.is_empty() { Ok(out) } else { Err(mistakes) }
 }
@@ -113,7 +113,7 @@ fn adopt(rows: &mut [Row], seen: &[Seen]) {
     let mut ids: HashMap<String, String> = HashMap::new();
     for (name, held) in addresses {
         let candidates = named.get(&name).map(Vec::as_slice).unwrap_or_default();
-        let shares = |person: &&&Seen| person.addresses.iter().any(|a| held.contains(&address_form(a)));
+        let shares = |person: &&&Seen| person.addresses.iter().any(|a| held.contains(&canonical(a)));
         let mut sharing = candidates.iter().filter(shares);
         let meant = match (candidates, sharing.next(), sharing.next()) {
             ([only], _, _) => only.id.clone(),

@@ -7,6 +7,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::error::Kind;
+use crate::query::Query;
 
 fn day(text: &str) -> i64 {
     instant_ms(text).unwrap()
@@ -65,6 +66,7 @@ fn files_are_read_however_spreadsheets_write_them() {
         format!("\n\n{TWO}\n,,,,,,\n"),
         TWO.replace("alice@contoso.example", " Alice@Contoso.EXAMPLE "),
         TWO.replace("Alice Archer", "\"Alice Archer\""),
+        TWO.replace("alice@contoso.example", "sip:alice@contoso.example;user=phone"),
     ];
     for text in same {
         assert_eq!(lines(&read(&text)), want, "{text}");
@@ -465,6 +467,19 @@ fn holders<'r>(rows: &'r [Row], network: &str, address: &str, at: i64) -> Vec<&'
     names
 }
 
+/// Whether a record of one party is found, by the meaning of the nodes that custodians are made of.
+fn finds(query: &Query, network: &str, terms: &[String], at: i64) -> bool {
+    let each = |part: &Query| finds(part, network, terms, at);
+    match query {
+        Query::And(parts) => parts.iter().all(each),
+        Query::Or(parts) => parts.iter().any(each),
+        Query::Participant(pattern) => pattern.matches(terms.iter()),
+        Query::Network(on) => on == network,
+        Query::Date(range) => range.contains(at),
+        other => panic!("{other} is in no custodian"),
+    }
+}
+
 fn instants() -> impl Iterator<Item = (&'static str, &'static str, i64)> {
     let on = |network| ["a@x.example", "live:b"].map(|address| (network, address));
     let all = [on("lync"), on("skype"), on("other")].concat();
@@ -473,6 +488,21 @@ fn instants() -> impl Iterator<Item = (&'static str, &'static str, i64)> {
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2_000, failure_persistence: None, ..ProptestConfig::default() })]
+
+    /// Whatever a file holds, it is read or its mistakes are named.
+    #[test]
+    fn any_bytes_are_a_register_or_have_a_mistake(
+        bytes in proptest::collection::vec(any::<u8>(), 0..200),
+        text in "[\\x20-\\x7e,;\"\n\r\u{feff}é]{0,80}",
+    ) {
+        let files = [bytes.clone(), text.clone().into_bytes(), [b"person,address\n", bytes.as_slice()].concat(),
+            format!("address;person;valid_from\n{text}").into_bytes()];
+        for file in files {
+            if let Err(mistakes) = read_csv(&file) {
+                prop_assert!(!mistakes.shown.is_empty() && mistakes.shown.len() <= PROBLEMS_MAX);
+            }
+        }
+    }
 
     /// Rows make a register exactly when at every instant an address is one person's at most.
     #[test]
@@ -490,6 +520,23 @@ proptest! {
                 }
             }
             Err(mistakes) => prop_assert!(!sound || !clear, "{:?}", mistakes),
+        }
+    }
+
+    /// The query of a custodian finds what the custodian held then, and nothing else.
+    #[test]
+    fn a_query_finds_what_was_held(rows in random_rows()) {
+        let Ok(people) = People::new(rows) else { return Ok(()) };
+        for person in people.persons() {
+            let found = query(&people.custodian(person.name()).unwrap());
+            for (network, address, at) in instants() {
+                for address in [address.to_owned(), format!("{address};user=phone"), format!("SIP:{address}")] {
+                    let mut terms = Vec::new();
+                    crate::text::address_terms(&address, None, &mut terms);
+                    let holds = people.holder(network, &address, at) == Some(person);
+                    prop_assert_eq!(finds(&found, network, &terms, at), holds, "{} {} {}", found, address, at);
+                }
+            }
         }
     }
 
