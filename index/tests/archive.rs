@@ -399,3 +399,33 @@ fn the_archive_hands_its_rows_on() {
     Source::rows(&world.archive, &batches, &mut each).unwrap();
     assert_eq!(seen, 2);
 }
+
+/// Both sides of a gateway captured a message; another content under its ids is another message.
+/// The address of a link is found as its text is.
+#[test]
+fn two_captures_are_one_event() {
+    let mut world = World::new();
+    let captured = |source: &str, text: &str| {
+        json!({
+            "specversion": "1.0", "id": format!("{source}-1"), "source": source,
+            "type": "federation.im.message.sent.v1", "time": "2013-05-29T09:15:02Z",
+            "data": {
+                "conversation": {"id": "c-88"}, "from": {"network": "skype", "address": "live:bob"},
+                "message": {"id": "m-1", "content_type": "text/html", "text": text},
+            },
+        })
+        .to_string()
+    };
+    let link = "see <a href='https://intranet.example/plan'>the fox</a>";
+    world.batch([&[captured("//gw/a", link)], &[captured("//gw/b", link)]]);
+    world.batch([&[captured("//gw/b", "another fox")], &[]]);
+    world.indexer().catch_up().unwrap();
+    let searcher = searcher(&world);
+    for (text, events, records) in
+        [("fox", 2, 3), ("\"the fox\"", 1, 2), ("intranet.example", 1, 2), ("another", 1, 1), ("href", 0, 0)]
+    {
+        let count = searcher.count(&query(text)).unwrap();
+        assert_eq!((count.total, count.copies), (events, records), "{text}");
+    }
+    assert_eq!(world.differences(), Vec::<String>::new());
+}

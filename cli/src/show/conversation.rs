@@ -43,14 +43,10 @@ pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Positio
         }
         let mark = if marked == Some(at) { "▶" } else { " " };
         let clock = time(record.time_us, zone, "%H:%M:%S");
-        let _ = writeln!(out, "{mark} {clock}  {}{}", line(record), again(&copies, record));
-        for change in changes {
-            // A later day is said: the heading is that of the message.
-            let same_day = time(change.time_us, zone, "%F") == time(record.time_us, zone, "%F");
-            let form = if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" };
-            let at = time(change.time_us, zone, form);
-            let _ = writeln!(out, "            {}{}", changed(change, &at), again(&copies, change));
-        }
+        let versions = versions(record, changes);
+        let version = versions.first().map_or("", |version| version.mark());
+        let _ = writeln!(out, "{mark} {clock}  {}{version}{}", line(record), again(&copies, record));
+        let _ = beneath(&mut out, record, changes.iter().zip(versions.iter().skip(1)), &copies, zone);
     }
     if shown.len() < lines.len() {
         let _ = writeln!(out, "\n{} of {} lines of the conversation", shown.len(), lines.len());
@@ -59,6 +55,77 @@ pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Positio
         let _ = writeln!(out, "\n{position} is not in this conversation");
     }
     out
+}
+
+/// Prints what was done to a message: versions and reactions a line each, receipts a line for all
+/// that say the same.
+fn beneath<'c>(
+    out: &mut String,
+    record: &Record,
+    changes: impl Iterator<Item = (&'c &'c Record, &'c Version)>,
+    copies: &Copies,
+    zone: &TimeZone,
+) -> std::fmt::Result {
+    let clock = |change: &Record| {
+        // A later day is said: the heading is that of the message.
+        let same_day = time(change.time_us, zone, "%F") == time(record.time_us, zone, "%F");
+        time(change.time_us, zone, if same_day { "%H:%M:%S" } else { "%Y-%m-%d %H:%M:%S" })
+    };
+    let mut receipts: BTreeMap<String, Vec<String>> = BTreeMap::new();
+    for (change, version) in changes {
+        let (at, again) = (clock(change), again(copies, change));
+        if is(change, Kind::MessageReceipt) {
+            let said = format!("{at} by {}{again}", sender(change));
+            receipts.entry(one_line(&words(change))).or_default().push(said);
+        } else {
+            writeln!(out, "            {}{}{again}", changed(change, &at, version.late), version.mark())?;
+        }
+    }
+    for (status, said) in receipts {
+        writeln!(out, "            {status} {}", said.join(", "))?;
+    }
+    Ok(())
+}
+
+/// A text that a message had, or a change that gave it none.
+#[derive(Debug, Clone, Copy, Default)]
+struct Version {
+    /// What was done to it later; nothing to what stands.
+    ended: Option<Kind>,
+    /// The message was deleted already when the change came.
+    late: bool,
+}
+
+impl Version {
+    fn mark(self) -> &'static str {
+        match self.ended {
+            None => "",
+            Some(Kind::MessageDeleted) => " [deleted]",
+            Some(_) => " [replaced]",
+        }
+    }
+}
+
+/// Of the record and of each change in turn. Clocks differ, so nothing is taken for granted of the
+/// order: what has no text any more can be edited, and be deleted again.
+fn versions(record: &Record, changes: &[&Record]) -> Vec<Version> {
+    let mut all = vec![Version::default()];
+    let (mut shown, mut deleted) = (is(record, Kind::MessageSent).then_some(0), false);
+    for change in changes {
+        let at = all.len();
+        let kind = Kind::from_full(&change.kind);
+        let changes_text = matches!(kind, Some(Kind::MessageEdited | Kind::MessageDeleted));
+        all.push(Version { ended: None, late: deleted && changes_text });
+        if !changes_text {
+            continue;
+        }
+        if let Some(before) = shown.and_then(|shown: usize| all.get_mut(shown)) {
+            before.ended = kind;
+        }
+        deleted = kind == Some(Kind::MessageDeleted);
+        shown = (!deleted).then_some(at);
+    }
+    all
 }
 
 /// What is printed as one: a record, and what was done to it later.
@@ -130,11 +197,13 @@ fn is_change(record: &Record) -> bool {
         .any(|kind| is(record, *kind))
 }
 
-fn changed(record: &Record, at: &str) -> String {
+fn changed(record: &Record, at: &str, late: bool) -> String {
     let who = sender(record);
     let words = one_line(&words(record));
     match Kind::from_full(&record.kind) {
+        Some(Kind::MessageEdited) if late => format!("edited {at} by {who}, after it was deleted: {words}"),
         Some(Kind::MessageEdited) => format!("edited {at} by {who}: {words}"),
+        Some(Kind::MessageDeleted) if late => format!("deleted again {at} by {who}"),
         Some(Kind::MessageDeleted) => format!("deleted {at} by {who}"),
         _ => format!("{words} {at} by {who}"),
     }

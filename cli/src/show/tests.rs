@@ -126,8 +126,8 @@ fn records() -> Vec<Record> {
 const WHOLE: &str = "\
 ── Wednesday, 29 May 2013 ──
   09:15:01  Bob (federated): hello
-              world\\u{1b}[2J ×2
-            edited 09:15:02 by Bob: hello all
+              world\\u{1b}[2J [replaced] ×2
+            edited 09:15:02 by Bob: hello all [deleted]
             deleted 09:15:03 by Bob
   09:15:04  [im.message.edited] Bob (federated) new
   09:15:09  * left wing joined
@@ -140,6 +140,61 @@ const WHOLE: &str = "\
 fn a_conversation_is_read_in_order() {
     let shown = conversation::conversation(&records(), &TimeZone::UTC, None, 20);
     assert_eq!(shown, WHOLE.replace("federation.com.example.odd.v1", "com.example.odd"));
+}
+
+/// What was done to a message in an order that cannot be, and by whom.
+#[test]
+fn changes_in_any_order_show_every_version() {
+    let change = |offset, kind: &str, seconds, text: &str| {
+        message(offset, &format!("im.message.{kind}"), seconds, "m", text)
+    };
+    let sent = change(1, "sent", 5, "a");
+    let reaction =
+        |offset, seconds, text: &str| Record { body: None, ..change(offset, "reaction", seconds, text) };
+    let receipt =
+        |offset, seconds, text: &str| Record { body: None, ..change(offset, "receipt", seconds, text) };
+    for (changes, expected) in [
+        (vec![], "  09:15:05  Bob (federated): a\n".to_owned()),
+        // Before the message, as another clock says.
+        (
+            vec![change(2, "edited", 1, "b"), change(3, "edited", 7, "a")],
+            "  09:15:05  Bob (federated): a [replaced]
+            edited 09:15:01 by Bob: b [replaced]
+            edited 09:15:07 by Bob: a\n"
+                .to_owned(),
+        ),
+        (
+            vec![change(4, "deleted", 8, ""), change(2, "deleted", 7, ""), change(3, "edited", 9, "b")],
+            "  09:15:05  Bob (federated): a [deleted]
+            deleted 09:15:07 by Bob
+            deleted again 09:15:08 by Bob
+            edited 09:15:09 by Bob, after it was deleted: b\n"
+                .to_owned(),
+        ),
+        // The text stands: nothing was done to it.
+        (
+            vec![
+                receipt(2, 6, "read"),
+                reaction(3, 7, "added 👍"),
+                receipt(4, 8, "delivered"),
+                receipt(5, 9, "read"),
+            ],
+            "  09:15:05  Bob (federated): a
+            added 👍 09:15:07 by Bob
+            delivered 09:15:08 by Bob
+            read 09:15:06 by Bob, 09:15:09 by Bob\n"
+                .to_owned(),
+        ),
+    ] {
+        let mut records = changes;
+        // Archived before or after the changes, it is the same.
+        for at in [0, records.len()] {
+            records.insert(at, sent.clone());
+            let shown = conversation::conversation(&records, &TimeZone::UTC, None, 20);
+            assert_eq!(shown, format!("── Wednesday, 29 May 2013 ──\n{expected}"));
+            records.remove(at);
+        }
+    }
 }
 
 #[test]
