@@ -4,6 +4,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use custody_archive::{Archive, Record};
+use custody_index::people::resolve;
 use custody_index::query::{Query, parse};
 use custody_index::{Answer, Cursor, FacetRequest, Found, Indexer, Order, Request, Searcher};
 use custody_schemas::Position;
@@ -33,10 +34,17 @@ pub fn zone(name: &str) -> Result<TimeZone, Failure> {
     })
 }
 
-/// A query, or where it is wrong.
-pub fn query(text: &str, zone: &TimeZone) -> Result<Query, Failure> {
-    parse(text, zone)
-        .map_err(|error| Failure::usage(format!("the query cannot be read\n{}", error.render(text))))
+/// A query, or where it is wrong. People are who the newest register says they are.
+pub fn query(loaded: &Loaded, text: &str, zone: &TimeZone) -> Result<Query, Failure> {
+    let query = parse(text, zone)
+        .map_err(|error| Failure::usage(format!("the query cannot be read\n{}", error.render(text))))?;
+    if !query.names_people() {
+        return Ok(query);
+    }
+    let register = open::people(loaded)?.newest()?.ok_or_else(|| {
+        Failure::failed("nobody said yet who is who: take in a register with `custody people import FILE`")
+    })?;
+    resolve(query, &register.people).map_err(|error| Failure::usage(error.to_string()))
 }
 
 /// The archive's searcher. An index that is missing or damaged is built first,
@@ -69,7 +77,7 @@ fn searcher_with(loaded: &Loaded, settings: custody_index::Settings) -> Result<(
 pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let zone = zone(&args.zone)?;
     let started = Instant::now();
-    let query = query(&args.query, &zone)?;
+    let query = query(loaded, &args.query, &zone)?;
     let parse_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let search_ms_max = args.timeout.saturating_mul(1_000);
     let settings = custody_index::Settings { search_ms_max, ..custody_index::Settings::default() };
@@ -174,7 +182,7 @@ pub fn conversation(loaded: &Loaded, id: &str, around: Option<&str>, window: usi
     let zone = zone(zone_name)?;
     let around = around.map(position).transpose()?;
     let (archive, searcher) = searcher(loaded)?;
-    let found = searcher.positions(&Query::Conversation(id.to_owned()), None)?;
+    let found = searcher.positions(&Query::Conversation(id.into()), None)?;
     let through = found.through_version;
     let records = fetch_all(&archive, &found)?;
     if records.is_empty() {

@@ -228,7 +228,7 @@ pub fn demo(args: &DemoArgs) -> Done {
 
 /// A record to go on with: the last that the first search finds.
 fn example(loaded: &Loaded) -> Result<(String, String), Failure> {
-    let query = asking::query(SEARCHES[0], &asking::zone("UTC")?)?;
+    let query = asking::query(loaded, SEARCHES[0], &asking::zone("UTC")?)?;
     let (_, searcher) = asking::searcher(loaded)?;
     let request = Request::new(query, Order::Newest, 1);
     let hit = searcher.search(&request)?.hits.pop();

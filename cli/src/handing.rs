@@ -36,7 +36,7 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         }
     }
     let zone = asking::zone(&args.zone)?;
-    let query = asking::query(&args.query, &zone)?;
+    let query = asking::query(loaded, &args.query, &zone)?;
     let (archive, searcher) = asking::searcher(loaded)?;
     let found = searcher.positions(&query, None)?;
     let files: Vec<_> = found.files.into_iter().map(Arc::new).collect();

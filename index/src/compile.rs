@@ -30,7 +30,8 @@ pub(crate) enum Scoring {
 ///
 /// # Errors
 ///
-/// `Invalid` for a beginning of a type that is not indexed so deep.
+/// `Invalid` for a beginning of a type that is not indexed so deep, and for people of whom nobody
+/// said who they are.
 pub(crate) fn compile(query: &Query, fields: &Fields, scoring: Scoring) -> Result<Box<dyn Compiled>, Error> {
     Compiler { fields, scoring }.query(query)
 }
@@ -55,6 +56,9 @@ impl Compiler<'_> {
             Query::To(pattern) => self.party(pattern, &[fields.to]),
             Query::Participant(pattern) => self.party(pattern, &[fields.from, fields.to, fields.other]),
             Query::Via(pattern) => self.party(pattern, &[fields.via]),
+            Query::Custodian(name) | Query::Department(name) => {
+                return Err(Error::invalid(format!("no register of people says who {name:?} is")));
+            }
             Query::Conversation(id) => self.whole(fields.conversation, id),
             Query::Type(TypePattern::Exact(name)) => self.raw(fields.kind, &kind_exact(name)),
             Query::Type(TypePattern::Prefix(start)) => match kind_prefix(start) {

@@ -141,6 +141,24 @@ fn joined<'e>(entries: impl Iterator<Item = &'e Entry>) -> Vec<Held> {
     out
 }
 
+/// The query with everybody's addresses in place of their names.
+///
+/// # Errors
+///
+/// When a name is nobody's, or several persons'.
+pub fn resolve(query: Query, people: &People) -> Result<Query, LookupError> {
+    let many =
+        |parts: Vec<Query>| parts.into_iter().map(|part| resolve(part, people)).collect::<Result<_, _>>();
+    Ok(match query {
+        Query::And(parts) => Query::and(many(parts)?),
+        Query::Or(parts) => Query::or(many(parts)?),
+        Query::Not(inner) => Query::negated(resolve(*inner, people)?),
+        Query::Custodian(name) => self::query(&people.custodian(&name)?),
+        Query::Department(name) => self::query(&people.department(&name)?),
+        other => other,
+    })
+}
+
 /// The records of these addresses, each while it is held; nothing where there are none. A record
 /// without a time is found only by an address that is held always.
 pub fn query(held: &[Held]) -> Query {

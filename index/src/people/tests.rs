@@ -474,7 +474,7 @@ fn finds(query: &Query, network: &str, terms: &[String], at: i64) -> bool {
         Query::And(parts) => parts.iter().all(each),
         Query::Or(parts) => parts.iter().any(each),
         Query::Participant(pattern) => pattern.matches(terms.iter()),
-        Query::Network(on) => on == network,
+        Query::Network(on) => on.matches(network),
         Query::Date(range) => range.contains(at),
         other => panic!("{other} is in no custodian"),
     }

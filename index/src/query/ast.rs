@@ -41,6 +41,11 @@ pub enum Query {
     Participant(Pattern),
     /// The bridge that relayed it.
     Via(Pattern),
+    /// One of the parties was this person's address when it happened. What those are, a register
+    /// says: see [`people::resolve`](crate::people::resolve).
+    Custodian(String),
+    /// The same of everybody in a department.
+    Department(String),
     /// The conversation with this id, case and all.
     Conversation(Match),
     /// The type of the event.
@@ -175,6 +180,16 @@ impl Query {
         match inner {
             Query::Not(inner) => *inner,
             other => Query::Not(Box::new(other)),
+        }
+    }
+
+    /// Whether a register of people has to say what is meant.
+    pub fn names_people(&self) -> bool {
+        match self {
+            Query::And(parts) | Query::Or(parts) => parts.iter().any(Query::names_people),
+            Query::Not(inner) => inner.names_people(),
+            Query::Custodian(_) | Query::Department(_) => true,
+            _ => false,
         }
     }
 

@@ -32,6 +32,8 @@ impl Display for Query {
             Query::To(pattern) => compared(f, "to", pattern.as_match()),
             Query::Participant(pattern) => compared(f, "participant", pattern.as_match()),
             Query::Via(pattern) => compared(f, "via", pattern.as_match()),
+            Query::Custodian(name) => filter(f, "custodian", name),
+            Query::Department(name) => filter(f, "department", name),
             Query::Conversation(id) => compared(f, "conversation", id),
             Query::Type(TypePattern::Exact(name)) => type_name(f, name),
             Query::Type(TypePattern::Prefix(start)) => type_start(f, start),

@@ -13,11 +13,13 @@ use super::nearest::nearest;
 use crate::text::lower_case;
 
 /// Every field with an example of its use.
-pub(super) const FIELDS: [(&str, &str); 21] = [
+pub(super) const FIELDS: [(&str, &str); 23] = [
     ("from", "from:alice@contoso.example"),
     ("to", "to:@contoso.example"),
     ("participant", "participant:bob"),
     ("between", "between:(alice@contoso.example, bob@fabrikam.example)"),
+    ("custodian", "custodian:\"Alice Archer\""),
+    ("department", "department:Trading"),
     ("domain", "domain:contoso.example"),
     ("via", "via:bridge@contoso.example"),
     ("conversation", "conversation:c-88"),
@@ -114,6 +116,8 @@ fn one(field: &str, value: &Value<'_>, clock: &Clock<'_>) -> Result<Query, Synta
         "to" => Query::To(pattern(value)),
         "participant" => Query::Participant(pattern(value)),
         "via" => Query::Via(pattern(value)),
+        "custodian" => Query::Custodian(value.text.trim().to_owned()),
+        "department" => Query::Department(value.text.trim().to_owned()),
         "domain" => Query::Participant(domain(value)),
         "conversation" => Query::Conversation(compared(value, |text| text.to_owned())),
         "tenant" => Query::Tenant(compared(value, lower)),

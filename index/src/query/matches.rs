@@ -59,6 +59,8 @@ pub fn matches(query: &Query, doc: &Doc<'_>) -> bool {
             pattern.matches(doc.from_terms.iter().chain(doc.to_terms).chain(doc.other_terms))
         }
         Query::Via(pattern) => pattern.matches(doc.via_terms.iter()),
+        // Nobody said who that is.
+        Query::Custodian(_) | Query::Department(_) => false,
         Query::Conversation(id) => doc.conversation.is_some_and(|conversation| id.matches(conversation)),
         Query::Type(TypePattern::Exact(name)) => lower_case(doc.type_short) == *name,
         Query::Type(TypePattern::Prefix(start)) => lower_case(doc.type_short).starts_with(start),

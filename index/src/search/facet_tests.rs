@@ -34,8 +34,8 @@ fn slow(records: &[Event], top: usize, of: impl Fn(&Event) -> BTreeSet<String>) 
 
 fn parties(event: &Event, wanted: fn(Stands<'_>) -> Option<&str>) -> BTreeSet<String> {
     let mut terms = Vec::new();
-    for (_, _, address, name) in &event.parties {
-        address_terms(address.as_deref().unwrap_or_default(), name.as_deref(), &mut terms);
+    for party in &event.parties {
+        address_terms(party.address.as_deref().unwrap_or_default(), party.name.as_deref(), &mut terms);
     }
     terms.iter().filter_map(|term| party(term).and_then(wanted)).map(str::to_owned).collect()
 }
@@ -104,7 +104,7 @@ fn a_party_is_counted_by_one_of_its_terms() {
         ("alice", "Alice", &[], 0),
     ] {
         let named = (Relation::From, None, Some(address.to_owned()), Some(name.to_owned()));
-        let event = Event { parties: vec![named], ..said(1, "x") };
+        let event = Event { parties: vec![named.into()], ..said(1, "x") };
         let found = |wanted: fn(Stands<'_>) -> Option<&str>| parties(&event, wanted).into_iter();
         let people = found(|stands| if let Stands::Participant(value) = stands { Some(value) } else { None });
         assert_eq!(people.collect::<Vec<_>>(), participants, "{address}");
@@ -115,7 +115,7 @@ fn a_party_is_counted_by_one_of_its_terms() {
 
 #[test]
 fn deliveries_and_roles_of_one_event_count_once() {
-    let party = |relation, address: &str| (relation, None, Some(address.to_owned()), None);
+    let party = |relation, address: &str| (relation, None, Some(address.to_owned()), None).into();
     let event = |number| Event {
         parties: vec![
             party(Relation::From, "sip:a@x.example"),

@@ -25,7 +25,8 @@ fn event(number: u64) -> Event {
     let words = (1..=60).filter(|word| number.is_multiple_of(word + 1)).map(|word| format!("w{word}"));
     let identity = number.wrapping_mul(0x9e37_79b9_7f4a_7c15);
     let conversation = Some(format!("c-{}", number % 99_991));
-    let party = |relation, user| (relation, None, Some(format!("sip:u{user}@d{}.example", user % 50)), None);
+    let party =
+        |relation, user| (relation, None, Some(format!("sip:u{user}@d{}.example", user % 50)), None).into();
     let parties = vec![
         party(Relation::From, number.wrapping_mul(7) % 5_000),
         party(Relation::To, number.wrapping_mul(13) % 5_000),
