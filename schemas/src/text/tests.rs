@@ -1,6 +1,3 @@
-use std::fs;
-use std::path::Path;
-
 use proptest::prelude::*;
 
 use super::*;
@@ -112,50 +109,8 @@ fn many_beginnings_take_one_pass() {
         "-",
         "<!--->",
     ] {
-        let body = format!("<!--{}", piece.repeat(4_000_000 / piece.len()));
+        let body = format!("<!--{}", piece.repeat(1_000_000 / piece.len()));
         assert!(plain(HTML, &body).len() <= 2 * body.len(), "{piece}");
-    }
-}
-
-/// The bodies of messages that Graph's documentation shows.
-#[test]
-fn bodies_of_teams() {
-    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/msgraph");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        println!("skipped: {} is not there", folder.display());
-        return;
-    };
-    let mut bodies = Vec::new();
-    for path in entries
-        .map(|entry| entry.unwrap().path())
-        .filter(|path| path.extension().is_some_and(|e| e == "json"))
-    {
-        if let Ok(value) = serde_json::from_slice(&fs::read(&path).unwrap()) {
-            find_bodies(&value, &mut bodies);
-        }
-    }
-    println!("{} bodies", bodies.len());
-    assert!(bodies.len() > 10);
-    for body in bodies {
-        let text = plain(HTML, &body);
-        let tags = ["<p", "<div", "</", "<at", "<attachment", "<span", "<img", "&nbsp;", "&amp;"];
-        assert!(!tags.iter().any(|tag| text.contains(tag)), "{body}\n{text}");
-        check(&body);
-    }
-}
-
-fn find_bodies(value: &serde_json::Value, out: &mut Vec<String>) {
-    match value {
-        serde_json::Value::Object(members) => {
-            if members.get("contentType").is_some_and(|kind| kind == "html")
-                && let Some(content) = members.get("content").and_then(|content| content.as_str())
-            {
-                out.push(content.to_owned());
-            }
-            members.values().for_each(|member| find_bodies(member, out));
-        }
-        serde_json::Value::Array(elements) => elements.iter().for_each(|element| find_bodies(element, out)),
-        _ => {}
     }
 }
 
