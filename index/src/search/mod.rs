@@ -1,5 +1,6 @@
 //! Answers from the index, with the records from the archive.
 //!
+//! - `asked`: what is asked and what is answered
 //! - `collect`: all matches, as `docs` of each split
 //! - `events`: deliveries of one event as one, in bounded memory
 //! - `order`: what stands before what, and pages
@@ -8,6 +9,7 @@
 //! - `run`: several threads, time limit, cancelling
 //! - `cache`: splits that are kept open
 
+mod asked;
 mod cache;
 mod collect;
 mod docs;
@@ -27,9 +29,11 @@ mod run_tests;
 mod tests;
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use custody_archive::{Archive, FileRef};
+use custody_archive::{Archive, at_once};
 
 use crate::compile::{Scoring, compile};
 use crate::damage::guarded;
@@ -42,7 +46,8 @@ use crate::settings::Settings;
 use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
-use crate::text::{Snippet, snippet};
+use crate::text::snippet;
+pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request};
 use cache::Cache;
 use collect::Matches;
 use events::Events;
@@ -53,135 +58,6 @@ use order::{First, Ranks};
 use page::{Pick, Picked};
 pub use run::Cancel;
 use run::{Run, Stop, Watch};
-
-/// One search.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Request {
-    /// What is looked for.
-    pub query: Query,
-    /// What comes first.
-    pub order: Order,
-    /// Hits on the page, at most [`Settings::page_hits_max`]. None is a count.
-    pub limit: usize,
-    /// The page before this one. It fixes the version, so that pages neither
-    /// overlap nor leave anything out while the archive grows.
-    pub after: Option<Cursor>,
-    /// Search the archive as it was at this version; as it is when absent.
-    pub at_version: Option<u64>,
-    /// Milliseconds that it may take, when less than [`Settings::search_ms_max`].
-    pub ms_max: Option<u64>,
-    /// Ends it from another thread.
-    pub cancel: Option<Cancel>,
-    /// Count what the answer consists of, too.
-    pub facets: Option<FacetRequest>,
-}
-
-impl Request {
-    /// The first page of what is there now.
-    pub fn new(query: Query, order: Order, limit: usize) -> Request {
-        Request {
-            query,
-            order,
-            limit,
-            after: None,
-            at_version: None,
-            ms_max: None,
-            cancel: None,
-            facets: None,
-        }
-    }
-}
-
-/// One page of what was found.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Answer<R> {
-    /// The answer is complete through this archive version.
-    pub through_version: u64,
-    /// Events that match, exactly; several deliveries of one event count once.
-    pub total: u64,
-    /// Records that match, every delivery counted.
-    pub copies: u64,
-    /// The page.
-    pub hits: Vec<Hit<R>>,
-    /// Goes on after the page; `None` when it was the last.
-    pub next: Option<Cursor>,
-    /// What all that matches consists of, when it was asked for.
-    pub facets: Option<Facets>,
-    /// Splits that were searched.
-    pub splits_opened: usize,
-    /// Splits that could not hold a match and were not searched.
-    pub splits_pruned: usize,
-}
-
-/// One event that was found: the first of its records.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Hit<R> {
-    /// From the archive, proved unaltered.
-    pub record: R,
-    /// The archive version that added it.
-    pub version: u64,
-    /// BM25; zero unless ordered by relevance.
-    pub score: f32,
-    /// How many matching records are deliveries of this event, at least one.
-    pub copies: u64,
-    /// Why it was found.
-    pub snippet: Snippet,
-}
-
-/// How an answer was come by.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Explained {
-    /// Splits with matches whose times showed, before anything of them was
-    /// read, that none gets onto the page: they were only counted.
-    pub splits_only_counted: usize,
-    /// Time to find and open the splits, microseconds.
-    pub open_us: u64,
-    /// Time to find all matches and tell deliveries apart, microseconds.
-    pub match_us: u64,
-    /// Time to pick the page, microseconds.
-    pub pick_us: u64,
-    /// Time to count the facets, microseconds.
-    pub facets_us: u64,
-    /// Time to read the page's records from the archive, microseconds.
-    pub fetch_us: u64,
-}
-
-/// How much a query finds.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Count {
-    /// The count is complete through this archive version.
-    pub through_version: u64,
-    /// Events, several deliveries of one counted once.
-    pub total: u64,
-    /// Records, every delivery counted.
-    pub copies: u64,
-}
-
-/// Everything that a query finds, as rows of the archive's batches.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Found {
-    /// Complete through this archive version.
-    pub through_version: u64,
-    /// Records that match, every delivery counted.
-    pub copies: u64,
-    /// The batches that hold the rows and where each is, in order of version.
-    pub files: Vec<FileRef>,
-    /// The first record of each event, in order of file and row.
-    pub rows: Vec<FoundRow>,
-}
-
-/// One row of a batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct FoundRow {
-    /// Index into [`Found::files`].
-    pub file: usize,
-    /// The row in the batch.
-    pub row: u64,
-    /// When it happened, milliseconds since 1970 UTC.
-    pub time_ms: Option<i64>,
-    /// How many matching records are deliveries of this event.
-    pub copies: u64,
-}
 
 const TOO_OLD: &str = "this search is too old to go on with: search again";
 
@@ -306,7 +182,7 @@ impl<S: Source> Searcher<S> {
         let at_version = page.as_ref().map(|page| page.through_version).or(request.at_version);
         let at_manifest = page.as_ref().and_then(|page| page.manifest_number);
         let mut watch = Watch::start();
-        let scope = self.scope(&request.query, at_version, at_manifest)?;
+        let scope = self.scope(&request.query, at_version, at_manifest, stop)?;
         let open_us = watch.lap_us();
         let run = self.run(&scope, stop);
         let events = self.events(&request.query, &scope, &run)?;
@@ -364,7 +240,7 @@ impl<S: Source> Searcher<S> {
     pub fn count(&self, query: &Query) -> Result<Count, Error> {
         let stop = Stop::new(Some(self.settings.search_ms_max), None);
         guarded(&self.folder, || {
-            let scope = self.scope(query, None, None)?;
+            let scope = self.scope(query, None, None, &stop)?;
             let events = self.events(query, &scope, &self.run(&scope, &stop))?;
             Ok(Count {
                 through_version: scope.through_version,
@@ -381,7 +257,7 @@ impl<S: Source> Searcher<S> {
     }
 
     fn found(&self, query: &Query, at_version: Option<u64>, stop: &Stop) -> Result<Found, Error> {
-        let scope = self.scope(query, at_version, None)?;
+        let scope = self.scope(query, at_version, None, stop)?;
         let run = self.run(&scope, stop);
         let events = self.events(query, &scope, &run)?;
         let further = events.further(&run, |_| true)?;
@@ -413,7 +289,13 @@ impl<S: Source> Searcher<S> {
         self.manifest.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    fn scope(&self, query: &Query, at_version: Option<u64>, number: Option<u64>) -> Result<Scope, Error> {
+    fn scope(
+        &self,
+        query: &Query,
+        at_version: Option<u64>,
+        number: Option<u64>,
+        stop: &Stop,
+    ) -> Result<Scope, Error> {
         let mut manifest = self.manifest();
         if let Some(number) = number {
             // Relevance is weighed against everything indexed at that time.
@@ -421,24 +303,30 @@ impl<S: Source> Searcher<S> {
                 let gone = || Error::invalid(TOO_OLD);
                 manifest = Arc::new(self.folder.read(number)?.ok_or_else(gone)?);
             }
-            return self.scope_in(&manifest, query, at_version).map_err(|e| match e.kind {
+            return self.scope_in(&manifest, query, at_version, stop).map_err(|e| match e.kind {
                 // Its splits are removed before it is.
                 Kind::Corrupt => Error::with(Kind::Invalid, TOO_OLD, e),
                 _ => e,
             });
         }
-        match self.scope_in(&manifest, query, at_version) {
+        match self.scope_in(&manifest, query, at_version, stop) {
             // An indexer may have removed splits that it merged since.
             Err(e) if e.kind == Kind::Corrupt => {
                 let newer = self.take_up()?;
                 // The number does not tell: the index may have been made anew.
-                if newer == manifest { Err(e) } else { self.scope_in(&newer, query, at_version) }
+                if newer == manifest { Err(e) } else { self.scope_in(&newer, query, at_version, stop) }
             }
             scope => scope,
         }
     }
 
-    fn scope_in(&self, manifest: &Manifest, query: &Query, at_version: Option<u64>) -> Result<Scope, Error> {
+    fn scope_in(
+        &self,
+        manifest: &Manifest,
+        query: &Query,
+        at_version: Option<u64>,
+        stop: &Stop,
+    ) -> Result<Scope, Error> {
         let through = through(manifest)?;
         let through_version = at_version.unwrap_or(through);
         if through_version > through {
@@ -451,20 +339,34 @@ impl<S: Source> Searcher<S> {
         Ok(Scope {
             through_version,
             manifest_number: manifest.number,
-            splits: wanted.iter().map(|meta| self.split(meta)).collect::<Result<_, _>>()?,
+            splits: self.open_all(&wanted, stop)?,
             splits_pruned: manifest.splits.len() - wanted.len(),
         })
     }
 
-    fn split(&self, meta: &SplitMeta) -> Result<Arc<OpenSplit>, Error> {
-        let cache = || self.cache.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(split) = cache().get(&meta.id) {
-            return Ok(split);
-        }
-        // Opened outside the lock: others go on searching meanwhile.
-        let split = Arc::new(OpenSplit::open(&self.folder, meta)?);
-        cache().put(&meta.id, split.clone());
-        Ok(split)
+    /// The splits in their order; several are opened at once.
+    fn open_all(&self, wanted: &[&SplitMeta], stop: &Stop) -> Result<Vec<Arc<OpenSplit>>, Error> {
+        let (folder, cache) = (&self.folder, &self.cache);
+        let locked = || cache.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut splits: Vec<_> = {
+            let mut cache = locked();
+            wanted.iter().map(|meta| cache.get(&meta.id)).collect()
+        };
+        let missing: Vec<usize> = (0..wanted.len()).filter(|at| splits[*at].is_none()).collect();
+        let begun = AtomicUsize::new(0);
+        let next = || {
+            let at = *missing.get(begun.fetch_add(1, Ordering::Relaxed))?;
+            // Opened outside the lock: others go on searching meanwhile.
+            let open = || OpenSplit::open(folder, wanted[at]).map(Arc::new);
+            Some(stop.check().and_then(|()| guarded(folder, open)).map(|split| (at, split)))
+        };
+        let threads = self.settings.search_threads.min(missing.len());
+        at_once(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), next, |(at, split)| {
+            locked().put(&wanted[at].id, split.clone());
+            splits[at] = Some(split);
+        })?;
+        // Each was known or has been opened.
+        Ok(splits.into_iter().flatten().collect())
     }
 
     fn run<'s>(&'s self, scope: &'s Scope, stop: &'s Stop) -> Run<'s> {
