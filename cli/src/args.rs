@@ -114,6 +114,12 @@ pub struct VerifyArgs {
     /// Note in this file what is proven, and go on from it if the run is cut short; removed at the end
     #[arg(long, value_name = "FILE", conflicts_with = "what")]
     pub resume: Option<PathBuf>,
+    /// Compare what the index finds with what reading every record finds, for each line of this file
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["what", "since", "sample", "resume"])]
+    pub queries: Option<PathBuf>,
+    /// Time zone of dates in the queries
+    #[arg(long, value_name = "ZONE", default_value = "UTC", requires = "queries")]
+    pub zone: String,
     /// Files to verify at once, by default one for each core
     #[arg(long, value_name = "COUNT", conflicts_with = "what")]
     pub threads: Option<NonZeroUsize>,
@@ -181,7 +187,7 @@ pub enum ImportCmd {
 /// A search.
 #[derive(Debug, Args)]
 pub struct SearchArgs {
-    /// Words, "phrases", AND OR NOT ( ), from: to: participant: conversation: type: tenant: network: is: date:A..B
+    /// Words, "phrases", AND OR NOT ( ), a w/5 b, contract*, recieve~1, run%, from: to: custodian: file: date:A..B and more: docs/search.md
     #[arg(allow_hyphen_values = true)]
     pub query: String,
     /// Hits on a page

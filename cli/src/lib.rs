@@ -14,6 +14,7 @@ pub mod args;
 pub mod asking;
 pub mod compacting;
 pub mod demo;
+pub mod exactness;
 pub mod failure;
 pub mod follow;
 pub mod gaps;

@@ -8,7 +8,8 @@ use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, PeopleCmd, Verif
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
 use custody_cli::{
-    asking, compacting, demo, gaps, handing, importing, logging, open, people, reconcile, run, verifying,
+    asking, compacting, demo, exactness, gaps, handing, importing, logging, open, people, reconcile, run,
+    verifying,
 };
 use custody_cli::{out, outln};
 
@@ -69,6 +70,9 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         Cmd::Reconcile(args) => reconcile::reconcile(loaded, args),
         Cmd::Verify(VerifyArgs { what: Some(file), json, .. }) => {
             reconcile::verify_statement(loaded, file, *json)
+        }
+        Cmd::Verify(VerifyArgs { queries: Some(file), zone, json, .. }) => {
+            exactness::verify(loaded, file, zone, *json)
         }
         Cmd::Verify(args) => verifying::archive(loaded, args),
         Cmd::Gap(GapCmd::List { json, zone }) => gaps::list(loaded, *json, zone),

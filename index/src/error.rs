@@ -2,6 +2,8 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+
+use crate::spans::REFUSED;
 use std::io;
 use std::path::Path;
 
@@ -65,6 +67,11 @@ impl Error {
 
     /// Tantivy failed on bytes that it wrote itself or was handed by a split.
     pub(crate) fn tantivy(what: &str, source: tantivy::TantivyError) -> Self {
+        if let tantivy::TantivyError::InvalidArgument(message) = &source
+            && let Some(refusal) = message.strip_prefix(REFUSED)
+        {
+            return Error::invalid(refusal);
+        }
         let kind = match &source {
             // Others are not what the disk said, but what was made of its bytes.
             tantivy::TantivyError::IoError(e) if e.raw_os_error().is_some() => Kind::Retry,

@@ -35,6 +35,7 @@ mod coverage;
 mod damage;
 mod document;
 mod error;
+mod exact;
 mod expand;
 mod guard;
 mod manifest;
@@ -59,6 +60,7 @@ pub mod text;
 pub use build::{CaughtUp, Indexer};
 pub use check::{Difference, IndexReport, verify_index, verify_index_with};
 pub use error::{Error, Kind};
+pub use exact::{Exactness, verify_queries};
 pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
 pub use search::{

@@ -5,17 +5,15 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use custody_archive::{CallRow, FileRef, FileRow, Relation};
-use custody_schemas::kind::short_name;
 use custody_schemas::manifest::{MANIFEST_VERSION, Manifest, Part};
 use custody_schemas::{Hash, Partition, Span};
 
-use crate::attributes::attributes;
 use crate::error::{Error, Kind};
+use crate::exact::decided;
 use crate::manifest::SplitMeta;
-use crate::query::{Doc, Query, matches};
+use crate::query::Query;
 use crate::source::{Added, Party, Row, Source, text_of};
 use crate::store::IndexStore;
-use crate::text::address_terms;
 
 /// An index in a folder.
 pub(crate) fn store(dir: &Path) -> IndexStore {
@@ -156,38 +154,7 @@ impl Event {
 
     /// What the reference evaluator says.
     pub(crate) fn matches(&self, query: &Query) -> bool {
-        let text = self.text();
-        let mut found_by = Vec::new();
-        attributes(&self.row(), Some(TOPIC), &mut |attribute, value| {
-            found_by.push((attribute, value.to_owned()));
-        });
-        let of = |wanted: &dyn Fn(&Named) -> bool| {
-            let mut terms = Vec::new();
-            for party in self.parties.iter().filter(|party| wanted(party)) {
-                let address = party.address.as_deref().unwrap_or_default();
-                address_terms(address, party.name.as_deref(), &mut terms);
-            }
-            terms
-        };
-        let terms = |relation| of(&|party: &Named| party.relation == relation);
-        let doc = Doc {
-            text: &text,
-            from_terms: &terms(Relation::From),
-            to_terms: &terms(Relation::To),
-            other_terms: &terms(Relation::Other),
-            via_terms: &of(&|party| party.via),
-            attributes: &found_by,
-            archived_ms: self.archived_ms,
-            duration_ms: self.call.as_ref().and_then(|call| call.duration_ms),
-            conversation: self.conversation.as_deref(),
-            type_short: &short_name(&self.kind),
-            tenant: self.tenant.as_deref(),
-            networks: &self.parties.iter().filter_map(|party| party.network.clone()).collect::<Vec<_>>(),
-            quarantined: self.quarantined,
-            gap: self.gap,
-            time_ms: self.time_ms,
-        };
-        matches(query, &doc)
+        decided(query, &self.row(), Some(TOPIC))
     }
 }
 

@@ -20,7 +20,7 @@ pub(crate) use address::address_form;
 pub use address::{ADDRESS_BYTES_MAX, address_terms};
 use cut::Cutter;
 pub(crate) use cut::variant;
-pub(crate) use fold::{folded, written};
+pub(crate) use fold::{folded, folded_picture, is_part_of_picture, written};
 pub use snippet::{Snippet, snippet};
 
 /// The longest term, in bytes of the term. A longer run of letters and digits
@@ -172,7 +172,7 @@ pub(crate) fn lower_case(text: &str) -> String {
 /// not move the cursor, nor reorder what stands around it.
 pub(crate) fn printable(c: char) -> char {
     match c {
-        _ if c.is_whitespace() => ' ',
+        _ if c.is_whitespace() || c == char::from(PART_SEPARATOR) => ' ',
         '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => '\u{fffd}',
         _ if c.is_control() => '\u{fffd}',
         _ => c,

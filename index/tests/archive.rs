@@ -429,3 +429,21 @@ fn two_captures_are_one_event() {
     }
     assert_eq!(world.differences(), Vec::<String>::new());
 }
+
+#[test]
+fn answers_are_those_of_reading_everything() {
+    let mut world = World::new();
+    let said = |number, text: &str| message(number, "live:bob", text);
+    let twice = said(1, "the merger of Acme");
+    world.batch([&[twice.clone(), said(2, "<b>merger</b> talks with acme")], &[said(3, "Janež")]]);
+    world.batch([&[twice, "not json".to_owned()], &[said(4, "nothing of it"), said(5, "merger, acme")]]);
+    world.indexer().catch_up().unwrap();
+    let searcher = searcher(&world);
+    let queries =
+        ["*", "merger w/2 acme", "=janež", "mer*", "NOT merger", "from:bob topic:*", "archived:2013.."];
+    let queries: Vec<Query> = queries.map(query).into();
+    let all = custody_index::verify_queries(&searcher, &world.archive, &queries, &mut |_| {}).unwrap();
+    assert!(all.iter().all(|one| one.different == 0), "{all:#?}");
+    let found: Vec<_> = all.iter().map(|one| (one.total, one.copies)).collect();
+    assert_eq!(found, [(6, 7), (2, 3), (1, 1), (3, 4), (3, 3), (5, 6), (6, 7)], "{all:#?}");
+}

@@ -6,7 +6,7 @@ use frostem::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
 use super::glob::Glob;
-use crate::text::{Kind, Token, WORD, folded, variant, words};
+use crate::text::{Kind, Token, WORD, folded, folded_picture, is_part_of_picture, variant, words};
 
 /// The most edits of a fuzzy word.
 pub const EDITS_MAX: u8 = 2;
@@ -75,7 +75,8 @@ impl Term {
 
     /// The term that the index has for a written form with diacritics.
     pub(crate) fn variant(written: &str) -> Option<String> {
-        let found_by = folded(written);
+        let picture = written.chars().any(is_part_of_picture);
+        let found_by = if picture { folded_picture(written) } else { folded(written) };
         (found_by != written).then(|| variant(&found_by, written))
     }
 }

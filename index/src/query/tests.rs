@@ -3,6 +3,7 @@ use jiff::tz::TimeZone;
 use super::{Doc, Query, StoredQuery, SyntaxError, limits, matches, parse};
 use crate::text::address_terms;
 
+mod page;
 mod properties;
 
 fn utc(text: &str) -> Result<Query, SyntaxError> {

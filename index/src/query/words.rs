@@ -6,7 +6,9 @@ use super::ast::Query;
 use super::error::{SyntaxError, shown};
 use super::glob::Glob;
 use super::term::{EDITS_MAX, Language, Term, only_word};
-use crate::text::{folded, is_one_by_one, is_part_of_word, words, written};
+use crate::text::{
+    Kind, VARIANT, folded, is_one_by_one, is_part_of_picture, is_part_of_word, tokens, words, written,
+};
 
 const SPECIAL: [char; 5] = ['*', '?', '~', '%', '='];
 
@@ -53,11 +55,17 @@ impl<'a> Reader<'a> {
     fn read(&mut self) -> Result<(), SyntaxError> {
         while let Some(c) = self.text[self.at..].chars().next() {
             let from = self.at;
-            let written_so = c == '=' && self.starts_word() && self.run(from + 1) > from + 1;
+            let picture = |at: usize| {
+                let end = self.text[at..].char_indices().find(|(_, c)| !is_part_of_picture(*c));
+                end.map_or(self.text.len(), |(end, _)| at + end)
+            };
+            let written_so =
+                c == '=' && self.starts_word() && self.run(from + 1).max(picture(from + 1)) > from + 1;
             if written_so {
                 self.at += 1;
             }
-            let run = self.at..self.run(self.at);
+            let pictured = if written_so { picture(self.at) } else { self.at };
+            let run = self.at..self.run(self.at).max(pictured);
             if run.is_empty() {
                 self.punctuation(c)?;
                 continue;
@@ -243,9 +251,14 @@ enum Suffix {
 
 /// Words as they are written. Characters that are each a word are one word of a dictionary.
 fn as_written(text: &str) -> Vec<Term> {
-    let form = written(text);
-    if words(text).count() > 1 && !text.chars().all(is_one_by_one) {
-        return words(text).map(|token| Term::Plain(token.term.into_owned())).collect();
+    let mut all = words(text);
+    if let (Some(only), None) = (all.next(), all.next()) {
+        let variant = tokens(text).find(|token| token.kind == Kind::Variant);
+        let form = variant.and_then(|token| token.term.split_once(VARIANT).map(|(_, form)| form.to_owned()));
+        return vec![Term::Written { written: form.unwrap_or_else(|| only.term.into_owned()) }];
     }
-    vec![Term::Written { written: form }]
+    if text.chars().all(is_one_by_one) {
+        return vec![Term::Written { written: written(text) }];
+    }
+    words(text).map(|token| Term::Plain(token.term.into_owned())).collect()
 }

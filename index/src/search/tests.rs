@@ -503,3 +503,18 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_pattern_of_too_many_words_beside_others_is_refused() {
+    let words: Vec<String> = (0..=crate::query::limits::EXPANSIONS_MAX).map(|n| format!("w{n}")).collect();
+    let world = world(vec![vec![(0, vec![said(1, &words.join(" ")), said(2, "w1 x")])]]);
+    let count = |text: &str| world.searcher.count(&query(text));
+    // Alone it may stand for any number, and where a few do it matters not how many there are.
+    assert_eq!(count("w*").unwrap().total, 2);
+    assert_eq!(count("w12* w/9 w12*").unwrap().total, 1);
+    for text in ["w* pre/1 x", "\"w* x\"", "NOT x w/2 w*"] {
+        let error = count(text).unwrap_err();
+        assert_eq!(error.kind, Kind::Invalid, "{error}");
+        assert!(error.to_string().contains("`w*` stands for more than 10000"), "{error}");
+    }
+}

@@ -8,8 +8,8 @@ use icu_segmenter::options::WordBreakInvariantOptions;
 use icu_segmenter::{WordSegmenter, WordSegmenterBorrowed};
 
 use super::fold::{
-    Class, class, folded, is_flag_letter, is_mark, is_pictograph, is_presentation, is_skin, is_unseen,
-    written,
+    Class, JOINER, class, folded, folded_picture, is_flag_letter, is_follower, is_mark, is_pictograph,
+    is_presentation, is_unseen, written,
 };
 use super::{Kind, PART_GAP, PART_SEPARATOR, TERM_BYTES_MAX, Token, VARIANT, WORD};
 
@@ -214,13 +214,8 @@ impl<'a> Cutter<'a> {
         if is_flag_letter(first) {
             all.extend(chars.next_if(|c| is_flag_letter(*c)));
         } else {
-            while let Some(c) = chars.next_if(|c| {
-                is_skin(*c)
-                    || is_presentation(*c)
-                    || *c == '\u{200d}'
-                    || ('\u{e0020}'..='\u{e007f}').contains(c)
-                    || (all.ends_with('\u{200d}') && is_pictograph(*c))
-            }) {
+            let follows = |all: &str, c: char| is_follower(c) || (all.ends_with(JOINER) && is_pictograph(c));
+            while let Some(c) = chars.next_if(|c| follows(&all, *c)) {
                 all.push(c);
                 if all.len() > TERM_BYTES_MAX / 2 {
                     break;
@@ -230,13 +225,8 @@ impl<'a> Cutter<'a> {
         self.at = from + all.len();
         let range = from..self.at;
         let written: String = all.chars().filter(|c| !is_presentation(*c)).collect();
-        let written = written.trim_end_matches('\u{200d}').to_owned();
-        // A colour alone is a picture as well.
-        let found_by: String = match written.chars().all(is_skin) {
-            true => written.clone(),
-            false => written.chars().filter(|c| !is_skin(*c)).collect(),
-        };
-        let found_by = found_by.trim_end_matches('\u{200d}').to_owned();
+        let written = written.trim_end_matches(JOINER).to_owned();
+        let found_by = folded_picture(&written);
         let position = self.counted();
         let variant = (found_by != written).then(|| variant(&found_by, &written));
         self.push(Kind::Word, position, range.clone(), found_by);

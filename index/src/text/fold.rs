@@ -110,6 +110,28 @@ pub(crate) fn folded(written: &str) -> String {
     ComposingNormalizerBorrowed::new_nfc().normalize(&out).into_owned()
 }
 
+/// What a picture is found by: without the colour of a skin, unless that is all there is.
+pub(crate) fn folded_picture(written: &str) -> String {
+    if written.chars().all(is_skin) {
+        return written.to_owned();
+    }
+    let rest: String = written.chars().filter(|c| !is_skin(*c)).collect();
+    rest.trim_end_matches(JOINER).to_owned()
+}
+
+/// Whether the character may be part of a picture.
+pub(crate) fn is_part_of_picture(c: char) -> bool {
+    is_pictograph(c) && !c.is_alphanumeric() || is_flag_letter(c) || is_follower(c)
+}
+
+/// Whether the character says more of the picture before it.
+pub(super) fn is_follower(c: char) -> bool {
+    is_skin(c) || is_presentation(c) || c == JOINER || ('\u{e0020}'..='\u{e007f}').contains(&c)
+}
+
+/// Makes one picture of two.
+pub(super) const JOINER: char = '\u{200d}';
+
 /// In these scripts people leave marks out, or set them, and mean the same word. In others,
 /// such as Devanagari, they are vowels.
 fn has_optional_marks(c: char) -> bool {

@@ -132,3 +132,16 @@ proptest! {
         prop_assert_eq!(parse(&printed, &zone), Ok(query), "{}", printed);
     }
 }
+
+/// What a fuzzer starts from, and what it ever found.
+#[test]
+fn the_corpus_is_read_or_refused() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/../fuzz/corpus/query");
+    let mut read = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let bytes = std::fs::read(entry.unwrap().path()).unwrap();
+        never_panics(&String::from_utf8_lossy(&bytes)).unwrap();
+        read += 1;
+    }
+    assert!(read >= 20, "{read} texts");
+}
