@@ -188,8 +188,9 @@ fn header(record: &ByteRecord) -> Result<([Option<usize>; 7], Vec<String>), Stri
     for needed in [PERSON, ADDRESS] {
         if found[needed].is_none() {
             let all = COLUMNS.join(", ");
+            let odd: String = warnings.iter().map(|warning| format!("; {warning}")).collect();
             return Err(format!(
-                "there is no column {}; the first row names the columns, of {all}",
+                "there is no column {}; the first row names the columns, of {all}{odd}",
                 COLUMNS[needed]
             ));
         }

@@ -107,6 +107,13 @@ fn files_that_are_none_say_why() {
         "address\na\n",
         &[&format!("line 1: there is no column person; the first row names the columns, of {columns}")],
     );
+    check_mistakes(
+        "person,adress\na,b\n",
+        &[&format!(
+            "line 1: there is no column address; the first row names the columns, of {columns}; column \"adress\" is \
+             not known and passed over; is it meant to be address?"
+        )],
+    );
     check_mistakes("person,address,Person\na,b,c\n", &["line 1: there are two columns person; remove one"]);
     let bytes: [(&[u8], &str); 4] = [
         (b"\xff\xfep\0e\0", "it is written in UTF-16; save it as \"CSV UTF-8\""),
