@@ -116,12 +116,17 @@ fn places_of_word(words: &Words<'_>, term: &Term) -> Places {
     all.map(|position| (*position, *position)).collect()
 }
 
+/// Any word at all is a place that nothing is asked of; a phrase of nothing else has none.
 fn places_of_phrase(words: &Words<'_>, terms: &[Term]) -> Places {
     let Some(last) = u32::try_from(terms.len()).ok().and_then(|count| count.checked_sub(1)) else {
         return Places::new();
     };
-    let is_here = |first: u32| (first..).zip(terms).all(|(at, term)| term.is_any() || words.has(at, term));
-    words.0.keys().filter(|first| is_here(**first)).map(|first| (*first, first + last)).collect()
+    if terms.iter().all(Term::is_any) {
+        return Places::new();
+    }
+    let is_here = |first: &u32| (*first..).zip(terms).all(|(at, term)| term.is_any() || words.has(at, term));
+    let firsts = words.0.keys().flat_map(|at| (0..=last).filter_map(|before| at.checked_sub(before)));
+    firsts.filter(is_here).map(|first| (first, first + last)).collect()
 }
 
 fn places_near(words: &Words<'_>, near: &Near) -> Places {

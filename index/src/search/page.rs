@@ -1,10 +1,11 @@
 //! The hits of one page: the first few of all events in an order.
 
+use std::cmp::Ordering;
 use std::sync::{Mutex, PoisonError};
 
 use super::collect::Matches;
 use super::docs::Docs;
-use super::order::{First, Order, Ranks, SortKey, Top};
+use super::order::{By, First, Order, Ranks, SortKey, Top};
 use super::run::Run;
 use crate::error::Error;
 
@@ -80,25 +81,79 @@ impl Pick<'_> {
             Some(matches) => matches.scores(self.run, at, &self.firsts[at], |doc, score| {
                 offer(doc, self.order.by(split.time_ms(doc), score), score);
             })?,
+            None if self.order == Order::Position => self.firsts[at].blocks(|docs| {
+                self.run.stop.check()?;
+                docs.iter().for_each(|doc| offer(*doc, self.order.by(None, 0.0), 0.0));
+                Ok(())
+            })?,
             None => {
-                let mut times = Vec::new();
+                let (mut times, mut few) = (Vec::new(), Few::new(self.limit, last_by));
+                let after = self.after.as_ref().map(|after| after.by);
                 self.firsts[at].blocks(|docs| {
                     self.run.stop.check()?;
-                    if self.order != Order::Position {
-                        split.times_ms(docs, &mut times);
-                    }
+                    split.times_ms(docs, &mut times);
                     for (nth, doc) in docs.iter().enumerate() {
-                        let time_ms = times.get(nth).copied().flatten();
-                        offer(*doc, self.order.by(time_ms, 0.0), 0.0);
+                        let by = self.order.by(times.get(nth).copied().flatten(), 0.0);
+                        match after.map(|after| by.cmp(&after)) {
+                            Some(Ordering::Less) => {}
+                            // Where it stands tells on which side of the page's beginning it is.
+                            Some(Ordering::Equal) => offer(*doc, by, 0.0),
+                            _ => few.add(by, *doc),
+                        }
                     }
                     Ok(())
                 })?;
+                few.held.iter().for_each(|(by, doc)| offer(*doc, *by, 0.0));
+                if few.left_out {
+                    top.leave_out();
+                }
             }
         }
         narrow(last, &top);
         Ok(Some(top))
     }
 }
+
+/// The few documents that may be among the first, told by their time alone: where they stand takes
+/// longer to find, and when later documents have later times each is among the first for a while.
+struct Few {
+    limit: usize,
+    held: Vec<([By; 2], u32)>,
+    /// Held until they are looked through.
+    held_max: usize,
+    /// As many as are wanted are no further than this.
+    last: Option<[By; 2]>,
+    left_out: bool,
+}
+
+impl Few {
+    fn new(limit: usize, last: Option<[By; 2]>) -> Few {
+        Few { limit, held: Vec::new(), held_max: limit.saturating_mul(2).max(FEW), last, left_out: false }
+    }
+
+    fn add(&mut self, by: [By; 2], doc: u32) {
+        if self.last.is_some_and(|last| by > last) {
+            self.left_out = true;
+            return;
+        }
+        self.held.push((by, doc));
+        if self.held.len() < self.held_max {
+            return;
+        }
+        let (_, (last, _), _) =
+            self.held.select_nth_unstable_by_key(self.limit.saturating_sub(1), |(by, _)| *by);
+        let last = *last;
+        self.last = Some(last);
+        let before = self.held.len();
+        // Those of the same time may all be among them.
+        self.held.retain(|(by, _)| *by <= last);
+        self.left_out |= self.held.len() < before;
+        self.held_max = self.held_max.max(self.held.len().saturating_mul(2));
+    }
+}
+
+/// Documents that are looked through at once; few where tests have few.
+const FEW: usize = if cfg!(test) { 4 } else { 4_096 };
 
 /// Takes down the last hit of a full page, for the splits that come after.
 fn narrow(last: &Mutex<Option<SortKey>>, top: &Top) {
