@@ -23,7 +23,19 @@ pub(super) fn class(c: char) -> Class {
     if matches!(c, 'ー' | 'ｰ' | 'ﾞ' | 'ﾟ') {
         return Class::Each;
     }
-    match CodePointMapData::<Script>::new().get(c) {
+    let script = |c| CodePointMapData::<Script>::new().get(c);
+    let script = match script(c) {
+        // Signs in circles and the like are what they hold.
+        Script::Common => {
+            let apart = DecomposingNormalizerBorrowed::new_nfkd();
+            apart
+                .normalize_iter(std::iter::once(c))
+                .find(|c| c.is_alphanumeric())
+                .map_or(Script::Common, script)
+        }
+        other => other,
+    };
+    match script {
         Script::Han
         | Script::Hiragana
         | Script::Katakana
