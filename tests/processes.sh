@@ -1,5 +1,5 @@
-# Processes that are known by when they started: a pid is given again to others. Sourced by what starts
-# servers for tests, which has say, die and stop_seconds_max.
+# Processes that are known by when they started (a pid is given again to others), and free ports. Sourced by
+# what starts servers for tests, which has say, die and stop_seconds_max.
 
 # When a process started, or nothing if it has ended; a zombie has ended.
 born() {
@@ -36,4 +36,20 @@ end_process() {
   say "pid $1 did not end in $stop_seconds_max s, killing it"
   kill -KILL "$1" 2>/dev/null || true
   ! alive_for "$1" "$2" 5 || die "pid $1 survives SIGKILL"
+}
+
+listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
+
+# free_port [TAKEN...]: below the range from which systems take the ports of
+# outgoing connections.
+free_port() {
+  local port
+  for _ in $(seq 50); do
+    port=$((16000 + (RANDOM * 32768 + RANDOM) % 16000))
+    if [[ " $* " != *" $port "* ]] && ! listening "$port"; then
+      echo "$port"
+      return
+    fi
+  done
+  die "no free port found"
 }

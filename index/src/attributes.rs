@@ -1,13 +1,17 @@
 //! Attributes of a record: small things that it is found by.
 
-use custody_schemas::text::plain;
-
 use crate::query::Attribute;
 use crate::source::Row;
 use crate::text::{lower_case, words};
 
-/// Hands every attribute of a record to `each`, in lower case; some more than once.
-pub(crate) fn attributes(row: &Row<'_>, topic: Option<&str>, each: &mut dyn FnMut(Attribute, &str)) {
+/// Hands every attribute of a record to `each`, in lower case; some more than once. `body` is the
+/// plain text of the row's body.
+pub(crate) fn attributes(
+    row: &Row<'_>,
+    body: Option<&str>,
+    topic: Option<&str>,
+    each: &mut dyn FnMut(Attribute, &str),
+) {
     if let Some(client) = row.client {
         whole_and_words(Attribute::Client, client, each);
     }
@@ -42,13 +46,11 @@ pub(crate) fn attributes(row: &Row<'_>, topic: Option<&str>, each: &mut dyn FnMu
     if row.in_reply_to.is_some() {
         each(Attribute::Has, "reply");
     }
-    if let Some(body) = row.body {
-        if has_link(body) {
-            each(Attribute::Has, "link");
-        }
-        if body.contains('@') && has_mention(&plain(row.content_type, body)) {
-            each(Attribute::Has, "mention");
-        }
+    if row.body.is_some_and(has_link) {
+        each(Attribute::Has, "link");
+    }
+    if body.is_some_and(has_mention) {
+        each(Attribute::Has, "mention");
     }
 }
 

@@ -183,7 +183,7 @@ impl Documents {
         }
         self.text.clear();
         self.ranges.clear();
-        attributes(row, topic, &mut |attribute, value| {
+        attributes(row, body.as_deref(), topic, &mut |attribute, value| {
             let from = self.text.len();
             push_term(&mut self.text, &attribute_term(attribute, value));
             self.ranges.push(from..self.text.len());

@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use custody_archive::{FileRef, Relation};
+use custody_archive::Relation;
 use custody_schemas::kind::short_name;
+use custody_schemas::text::plain;
 use serde::Serialize;
 
 use crate::attributes::attributes;
@@ -11,8 +12,8 @@ use crate::error::Error;
 use crate::places::Places;
 use crate::query::{Doc, Query, matches};
 use crate::search::Searcher;
-use crate::source::{Row, Source, text_of};
-use crate::text::address_terms;
+use crate::source::{Row, Source, topics};
+use crate::text::{address_terms, joined};
 
 /// Differences of one query that are named.
 const NAMED_MAX: usize = 10;
@@ -59,9 +60,9 @@ pub fn verify_queries<S: Source>(
         let mut first: HashMap<u64, (String, u64)> = HashMap::new();
         for commit in commits.iter().filter(|commit| commit.version <= through) {
             for file in &commit.files {
-                let mut row = 0;
+                let (mut row, mut topics) = (0, topics(&file.manifest));
                 source.rows(&[(commit.version, file.clone())], &mut |found| {
-                    if decided(query, found, topic_of(file, row)) {
+                    if decided(query, found, topics.next()) {
                         let place = (file.manifest.batch.clone(), row);
                         let first = first.entry(found.identity).or_insert(place);
                         *expected.entry(first.clone()).or_default() += 1;
@@ -112,21 +113,14 @@ fn compared(query: &Query, expected: &Events, answered: &Events) -> Exactness {
     out
 }
 
-/// The topic of a row of a batch.
-pub(crate) fn topic_of(file: &FileRef, row: u64) -> Option<&str> {
-    let mut before = 0;
-    let part = file.manifest.parts.iter().find(|part| {
-        before += part.rows;
-        row < before
-    });
-    part.map(|part| part.partition.topic.as_str())
-}
-
 /// Whether a record matches, by the reference evaluator.
 pub(crate) fn decided(query: &Query, row: &Row<'_>, topic: Option<&str>) -> bool {
-    let text = text_of(row.content_type, row.body, [row.detail, row.title, row.reason]);
+    let body = row.body.map(|body| plain(row.content_type, body));
+    let text = joined([body.as_deref(), row.detail, row.title, row.reason].into_iter().flatten());
     let mut found_by = Vec::new();
-    attributes(row, topic, &mut |attribute, value| found_by.push((attribute, value.to_owned())));
+    attributes(row, body.as_deref(), topic, &mut |attribute, value| {
+        found_by.push((attribute, value.to_owned()))
+    });
     let terms = |wanted: &dyn Fn(Relation, bool) -> bool| {
         let mut terms = Vec::new();
         for party in row.parties.iter().filter(|party| wanted(party.relation, party.via)) {

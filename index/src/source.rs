@@ -1,6 +1,9 @@
 //! Where records come from: the archive, or a test's memory.
 
+use std::iter::repeat_n;
+
 use custody_archive::{Archive, CallRow, Columns, FileRef, FileRow, Relation};
+use custody_schemas::manifest::Manifest;
 use custody_schemas::text::plain;
 
 use crate::error::Error;
@@ -100,6 +103,12 @@ pub struct Party<'a> {
     pub scope: Option<&'a str>,
     /// It is no person but the bridge that the event came through.
     pub via: bool,
+}
+
+/// The topic of each row of a batch, in order.
+pub(crate) fn topics(manifest: &Manifest) -> impl Iterator<Item = &str> {
+    let rows = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
+    manifest.parts.iter().flat_map(move |part| repeat_n(part.partition.topic.as_str(), rows(part.rows)))
 }
 
 /// The text of a record: what a search by words looks at.

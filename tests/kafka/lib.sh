@@ -102,22 +102,6 @@ supervise() {
 
 # --- ports -------------------------------------------------------------------
 
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# free_port [TAKEN...]: below the range from which systems take the ports of
-# outgoing connections.
-free_port() {
-  local port
-  for _ in $(seq 50); do
-    port=$((16000 + (RANDOM * 32768 + RANDOM) % 16000))
-    if [[ " $* " != *" $port "* ]] && ! listening "$port"; then
-      echo "$port"
-      return
-    fi
-  done
-  die "no free port found"
-}
-
 # An ApiVersions request, version 0: does a Kafka broker answer with our
 # correlation id?
 answers() {

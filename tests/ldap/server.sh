@@ -46,21 +46,6 @@ unpack() { # CACHE
   rm -rf "$fresh"
 }
 
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# Below the range from which systems take the ports of outgoing connections.
-free_port() {
-  local port
-  for _ in $(seq 50); do
-    port=$((16000 + (RANDOM * 32768 + RANDOM) % 16000))
-    if ! listening "$port"; then
-      echo "$port"
-      return
-    fi
-  done
-  die 'no free port found'
-}
-
 # An authority, and a certificate of it for the name localhost, not for the address.
 certificates() {
   openssl req -x509 -newkey rsa:2048 -nodes -days 2 -subj '/CN=test authority' -keyout "$work/ca.key" \

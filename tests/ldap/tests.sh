@@ -14,7 +14,8 @@ trap 'stop_server; rm -rf "$work"' EXIT
 for tool in openssl python3; do command -v "$tool" >/dev/null || skip "no $tool"; done
 find_slapd
 certificates
-port=$(free_port) tls_port=$(free_port)
+port=$(free_port)
+tls_port=$(free_port "$port")
 
 cargo build --locked --manifest-path "$root/Cargo.toml" -p custody-cli
 custody=${CARGO_TARGET_DIR:-$root/target}/debug/custody

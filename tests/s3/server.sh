@@ -121,23 +121,6 @@ supervise() { # PORT
   wait "$pid" || say "the server ended with code $?"
 }
 
-# --- ports -------------------------------------------------------------------
-
-listening() { (exec 3<>"/dev/tcp/127.0.0.1/$1") 2>/dev/null; }
-
-# Below the range from which systems take the ports of outgoing connections.
-free_port() {
-  local port
-  for _ in $(seq 50); do
-    port=$((16000 + (RANDOM * 32768 + RANDOM) % 16000))
-    if ! listening "$port"; then
-      echo "$port"
-      return
-    fi
-  done
-  die "no free port found"
-}
-
 # Is a MinIO ready to answer requests?
 answers() {
   local reply

@@ -57,16 +57,7 @@ fn line(change: &Change, entry: &Entry) -> String {
     if let Some(department) = &entry.department {
         text.push_str(&format!(", {department}"));
     }
-    format!("{text}, {}", times(entry))
-}
-
-fn times(entry: &Entry) -> String {
-    match (entry.from_ms, entry.to_ms) {
-        (None, None) => "always".to_owned(),
-        (Some(from), None) => format!("from {}", show_ms(from)),
-        (None, Some(to)) => format!("until {}", show_ms(to)),
-        (Some(from), Some(to)) => format!("from {} until {}", show_ms(from), show_ms(to)),
-    }
+    format!("{text}, {}", entry.times())
 }
 
 fn held(register: &Register, at_ms: Option<i64>) -> impl Iterator<Item = (Option<&str>, &Entry)> {

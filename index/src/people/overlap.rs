@@ -2,8 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::register::{Entry, Key, Row};
-use super::when::show_ms;
+use super::register::{Key, Row};
 use crate::text::{address_form, address_terms};
 
 /// What addresses that find the same records have in common: the address without scheme,
@@ -76,17 +75,8 @@ fn twice(address: &str, one: &Row, other: &Row) -> String {
         one.place,
         other.place,
         one.entry.name,
-        times(&one.entry),
+        one.entry.times(),
         other.entry.name,
-        times(&other.entry)
+        other.entry.times()
     )
-}
-
-fn times(entry: &Entry) -> String {
-    match (entry.from_ms, entry.to_ms) {
-        (None, None) => "always".to_owned(),
-        (Some(from), None) => format!("from {}", show_ms(from)),
-        (None, Some(to)) => format!("until {}", show_ms(to)),
-        (Some(from), Some(to)) => format!("from {} until {}", show_ms(from), show_ms(to)),
-    }
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::overlap::{canonical, overlaps};
+use super::when::show_ms;
 use crate::query::TimeRange;
 use crate::text::{ADDRESS_BYTES_MAX, address_form, lower_case};
 
@@ -36,6 +37,16 @@ impl Entry {
     /// When it is held.
     pub fn range(&self) -> TimeRange {
         TimeRange { from_ms: self.from_ms, to_ms: self.to_ms }
+    }
+
+    /// The same for people: `from 2019-01-01 until 2020-06-30`.
+    pub fn times(&self) -> String {
+        match (self.from_ms, self.to_ms) {
+            (None, None) => "always".to_owned(),
+            (Some(from), None) => format!("from {}", show_ms(from)),
+            (None, Some(to)) => format!("until {}", show_ms(to)),
+            (Some(from), Some(to)) => format!("from {} until {}", show_ms(from), show_ms(to)),
+        }
     }
 }
 

@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::ast::{Attribute, Flag, Query, TypePattern};
 use super::span::{How, Near, Span};
 use super::term::Term;
-use crate::text::{Kind, Token, VARIANT, lower_case, tokens};
+use crate::text::{Token, lower_case, tokens};
 
 /// What a query can ask of one record.
 #[derive(Debug, Clone, Copy)]
@@ -94,11 +94,7 @@ impl<'a> Words<'a> {
     }
 
     fn has(&self, position: u32, term: &Term) -> bool {
-        let here = self.0.get(&position).map_or(&[][..], |tokens| tokens);
-        let of = |kind| here.iter().find(|token| token.kind == kind).map_or("", |token| &*token.term);
-        let variant = of(Kind::Variant).split_once(VARIANT).map(|(_, written)| written);
-        let as_written = variant.unwrap_or(of(Kind::Word));
-        here.iter().any(|token| term.matches(token, as_written))
+        self.0.get(&position).is_some_and(|here| term.among(here).is_some())
     }
 }
 

@@ -6,7 +6,7 @@ use frostem::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
 
 use super::glob::Glob;
-use crate::text::{Kind, Token, WORD, folded, folded_picture, is_part_of_picture, variant, words};
+use crate::text::{Kind, Token, VARIANT, WORD, folded, folded_picture, is_part_of_picture, variant, words};
 
 /// The most edits of a fuzzy word.
 pub const EDITS_MAX: u8 = 2;
@@ -58,8 +58,16 @@ impl Term {
         }
     }
 
-    /// Whether a token is meant. `written` is the form of the word at its position.
-    pub(crate) fn matches(&self, token: &Token<'_>, as_written: &str) -> bool {
+    /// What stands for it among the tokens at one position.
+    pub(crate) fn among<'t, 'a>(&self, here: &'t [Token<'a>]) -> Option<&'t Token<'a>> {
+        let of = |kind| here.iter().find(|token| token.kind == kind).map_or("", |token| &*token.term);
+        let variant = of(Kind::Variant).split_once(VARIANT).map(|(_, written)| written);
+        let as_written = variant.unwrap_or(of(Kind::Word));
+        here.iter().find(|token| self.is(token, as_written))
+    }
+
+    /// Whether a token is meant. `as_written` is the form of the word at its position.
+    fn is(&self, token: &Token<'_>, as_written: &str) -> bool {
         let word = matches!(token.kind, Kind::Word);
         match self {
             Term::Plain(term) => (word || token.kind == Kind::Joined) && token.term == *term,

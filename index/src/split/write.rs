@@ -17,7 +17,7 @@ use crate::document::{Documents, OneRecord, Present};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
 use crate::schema::{Fields, raw_term, tokenizers};
-use crate::source::{Row, Source};
+use crate::source::{Row, Source, topics};
 use crate::text::lower_case;
 
 /// Tantivy sizes its first hash table by this; it writes nothing out early.
@@ -50,8 +50,7 @@ pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<B
             .collect::<Vec<_>>()
             .into_iter()
             .peekable();
-        let mut topics = run.iter().flat_map(|(_, file)| &file.manifest.parts).filter(|part| part.rows > 0);
-        let (mut topic, mut of_topic) = (None, 0);
+        let mut topics = run.iter().flat_map(|(_, file)| topics(&file.manifest));
         let mut at = 0;
         source.rows(run, &mut |row| {
             // Batches without rows begin where the next one does.
@@ -59,13 +58,7 @@ pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<B
                 growing.first_of_file = true;
             }
             at += 1;
-            if of_topic == 0 {
-                let part = topics.next();
-                topic = part.map(|part| part.partition.topic.as_str());
-                of_topic = part.map_or(u64::MAX, |part| part.rows);
-            }
-            of_topic -= 1;
-            growing.add(row, topic)
+            growing.add(row, topics.next())
         })?;
         if at != rows {
             let path = run.first().map_or("", |(_, file)| file.path.as_str());

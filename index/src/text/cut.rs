@@ -147,6 +147,10 @@ impl<'a> Cutter<'a> {
         if found_by.is_empty() {
             return;
         }
+        self.found(range, found_by, written);
+    }
+
+    fn found(&mut self, range: Range<usize>, found_by: String, written: &str) {
         let position = self.counted();
         let variant = (found_by != written).then(|| variant(&found_by, written));
         self.push(Kind::Word, position, range.clone(), found_by);
@@ -226,13 +230,7 @@ impl<'a> Cutter<'a> {
         let range = from..self.at;
         let written: String = all.chars().filter(|c| !is_presentation(*c)).collect();
         let written = written.trim_end_matches(JOINER).to_owned();
-        let found_by = folded_picture(&written);
-        let position = self.counted();
-        let variant = (found_by != written).then(|| variant(&found_by, &written));
-        self.push(Kind::Word, position, range.clone(), found_by);
-        if let Some(term) = variant {
-            self.push(Kind::Variant, position, range, term);
-        }
+        self.found(range, folded_picture(&written), &written);
     }
 }
 

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::ops::Range;
 
-use super::{Kind, Token, VARIANT, printable, tokens};
+use super::{Token, printable, tokens};
 use crate::query::{How, Near, Query, Span, Term};
 
 /// Hits beyond these change neither the choice of the window nor what a reader
@@ -75,10 +75,7 @@ struct Place<'a> {
 impl Place<'_> {
     /// The bytes of the word, or of what stands for it, if it is this.
     fn of(&self, term: &Term) -> Option<Range<usize>> {
-        let of = |kind| self.tokens.iter().find(|token| token.kind == kind).map_or("", |token| &*token.term);
-        let variant = of(Kind::Variant).split_once(VARIANT).map(|(_, written)| written);
-        let as_written = variant.unwrap_or(of(Kind::Word));
-        let found = self.tokens.iter().find(|token| term.matches(token, as_written));
+        let found = term.among(&self.tokens);
         found.or_else(|| self.tokens.first().filter(|_| term.is_any())).map(|token| token.range.clone())
     }
 }
