@@ -18,8 +18,6 @@ mod events;
 mod facet_tests;
 mod facets;
 mod histogram;
-#[cfg(test)]
-mod measure;
 mod order;
 mod page;
 mod run;
