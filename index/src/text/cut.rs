@@ -152,7 +152,9 @@ impl<'a> Cutter<'a> {
 
     fn found(&mut self, range: Range<usize>, found_by: String, written: &str) {
         let position = self.counted();
-        let variant = (found_by != written).then(|| variant(&found_by, written));
+        // What nobody could type, such as a letter under a thousand marks, is found without them.
+        let variant =
+            (found_by != written && written.len() <= TERM_BYTES_MAX).then(|| variant(&found_by, written));
         self.push(Kind::Word, position, range.clone(), found_by);
         if let Some(term) = variant {
             self.push(Kind::Variant, position, range, term);
@@ -284,7 +286,12 @@ fn letters(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for c in text.chars() {
         match out.last_mut() {
-            Some(last) if is_mark(c) => last.push(c),
+            Some(last) if is_mark(c) => {
+                // A term has an end, however many marks there are.
+                if last.len() + c.len_utf8() <= TERM_BYTES_MAX {
+                    last.push(c);
+                }
+            }
             _ if c.is_alphanumeric() => out.push(c.to_string()),
             _ => {}
         }

@@ -81,6 +81,17 @@ fn more_is_found_beside_words() {
 }
 
 #[test]
+fn no_term_is_too_long_for_the_index() {
+    let marks = "\u{301}".repeat(40_000);
+    for letter in ["e", "会", "के", "👍"] {
+        let text = format!("{letter}{marks} x");
+        let all: Vec<_> = tokens(&text).collect();
+        assert!(all.iter().all(|token| token.term.len() <= 2 * TERM_BYTES_MAX + 1), "{letter}");
+        assert_eq!(all.last().map(|token| &*token.term), Some("x"), "{letter}");
+    }
+}
+
+#[test]
 fn parts_stand_far_apart() {
     let text = joined(["a b", "c"]);
     let positions: Vec<u32> = tokens(&text).map(|token| token.position).collect();
