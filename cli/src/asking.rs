@@ -4,7 +4,7 @@ use std::io::IsTerminal;
 use std::time::Instant;
 
 use custody_archive::{Archive, Record};
-use custody_index::people::resolve;
+use custody_index::people::{LookupError, resolve};
 use custody_index::query::{Query, parse};
 use custody_index::{Answer, Cursor, FacetRequest, Found, Indexer, Order, Request, Searcher};
 use custody_schemas::Position;
@@ -44,7 +44,12 @@ pub fn query(loaded: &Loaded, text: &str, zone: &TimeZone) -> Result<Query, Fail
     let register = open::people(loaded)?.newest()?.ok_or_else(|| {
         Failure::failed("nobody said yet who is who: take in a register with `custody people import FILE`")
     })?;
-    resolve(query, &register.people).map_err(|error| Failure::usage(error.to_string()))
+    resolve(query, &register.people).map_err(|error| match &error {
+        LookupError::Unknown { nearest: Some(known), .. } => {
+            Failure::usage(format!("{error}\nhelp: did you mean {known:?}?"))
+        }
+        _ => Failure::usage(format!("{error}\nhelp: `custody people list` prints everybody")),
+    })
 }
 
 /// The archive's searcher. An index that is missing or damaged is built first,
