@@ -286,12 +286,9 @@ fn letters(text: &str) -> Vec<String> {
     let mut out: Vec<String> = Vec::new();
     for c in text.chars() {
         match out.last_mut() {
-            Some(last) if is_mark(c) => {
-                // A term has an end, however many marks there are.
-                if last.len() + c.len_utf8() <= TERM_BYTES_MAX {
-                    last.push(c);
-                }
-            }
+            // A term has an end, however many marks there are.
+            Some(last) if is_mark(c) && last.len() + c.len_utf8() > TERM_BYTES_MAX => {}
+            Some(last) if is_mark(c) => last.push(c),
             _ if c.is_alphanumeric() => out.push(c.to_string()),
             _ => {}
         }
