@@ -13,9 +13,10 @@ use crate::error::Error;
 use crate::guard::Guarded;
 use crate::query::{Flag, Match, Pattern, Query, Span, Term as Wanted, TypePattern};
 use crate::schema::{
-    Fields, GAP, QUARANTINED, attribute_start, attribute_term, kind_exact, kind_prefix, raw_term,
+    Fields, GAP, KIND_START_BYTES_MAX, QUARANTINED, attribute_start, attribute_term, kind_start, kind_term,
+    raw_term,
 };
-use crate::spans::{FormQuery, PlacesQuery};
+use crate::spans::{FormQuery, PlacesQuery, StartQuery};
 
 /// What the scores are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -30,8 +31,8 @@ pub(crate) enum Scoring {
 ///
 /// # Errors
 ///
-/// `Invalid` for a beginning of a type that is not indexed so deep, and for people of whom nobody
-/// said who they are.
+/// `Invalid` for a beginning of a type that is too long, and for people of whom nobody said who
+/// they are.
 pub(crate) fn compile(query: &Query, fields: &Fields, scoring: Scoring) -> Result<Box<dyn Compiled>, Error> {
     Compiler { fields, scoring }.query(query)
 }
@@ -60,10 +61,14 @@ impl Compiler<'_> {
                 return Err(Error::invalid(format!("no register of people says who {name:?} is")));
             }
             Query::Conversation(id) => self.whole(fields.conversation, id),
-            Query::Type(TypePattern::Exact(name)) => self.raw(fields.kind, &kind_exact(name)),
-            Query::Type(TypePattern::Prefix(start)) => match kind_prefix(start) {
-                Some(term) => self.raw(fields.kind, &term),
-                None => return Err(Error::invalid("types cannot be searched by so many parts of a name")),
+            Query::Type(TypePattern::Exact(name)) => self.raw(fields.kind, &kind_term(name)),
+            Query::Type(TypePattern::Prefix(start)) => match kind_start(start) {
+                Some(start) => self.filter(Box::new(StartQuery { field: fields.kind, start })),
+                None => {
+                    let message =
+                        format!("types cannot be searched by more than {KIND_START_BYTES_MAX} bytes");
+                    return Err(Error::invalid(message));
+                }
             },
             Query::Tenant(tenant) => self.whole(fields.tenant, tenant),
             Query::Network(network) => self.whole(fields.network, network),

@@ -15,7 +15,7 @@ use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
 use crate::attributes::attributes;
-use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_terms, raw_term};
+use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term};
 use crate::source::{Party, Row};
 use crate::text::{address_terms, join, lower_case};
 
@@ -163,9 +163,7 @@ impl Documents {
             Some(list) => values.text(fields.kind, list),
             None => {
                 let mut list = String::new();
-                for term in kind_terms(&short_name(row.kind)) {
-                    push_term(&mut list, &term);
-                }
+                push_term(&mut list, &kind_term(&short_name(row.kind)));
                 values.text(fields.kind, &list);
                 self.known_bytes += row.kind.len() + list.len();
                 self.kinds.insert(row.kind.to_owned(), list);
@@ -355,7 +353,7 @@ mod tests {
             "text hi\u{1e}Lunch",
             "from live:al|al",
             "to bob@x.example|@x.example|eve@x.example|eve",
-            "kind =im.message.sent|^im.|^im.message.",
+            "kind =im.message.sent",
             "tenant contoso",
             "network skype",
             "time -5",
@@ -368,7 +366,7 @@ mod tests {
             ["conversation c", "kind =", "flag quarantined", "identity 0"]
         );
         let gap = Row { gap: true, kind: "custody.gap.v1", ..Row::default() };
-        assert_eq!(shown(&mut documents, &gap), ["kind =custody.gap|^custody.", "flag gap", "identity 0"]);
+        assert_eq!(shown(&mut documents, &gap), ["kind =custody.gap", "flag gap", "identity 0"]);
         // From memory, and the same.
         assert_eq!(shown(&mut documents, &row), full);
     }

@@ -66,6 +66,13 @@ pub(crate) fn of_form(
     Ok(out)
 }
 
+/// The terms that begin with `start`.
+pub(crate) fn starting(start: &str, index: &InvertedIndexReader) -> tantivy::Result<Vec<TermInfo>> {
+    let mut out = Vec::new();
+    each_from(index, start, &mut |_, info| out.push(info.clone()))?;
+    Ok(out)
+}
+
 /// A stem begins as its words do: with the same letter at least.
 fn same_stem(
     word: &str,

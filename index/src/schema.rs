@@ -14,9 +14,10 @@ use crate::text::{CustodyTokenizer, lower_case};
 /// The longest raw term, in bytes; a longer one is indexed by its SHA-256.
 pub(crate) const RAW_BYTES_MAX: usize = 1_024;
 
-/// How many parts of a type's name can be searched as `a.b.c.*`. The contract
-/// has names of three; a name of nothing but dots must not make a term a dot.
-pub(crate) const KIND_LEVELS_MAX: usize = 16;
+/// Starts the term of a type.
+const KIND: char = '=';
+/// Between the beginning of a type's name and the hash of all of it.
+const CUT: char = '\0';
 
 /// The term of `flag` for a record that could not be decoded.
 pub(crate) const QUARANTINED: &str = "quarantined";
@@ -80,7 +81,7 @@ pub(crate) struct Fields {
     pub(crate) to: Field,
     pub(crate) other: Field,
     pub(crate) conversation: Field,
-    /// `=` and the short name; `^` and each beginning of it that ends in a dot.
+    /// The short name, see [`kind_term`].
     pub(crate) kind: Field,
     pub(crate) tenant: Field,
     pub(crate) network: Field,
@@ -153,24 +154,32 @@ pub(crate) fn raw_term(text: &str) -> String {
     format!("{HASHED}{}", Hash::of(text.as_bytes()))
 }
 
-/// The term of a type's name.
-pub(crate) fn kind_exact(short: &str) -> String {
-    format!("={}", raw_term(&lower_case(short)))
-}
+/// The longest name of a type that is its own term, in bytes.
+const KIND_BYTES_MAX: usize = RAW_BYTES_MAX;
+/// The longest beginning that types are searched by, in bytes: less than what a cut leaves.
+pub(crate) const KIND_START_BYTES_MAX: usize = 1_000;
 
-/// The term of all types whose name starts with `start`, which ends in a dot;
-/// `None` when names are not indexed that deep.
-pub(crate) fn kind_prefix(start: &str) -> Option<String> {
-    let indexed = start.len() <= RAW_BYTES_MAX && start.matches('.').count() <= KIND_LEVELS_MAX;
-    indexed.then(|| format!("^{start}"))
-}
-
-/// The terms of a record of this type.
-pub(crate) fn kind_terms(short: &str) -> Vec<String> {
+/// The term of a type's name. One that is too long is cut and the hash of all of it put behind.
+pub(crate) fn kind_term(short: &str) -> String {
     let name = lower_case(short);
-    let dots = name.match_indices('.').map(|(at, _)| at + 1).take(KIND_LEVELS_MAX);
-    let starts = dots.take_while(|end| *end <= RAW_BYTES_MAX).map(|end| format!("^{}", &name[..end]));
-    std::iter::once(kind_exact(short)).chain(starts).collect()
+    if name.len() <= KIND_BYTES_MAX && !name.contains(CUT) {
+        return format!("{KIND}{name}");
+    }
+    let mut end = name.len().min(KIND_BYTES_MAX);
+    while !name.is_char_boundary(end) {
+        end -= 1;
+    }
+    format!("{KIND}{}{CUT}{}", &name[..end], Hash::of(name.as_bytes()))
+}
+
+/// The name of a type's term; `None` when it was cut, or marks that the field is there.
+pub(crate) fn kind_name(term: &str) -> Option<&str> {
+    term.strip_prefix(KIND).filter(|name| !name.contains(CUT))
+}
+
+/// What the terms of types begin with whose names begin with `start`; `None` when it is too long.
+pub(crate) fn kind_start(start: &str) -> Option<String> {
+    (start.len() <= KIND_START_BYTES_MAX).then(|| format!("{KIND}{start}"))
 }
 
 #[cfg(test)]
@@ -178,14 +187,19 @@ mod tests {
     use super::*;
 
     #[test]
-    fn kinds_by_name_and_by_beginning() {
-        assert_eq!(kind_terms("im.Message.sent"), ["=im.message.sent", "^im.", "^im.message."]);
-        assert_eq!(kind_terms("odd"), ["=odd"]);
-        let dots = ".".repeat(5_000);
-        assert_eq!(kind_terms(&dots).len(), 1 + KIND_LEVELS_MAX);
-        assert!(kind_terms(&dots).iter().all(|term| term.len() <= RAW_BYTES_MAX + 1));
-        assert_eq!(kind_prefix(&dots), None);
-        assert_eq!(kind_prefix("im."), Some("^im.".to_owned()));
+    fn long_types_are_found_by_their_beginning() {
+        assert_eq!(kind_term("im.Message.sent"), "=im.message.sent");
+        let long = "ž.".repeat(5_000);
+        let term = kind_term(&long);
+        assert!(term.len() <= KIND_BYTES_MAX + 66);
+        assert!(term.starts_with(&*kind_start(&long[..999]).unwrap()));
+        assert_eq!(kind_start(&long[..1_002]), None);
+        assert_ne!(kind_term(&format!("{long}x")), term);
+        // A name that was made to look like the term of the long one.
+        assert_ne!(kind_term(&term[1..]), term);
+        assert_eq!(kind_name(&term), None);
+        assert_eq!(kind_name("=im.message.sent"), Some("im.message.sent"));
+        assert_eq!(kind_name(PRESENT), None);
     }
 
     #[test]

@@ -8,7 +8,7 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{BitSet, DocId, DocSet, Score, TERMINATED, TantivyError};
 
-use crate::expand::{Expanded, expand, of_form};
+use crate::expand::{Expanded, expand, of_form, starting};
 use crate::query::limits::EXPANSIONS_MAX;
 use crate::query::{Glob, How, Near, Span, Term};
 
@@ -111,6 +111,30 @@ impl Weight for FormQuery {
 
     fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
         Ok(Explanation::new("Form", 1.0))
+    }
+}
+
+/// The records that have a term with this beginning in a field that is compared whole.
+#[derive(Debug, Clone)]
+pub(crate) struct StartQuery {
+    pub(crate) field: Field,
+    pub(crate) start: String,
+}
+
+impl Query for StartQuery {
+    fn weight(&self, _scoring: EnableScoring<'_>) -> tantivy::Result<Box<dyn Weight>> {
+        Ok(Box::new(self.clone()))
+    }
+}
+
+impl Weight for StartQuery {
+    fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
+        let index = reader.inverted_index(self.field)?;
+        union(reader, self.field, &starting(&self.start, &index)?, boost)
+    }
+
+    fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
+        Ok(Explanation::new("Start", 1.0))
     }
 }
 

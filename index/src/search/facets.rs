@@ -20,7 +20,7 @@ use super::docs::Docs;
 use super::histogram::{Histogram, in_calendar};
 use super::run::Run;
 use crate::error::Error;
-use crate::schema::{Fields, PRESENT};
+use crate::schema::{Fields, PRESENT, kind_name};
 use crate::split::OpenSplit;
 use crate::text::address_terms;
 
@@ -89,7 +89,7 @@ pub(super) fn party(term: &str) -> Option<Stands<'_>> {
 // What starts like the hash of a longer name is one, or only marks that the field is there.
 
 pub(super) fn kind(term: &str) -> Option<Stands<'_>> {
-    term.strip_prefix('=').filter(|name| !name.starts_with(PRESENT)).map(Stands::Type)
+    kind_name(term).map(Stands::Type)
 }
 
 pub(super) fn conversation(term: &str) -> Option<Stands<'_>> {

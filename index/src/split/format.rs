@@ -4,6 +4,8 @@
 //! footer, JSON; then the footer's length as 4 bytes little-endian; then the 8
 //! bytes `custspl1`. A reader starts at the end.
 //!
+//! Tantivy's store of documents is left out.
+//!
 //! Tantivy names a segment's files after a random id, and writes that id into
 //! `meta.json`. Here every segment has the id `SEGMENT`.
 
@@ -19,7 +21,7 @@ use crate::error::{Error, Kind};
 
 /// The format version that this code writes. It changes with anything that
 /// changes a split's bytes: fields, terms, tokens, Tantivy's own format.
-pub(crate) const SPLIT_VERSION: u32 = 3;
+pub(crate) const SPLIT_VERSION: u32 = 4;
 
 pub(super) const MAGIC: [u8; 8] = *b"custspl1";
 pub(super) const TAIL_BYTES: usize = 12;
@@ -30,6 +32,10 @@ pub(super) const SEGMENT_DASHED: &str = "c057d700-0000-0000-0000-000000000001";
 
 /// Tantivy's list of segments, the only file that is not one segment's.
 pub(super) const META: &str = "meta.json";
+
+/// The segment's store of documents. Nothing is stored, and it would take five bytes for each of
+/// them: a split is written without it, and [`empty_store`](super::write::empty_store) stands for it.
+pub(super) const STORE: &str = "store";
 
 /// What the end of a split says about it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

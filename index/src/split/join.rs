@@ -2,8 +2,8 @@
 //!
 //! Joining gives the bytes that building from the records gives (a property test, and
 //! `verify`, which builds every split anew), at a fraction of the cost. Tantivy's merger
-//! writes terms, postings and fast fields as its indexer does; what it writes otherwise, an
-//! empty store and `meta.json`, depends on the number of documents alone and is made anew.
+//! writes terms, postings and fast fields as its indexer does; what it writes otherwise,
+//! `meta.json`, depends on the number of documents alone and is made anew.
 
 use std::collections::BTreeSet;
 
@@ -19,9 +19,6 @@ use super::write::{Built, TENANTS_MAX, failed, finished, parts_of, segment_write
 use crate::error::Error;
 use crate::schema::Fields;
 
-/// The store of the segment, which holds nothing.
-const STORE: &str = "store";
-
 /// Joins splits that follow one another, given as their paths and bytes. `None` where that would
 /// not give the bytes of building: no record has a word.
 pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Built>, Error> {
@@ -32,7 +29,7 @@ pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Bui
         let open = |e| Error::tantivy(&format!("cannot open {}", shown.as_ref()), e);
         // A segment without documents has nothing to give, and the merger refuses it.
         if footer.docs > 0 {
-            indices.push(Index::open(SplitDirectory::new(data.clone(), &footer)).map_err(open)?);
+            indices.push(Index::open(SplitDirectory::new(data.clone(), &footer)?).map_err(open)?);
         }
         footers.push(footer);
     }
@@ -46,8 +43,8 @@ pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Bui
             return Ok(None);
         }
         let merged = parts_of(&merged, &ram, docs)?;
-        parts.retain(|(name, _)| is_frame(name));
-        parts.extend(merged.into_iter().filter(|(name, _)| !is_frame(name)));
+        parts.retain(|(name, _)| name == META);
+        parts.extend(merged.into_iter().filter(|(name, _)| name != META));
         parts.sort_unstable();
     }
     let footer = sum(footers, docs);
@@ -58,10 +55,6 @@ pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Bui
 fn has_words(index: &Index) -> tantivy::Result<bool> {
     let searcher = index.reader()?.searcher();
     Ok(searcher.total_num_tokens(Fields::new().text)? > 0)
-}
-
-fn is_frame(name: &str) -> bool {
-    name == META || name == STORE
 }
 
 /// The parts of a segment of so many empty documents.

@@ -5,7 +5,7 @@ use std::fmt;
 use std::io;
 use std::ops::Range;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use custody_schemas::Partition;
 use tantivy::columnar::Column;
@@ -15,7 +15,8 @@ use tantivy::directory::{
 };
 use tantivy::{HasLen, Index, ReloadPolicy, Searcher, SegmentReader};
 
-use super::format::{Footer, META, SEGMENT, read_footer};
+use super::format::{Footer, META, SEGMENT, STORE, read_footer};
+use super::write::empty_store;
 use crate::error::Error;
 use crate::manifest::{Folder, SplitMeta};
 use crate::schema::{IDENTITY, TIME};
@@ -65,7 +66,7 @@ impl OpenSplit {
     pub(crate) fn of(shown: &str, data: FileSlice) -> Result<OpenSplit, Error> {
         let footer = read_footer(shown, &data)?;
         let failed = |e| Error::tantivy(&format!("cannot open {shown}"), e);
-        let index = Index::open(SplitDirectory::new(data, &footer)).map_err(failed)?;
+        let index = Index::open(SplitDirectory::new(data, &footer)?).map_err(failed)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
         let searcher = reader.searcher();
         let [segment] = searcher.segment_readers() else {
@@ -160,17 +161,29 @@ fn runs(footer: &Footer) -> Vec<Run> {
 pub(super) struct SplitDirectory {
     data: FileSlice,
     parts: Arc<BTreeMap<PathBuf, Range<usize>>>,
+    /// What stands for the store, which a split has not.
+    store: FileSlice,
 }
 
+/// The same for every split.
+static EMPTY_STORE: OnceLock<FileSlice> = OnceLock::new();
+
 impl SplitDirectory {
-    pub(super) fn new(data: FileSlice, footer: &Footer) -> SplitDirectory {
+    pub(super) fn new(data: FileSlice, footer: &Footer) -> Result<SplitDirectory, Error> {
+        let store = match EMPTY_STORE.get() {
+            Some(store) => store.clone(),
+            None => {
+                let made = FileSlice::from(empty_store()?);
+                EMPTY_STORE.get_or_init(|| made).clone()
+            }
+        };
         let parts = footer.parts.iter().map(|part| {
             let name = if part.name == META { META.to_owned() } else { format!("{SEGMENT}.{}", part.name) };
             // The footer was checked: every part is inside the file.
             let at = |bytes: u64| usize::try_from(bytes).unwrap_or(usize::MAX);
             (PathBuf::from(name), at(part.offset)..at(part.offset + part.length))
         });
-        SplitDirectory { data, parts: Arc::new(parts.collect()) }
+        Ok(SplitDirectory { data, parts: Arc::new(parts.collect()), store })
     }
 }
 
@@ -178,6 +191,10 @@ impl fmt::Debug for SplitDirectory {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "SplitDirectory({} bytes)", self.data.len())
     }
+}
+
+fn is_store(path: &Path) -> bool {
+    path.to_str().and_then(|name| name.strip_prefix(SEGMENT)?.strip_prefix('.')) == Some(STORE)
 }
 
 fn read_only() -> io::Error {
@@ -190,12 +207,17 @@ impl Directory for SplitDirectory {
     }
 
     fn open_read(&self, path: &Path) -> Result<FileSlice, OpenReadError> {
-        let range = self.parts.get(path).ok_or_else(|| OpenReadError::FileDoesNotExist(path.to_owned()))?;
-        Ok(self.data.slice(range.clone()))
+        if let Some(range) = self.parts.get(path) {
+            return Ok(self.data.slice(range.clone()));
+        }
+        if is_store(path) {
+            return Ok(self.store.clone());
+        }
+        Err(OpenReadError::FileDoesNotExist(path.to_owned()))
     }
 
     fn exists(&self, path: &Path) -> Result<bool, OpenReadError> {
-        Ok(self.parts.contains_key(path))
+        Ok(self.parts.contains_key(path) || is_store(path))
     }
 
     fn atomic_read(&self, path: &Path) -> Result<Vec<u8>, OpenReadError> {

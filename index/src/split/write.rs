@@ -12,7 +12,7 @@ use tantivy::schema::document::Document;
 use tantivy::store::Compressor;
 use tantivy::{Index, IndexSettings};
 
-use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION};
+use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION, STORE};
 use crate::document::{Documents, OneRecord, Present};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
@@ -200,7 +200,19 @@ pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Res
     Ok(Built { meta, bytes })
 }
 
-/// The segment's files in order of their lasting names, taken out of the directory.
+/// The store of a segment without documents.
+pub(super) fn empty_store() -> Result<Vec<u8>, Error> {
+    let ram = RamDirectory::create();
+    let index = segment_writer::<OneRecord>(&Fields::new(), &ram)?.finalize().map_err(failed)?;
+    let metas = index.load_metas().map_err(failed)?;
+    let mut paths = metas.list_segment_files().into_iter();
+    let store = paths.find(|path| path.extension().is_some_and(|name| name == STORE));
+    let store = store.ok_or_else(|| Error::corrupt("tantivy made a segment without a store"))?;
+    ram.atomic_read(&store).map_err(|e| failed(e.into()))
+}
+
+/// The segment's files in order of their lasting names, taken out of the directory; the store is
+/// left out.
 pub(super) fn parts_of(
     index: &Index,
     ram: &RamDirectory,
@@ -224,7 +236,9 @@ pub(super) fn parts_of(
             let name = path.to_str().and_then(|name| name.strip_prefix(&*id)?.strip_prefix('.'));
             let name =
                 name.ok_or_else(|| Error::corrupt(format!("tantivy named a file {}", path.display())))?;
-            files.push((name.to_owned(), read(&path)?));
+            if name != STORE {
+                files.push((name.to_owned(), read(&path)?));
+            }
             let gone = |e: DeleteError| Error::corrupt(format!("tantivy lost a file: {e}"));
             ram.delete(&path).map_err(gone)?;
         }
