@@ -29,6 +29,17 @@ impl Docs {
         Docs { of, len: 0, kept: Kept::List(Vec::new()) }
     }
 
+    /// The first `end` of the `of` documents.
+    pub(super) fn up_to(end: u32, of: u32) -> Docs {
+        let mut bits = vec![0_u64; (of as usize).div_ceil(64)];
+        let (full, rest) = ((end / 64) as usize, end % 64);
+        bits.iter_mut().take(full).for_each(|word| *word = u64::MAX);
+        if let Some(word) = bits.get_mut(full) {
+            *word = (1 << rest) - 1;
+        }
+        Docs { of, len: u64::from(end.min(of)), kept: Kept::Bits(bits) }
+    }
+
     pub(super) fn len(&self) -> u64 {
         self.len
     }
@@ -73,6 +84,24 @@ impl Docs {
                 }
             }
         }
+    }
+
+    /// Those that are in both.
+    pub(super) fn and(&self, other: &Docs) -> Docs {
+        let mut both = Docs::none(self.of);
+        let (list, of) = match (&self.kept, &other.kept) {
+            (Kept::List(list), _) => (list, other),
+            (_, Kept::List(list)) => (list, self),
+            (Kept::Bits(one), Kept::Bits(other)) => {
+                let bits: Vec<u64> = one.iter().zip(other).map(|(one, other)| one & other).collect();
+                both.len = bits.iter().map(|word| u64::from(word.count_ones())).sum();
+                both.kept = Kept::Bits(bits);
+                return both;
+            }
+        };
+        let common: Vec<u32> = list.iter().copied().filter(|doc| of.contains(*doc)).collect();
+        both.add(&common);
+        both
     }
 
     pub(super) fn contains(&self, doc: u32) -> bool {
@@ -132,6 +161,13 @@ mod tests {
     }
 
     #[test]
+    fn the_first_documents() {
+        for end in [0, 1, 63, 64, 65, 127, 128, 200] {
+            assert_eq!(listed(&Docs::up_to(end, 200)), (0..end).collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
     fn lists_and_bits_are_the_same_set() {
         for step in [1, 3, 31, 33, 1_000] {
             let all: Vec<u32> = (0..20_000).step_by(step).collect();
@@ -148,6 +184,16 @@ mod tests {
             let (mut few, mut many) = (Docs::none(20_000), Docs::none(20_000));
             few.add(&all[..2]);
             all[2..].iter().for_each(|doc| many.add(&[*doc]));
+            let listed_of = |docs: &Docs| {
+                let mut all = listed(docs);
+                all.sort_unstable();
+                all
+            };
+            for other in [&few, &many] {
+                assert_eq!(listed_of(&docs.and(other)), listed_of(other), "{step}");
+                assert_eq!(listed_of(&other.and(&docs)), listed_of(other), "{step}");
+            }
+            assert_eq!(few.and(&many).len(), 0, "{step}");
             docs.remove(&few);
             assert_eq!(listed(&docs), all[2..], "{step}");
             docs.remove(&many);

@@ -3,6 +3,7 @@
 //! and only they are held and compared.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::docs::Docs;
@@ -51,6 +52,19 @@ impl Events {
         Ok(Events { firsts: matches, surplus })
     }
 
+    /// [`Events::of`], where only `repeated` may have other deliveries.
+    pub(super) fn among(
+        run: &Run<'_>,
+        mut matches: Vec<Docs>,
+        repeated: &[Arc<Docs>],
+        held_max: usize,
+    ) -> Result<Events, Error> {
+        let among = matches.iter().zip(repeated).map(|(matches, repeated)| matches.and(repeated));
+        let Events { surplus, .. } = Events::of(run, among.collect(), held_max)?;
+        matches.iter_mut().zip(&surplus).for_each(|(matches, surplus)| matches.remove(surplus));
+        Ok(Events { firsts: matches, surplus })
+    }
+
     /// Events, each once.
     pub(super) fn total(&self) -> u64 {
         self.firsts.iter().map(Docs::len).sum()
@@ -95,52 +109,54 @@ fn each_identity(run: &Run<'_>, at: usize, docs: &Docs, mut each: impl FnMut(u32
     })
 }
 
-/// A set of hashed identities.
-struct Seen {
+/// A filter of identities: it lets pass what was added, and little else. Each is a few bits of one
+/// word, so that asking reads one place of memory.
+pub(super) struct Filter {
     words: Vec<AtomicU64>,
     /// What is left of a hash.
     shift: u32,
-    factor: u64,
+    /// What meets in one filter parts in one of another seed.
+    seed: u64,
 }
 
-impl Seen {
+impl Filter {
     /// Of at least so many bits; a power of two.
-    fn new(bits: u64, factor: u64) -> Seen {
-        let bits = bits.clamp(64, 1 << 40).next_power_of_two();
-        let words = (0..bits / 64).map(|_| AtomicU64::new(0)).collect();
-        Seen { words, shift: 64 - bits.trailing_zeros(), factor }
+    pub(super) fn new(bits: u64, seed: u64) -> Filter {
+        let words = (bits / 64).clamp(2, 1 << 34).next_power_of_two();
+        let shift = 64 - words.trailing_zeros();
+        Filter { words: (0..words).map(|_| AtomicU64::new(0)).collect(), shift, seed }
     }
 
     fn place(&self, identity: u64) -> (&AtomicU64, u64) {
-        let bit = identity.wrapping_mul(self.factor) >> self.shift;
+        // Odd, so that no identity is lost.
+        let once = (identity ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = (once ^ once >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
+        let bit = |nth: u32| 1 << (hash >> (6 * nth) & 63);
         // The shift leaves as many as there are.
-        (&self.words[(bit / 64) as usize], 1 << (bit % 64))
+        (&self.words[(hash >> self.shift) as usize], bit(0) | bit(1) | bit(2) | bit(3))
     }
 
-    fn has(&self, identity: u64) -> bool {
-        let (word, bit) = self.place(identity);
-        word.load(Ordering::Relaxed) & bit != 0
+    pub(super) fn has(&self, identity: u64) -> bool {
+        let (word, bits) = self.place(identity);
+        word.load(Ordering::Relaxed) & bits == bits
     }
 
-    /// Whether it was there already.
-    fn add(&self, identity: u64) -> bool {
-        let (word, bit) = self.place(identity);
-        word.load(Ordering::Relaxed) & bit != 0 || word.fetch_or(bit, Ordering::Relaxed) & bit != 0
+    /// Whether it may have been there already.
+    pub(super) fn add(&self, identity: u64) -> bool {
+        let (word, bits) = self.place(identity);
+        let there = |word: u64| word & bits == bits;
+        there(word.load(Ordering::Relaxed)) || there(word.fetch_or(bits, Ordering::Relaxed))
     }
 }
 
-// Odd, so that no identity is lost; of two rounds, so that what meets in one parts in the other.
-const FIRST: u64 = 0x9e37_79b9_7f4a_7c15;
-const SECOND: u64 = 0xd6e8_feb8_6659_fd93;
-
 /// The identities that more than one match may have; `None` when each has its own.
-fn twice(run: &Run<'_>, matches: &[Docs], count: u64, held_max: usize) -> Result<Option<Seen>, Error> {
+fn twice(run: &Run<'_>, matches: &[Docs], count: u64, held_max: usize) -> Result<Option<Filter>, Error> {
     if count < 2 {
         return Ok(None);
     }
     let most = (held_max as u64).saturating_mul(HELD_BYTES * 8);
     let bits = count.saturating_mul(BITS_EACH).min(most);
-    let (seen, twice) = (Seen::new(bits, FIRST), Seen::new(bits / 8, FIRST));
+    let (seen, twice) = (Filter::new(bits, 0), Filter::new(bits / 8, 1));
     let met = run.all(|at| {
         let mut met = false;
         each_identity(run, at, &matches[at], |_, identity| {
@@ -194,7 +210,7 @@ fn surplus_of(
 /// Most of what is held met by chance alone, and does not meet again: that spares sorting it.
 fn leave_single_out(held: &mut Vec<Held>) {
     let bits = (held.len() as u64).saturating_mul(BITS_EACH);
-    let (seen, twice) = (Seen::new(bits, SECOND), Seen::new(bits, SECOND));
+    let (seen, twice) = (Filter::new(bits, 2), Filter::new(bits, 3));
     for (identity, _, _) in held.iter() {
         if seen.add(*identity) {
             twice.add(*identity);

@@ -4,6 +4,7 @@
 //! - `collect`: all matches, as `docs` of each split
 //! - `events`: deliveries of one event as one, in bounded memory
 //! - `order`: what stands before what, and pages
+//! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
 //! - `facets`, `histogram`: what the answer consists of
 //! - `run`: several threads, time limit, cancelling
@@ -20,6 +21,7 @@ mod facets;
 mod histogram;
 mod order;
 mod page;
+mod repeats;
 mod run;
 #[cfg(test)]
 mod run_tests;
@@ -48,12 +50,14 @@ use crate::text::snippet;
 pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request};
 use cache::Cache;
 use collect::Matches;
+use docs::Docs;
 use events::Events;
 pub use facets::{FacetCount, FacetRequest, Facets};
 pub use histogram::{Bucket, Histogram, Unit};
 pub use order::{Cursor, Order};
 use order::{First, Ranks};
 use page::{Pick, Picked};
+use repeats::{Repeats, Whole};
 pub use run::Cancel;
 use run::{Run, Stop, Watch};
 
@@ -67,12 +71,13 @@ pub struct Searcher<S: Source = Archive> {
     fields: Fields,
     manifest: Mutex<Arc<Manifest>>,
     cache: Mutex<Cache>,
+    repeats: Repeats,
 }
 
 /// The splits that a query is run on, and what of them counts.
 struct Scope {
     through_version: u64,
-    manifest_number: u64,
+    manifest: Arc<Manifest>,
     splits: Vec<Arc<OpenSplit>>,
     splits_pruned: usize,
 }
@@ -104,7 +109,15 @@ impl<S: Source> Searcher<S> {
         let folder = Folder::new(store);
         let manifest = Mutex::new(Arc::new(newest(&folder)?));
         let cache = Mutex::new(Cache::new(settings.splits_open_max));
-        Ok(Searcher { folder, source, settings, fields: Fields::new(), manifest, cache })
+        Ok(Searcher {
+            folder,
+            source,
+            settings,
+            fields: Fields::new(),
+            manifest,
+            cache,
+            repeats: Repeats::default(),
+        })
     }
 
     /// Takes up the newest state of the index; the version through which it is
@@ -208,7 +221,7 @@ impl<S: Source> Searcher<S> {
                 &request.query,
                 request.order,
                 scope.through_version,
-                scope.manifest_number,
+                scope.manifest.number,
                 key,
                 &ranks,
             )
@@ -320,7 +333,7 @@ impl<S: Source> Searcher<S> {
 
     fn scope_in(
         &self,
-        manifest: &Manifest,
+        manifest: &Arc<Manifest>,
         query: &Query,
         at_version: Option<u64>,
         stop: &Stop,
@@ -336,7 +349,7 @@ impl<S: Source> Searcher<S> {
             manifest.splits.iter().filter(|split| may_match(query, split)).collect();
         Ok(Scope {
             through_version,
-            manifest_number: manifest.number,
+            manifest: manifest.clone(),
             splits: self.open_all(&wanted, stop)?,
             splits_pruned: manifest.splits.len() - wanted.len(),
         })
@@ -380,8 +393,26 @@ impl<S: Source> Searcher<S> {
     }
 
     fn events(&self, query: &Query, scope: &Scope, run: &Run<'_>) -> Result<Events, Error> {
-        let matches = self.matches(query, scope, Scoring::Unused)?.docs(run, scope.through_version)?;
-        Events::of(run, matches, self.settings.matches_held_max)
+        let matches = match query {
+            Query::All => {
+                let all = |split: &Arc<OpenSplit>| {
+                    Docs::up_to(split.end_at(scope.through_version), split.footer.docs)
+                };
+                scope.splits.iter().map(all).collect()
+            }
+            _ => self.matches(query, scope, Scoring::Unused)?.docs(run, scope.through_version)?,
+        };
+        let (manifest, held_max) = (&scope.manifest, self.settings.matches_held_max);
+        let whole = Whole {
+            through_version: through(manifest)?,
+            docs: manifest.splits.iter().map(|split| split.docs).sum(),
+            open: || self.open_all(&manifest.splits.iter().collect::<Vec<_>>(), run.stop),
+        };
+        let count = matches.iter().map(Docs::len).sum();
+        match self.repeats.of(run, count, held_max, whole)? {
+            Some(repeated) => Events::among(run, matches, &repeated, held_max),
+            None => Events::of(run, matches, held_max),
+        }
     }
 
     fn hits(

@@ -504,6 +504,32 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
+
+    /// One searcher from the first record on: what it remembers must grow with the index.
+    #[test]
+    fn deliveries_are_told_apart_while_the_index_grows(
+        commits in prop::collection::vec(prop::collection::vec((0_u64..12, 0_usize..3), 1..6), 1..9),
+    ) {
+        let mut world = world(vec![vec![(0, vec![said(100, "b")])]]);
+        for events in commits {
+            let half = events.len() / 2;
+            let mut events: Vec<_> =
+                events.into_iter().map(|(number, word)| said(number, ["a", "b", "c"][word])).collect();
+            let later = events.split_off(half);
+            world.source.commit(vec![(0, events), (1, later)]);
+            world.indexer.catch_up().unwrap();
+            world.searcher.refresh().unwrap();
+            for query in ["*", "b", "NOT b"].map(query) {
+                check(&world, &query)?;
+            }
+        }
+        let known = world.searcher.repeats.docs_known();
+        prop_assert_eq!(known, world.source.all().len() as u64);
+    }
+}
+
 #[test]
 fn a_pattern_of_too_many_words_beside_others_is_refused() {
     let words: Vec<String> = (0..=crate::query::limits::EXPANSIONS_MAX).map(|n| format!("w{n}")).collect();

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
 use custody_schemas::Partition;
-use tantivy::columnar::Column;
+use tantivy::columnar::{Cardinality, Column};
 use tantivy::directory::error::{DeleteError, LockError, OpenReadError, OpenWriteError};
 use tantivy::directory::{
     Directory, DirectoryLock, FileHandle, FileSlice, Lock, WatchCallback, WatchHandle, WritePtr,
@@ -109,6 +109,19 @@ impl OpenSplit {
         out.clear();
         out.resize(docs.len(), None);
         self.identity.first_vals(docs, out);
+    }
+
+    /// The identities of at most `count` documents from `first` on.
+    pub(crate) fn identities_from(&self, first: u32, count: usize, out: &mut Vec<u64>) {
+        let count = count.min(self.footer.docs.saturating_sub(first) as usize);
+        out.clear();
+        out.resize(count, 0);
+        if self.identity.get_cardinality() == Cardinality::Full {
+            self.identity.values.get_range(u64::from(first), out);
+            return;
+        }
+        let docs = first..self.footer.docs;
+        docs.zip(out).for_each(|(doc, out)| *out = self.identity(doc));
     }
 
     /// The times of some documents, in their order.

@@ -1,0 +1,196 @@
+//! Which documents may have other deliveries, worked out once for many searches.
+//!
+//! A search must tell deliveries of one event from one another, and hardly any event has several.
+//! What is remembered here is a filter of all identities of the index and one of those that were
+//! met twice; of each split the documents that the second lets pass. All others stand alone,
+//! whatever is searched for.
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+
+use super::docs::Docs;
+use super::events::Filter;
+use super::run::Run;
+use crate::error::Error;
+use crate::split::OpenSplit;
+
+/// Fewer matches are told apart sooner than it is found out whether they have to be.
+const WORTH_MATCHES: u64 = if cfg!(test) { 1 } else { 20_000 };
+/// Bits for each identity, where memory allows.
+const BITS_EACH: u64 = 16;
+/// Identities read at once.
+const BLOCK: usize = 4_096;
+
+/// What a searcher remembers.
+#[derive(Default)]
+pub(super) struct Repeats(Mutex<State>);
+
+#[derive(Default)]
+struct State {
+    known: Option<Known>,
+    /// Matches that were told apart without it since it was last brought up to date.
+    owed: u64,
+}
+
+/// The index that a search is part of.
+pub(super) struct Whole<F> {
+    pub(super) through_version: u64,
+    pub(super) docs: u64,
+    /// Opens all of its splits.
+    pub(super) open: F,
+}
+
+struct Known {
+    through_version: u64,
+    /// How many documents there are through that version, and for how many there is room.
+    docs: u64,
+    room: u64,
+    seen: Filter,
+    twice: Filter,
+    /// Counts how often `twice` has grown.
+    grown: u64,
+    /// By split, and how often `twice` had grown by then.
+    splits: HashMap<String, (u64, Arc<Docs>)>,
+}
+
+impl Repeats {
+    /// The documents of the run's splits that may have other deliveries anywhere in the index.
+    /// `None` when it is not worth finding out: that takes as long as telling as many matches
+    /// apart as there are new documents, so it is done once so many had to be told apart.
+    pub(super) fn of<F>(
+        &self,
+        run: &Run<'_>,
+        matches: u64,
+        held_max: usize,
+        whole: Whole<F>,
+    ) -> Result<Option<Vec<Arc<Docs>>>, Error>
+    where
+        F: FnOnce() -> Result<Vec<Arc<OpenSplit>>, Error>,
+    {
+        if matches < WORTH_MATCHES {
+            return Ok(None);
+        }
+        let mut state = match self.0.try_lock() {
+            Ok(state) => state,
+            // Nobody waits for another's work.
+            Err(TryLockError::WouldBlock) => return Ok(None),
+            Err(TryLockError::Poisoned(poisoned)) => {
+                let mut state = PoisonError::into_inner(poisoned);
+                *state = State::default();
+                state
+            }
+        };
+        let known = state.known.as_ref().map(|known| (known.through_version, known.docs));
+        if known.is_none_or(|(through, _)| through < whole.through_version) {
+            state.owed = state.owed.saturating_add(matches);
+            if state.owed < whole.docs.saturating_sub(known.map_or(0, |(_, docs)| docs)) {
+                return Ok(None);
+            }
+            let splits = (whole.open)()?;
+            let all = Run { splits: &splits, ..*run };
+            // Half of an update would be worth nothing: it is put back when it is whole.
+            let known = state.known.take();
+            state.known = Some(Known::through(known, &all, whole.through_version, whole.docs, held_max)?);
+            state.owed = 0;
+        }
+        let Some(known) = &mut state.known else { return Ok(None) };
+        known.of(run).map(Some)
+    }
+}
+
+#[cfg(test)]
+impl Repeats {
+    /// How many documents it has looked at.
+    pub(super) fn docs_known(&self) -> u64 {
+        self.0.lock().unwrap().known.as_ref().map_or(0, |known| known.docs)
+    }
+}
+
+impl Known {
+    fn with_room(room: u64, held_max: usize) -> Known {
+        let most = (held_max as u64).saturating_mul(16 * 8);
+        let bits = room.saturating_mul(BITS_EACH).min(most);
+        Known {
+            through_version: 0,
+            docs: 0,
+            room,
+            seen: Filter::new(bits, 0),
+            twice: Filter::new(bits / 8, 1),
+            grown: 0,
+            splits: HashMap::new(),
+        }
+    }
+
+    /// Brought up to a version of the index.
+    fn through(
+        known: Option<Known>,
+        run: &Run<'_>,
+        version: u64,
+        docs: u64,
+        held_max: usize,
+    ) -> Result<Known, Error> {
+        let known = known.filter(|known| docs <= known.room);
+        let after = known.as_ref().map(|known| known.through_version);
+        let mut known = known.unwrap_or_else(|| Known::with_room(docs.saturating_mul(2), held_max));
+        let grown = run.all(|at| {
+            let split = &run.splits[at];
+            let first = after.map_or(0, |version| split.end_at(version));
+            let mut grown = false;
+            each_identity(run, split, first, |_, identity| {
+                if known.seen.add(identity) {
+                    grown |= !known.twice.add(identity);
+                }
+            })?;
+            Ok(grown)
+        })?;
+        known.grown += u64::from(grown.contains(&true));
+        (known.through_version, known.docs) = (version, docs);
+        let there: HashSet<&str> = run.splits.iter().map(|split| &*split.shown).collect();
+        known.splits.retain(|shown, _| there.contains(&**shown));
+        Ok(known)
+    }
+
+    fn of(&mut self, run: &Run<'_>) -> Result<Vec<Arc<Docs>>, Error> {
+        let known = &*self;
+        let found = run.all(|at| {
+            let split = &run.splits[at];
+            if let Some((grown, docs)) = known.splits.get(&split.shown)
+                && *grown == known.grown
+            {
+                return Ok(docs.clone());
+            }
+            let (mut docs, mut block) = (Docs::none(split.footer.docs), Vec::new());
+            each_identity(run, split, 0, |doc, identity| {
+                if known.twice.has(identity) {
+                    block.push(doc);
+                }
+                if block.len() == BLOCK {
+                    docs.add(&block);
+                    block.clear();
+                }
+            })?;
+            docs.add(&block);
+            Ok(Arc::new(docs))
+        })?;
+        for (split, docs) in run.splits.iter().zip(&found) {
+            self.splits.insert(split.shown.clone(), (self.grown, docs.clone()));
+        }
+        Ok(found)
+    }
+}
+
+/// Every document of a split from `first` on.
+fn each_identity(
+    run: &Run<'_>,
+    split: &OpenSplit,
+    first: u32,
+    mut each: impl FnMut(u32, u64),
+) -> Result<(), Error> {
+    let mut identities = Vec::new();
+    for start in (first..split.footer.docs).step_by(BLOCK) {
+        run.stop.check()?;
+        split.identities_from(start, BLOCK, &mut identities);
+        (start..).zip(&identities).for_each(|(doc, identity)| each(doc, *identity));
+    }
+    Ok(())
+}
