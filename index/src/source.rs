@@ -9,10 +9,10 @@ use custody_schemas::text::plain;
 use crate::error::Error;
 use crate::text::joined;
 
-/// What the index needs of an archive. Everything blocks.
-pub trait Source {
+/// What the index needs of an archive. Everything blocks; several threads may ask at once.
+pub trait Source: Sync {
     /// A record as it is shown.
-    type Record;
+    type Record: Send;
 
     /// The newest version there is.
     fn newest(&self) -> Result<u64, Error>;

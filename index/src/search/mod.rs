@@ -431,20 +431,31 @@ impl<S: Source> Searcher<S> {
             let (file, row) = place(first);
             wanted.entry(file).or_default().insert(row);
         }
+        let wanted: Vec<_> = wanted.into_iter().collect();
         let mut records = BTreeMap::new();
-        for ((split, file), rows) in wanted {
-            stop.check()?;
-            let rows: Vec<u64> = rows.into_iter().collect();
-            let covered = &scope.splits[split].footer.files[file];
-            let fetched = self.source.fetch(&covered.file, &rows)?;
-            if fetched.len() != rows.len() {
-                let message =
-                    format!("{}: {} of {} rows are there", covered.file.path, fetched.len(), rows.len());
-                return Err(Error::corrupt(message));
-            }
-            let places = rows.into_iter().map(|row| ((split, file), row));
-            records.extend(places.zip(fetched.into_iter().map(|record| (covered.version, record))));
-        }
+        let begun = AtomicUsize::new(0);
+        let next = || {
+            let ((split, file), rows) = wanted.get(begun.fetch_add(1, Ordering::Relaxed))?;
+            let covered = &scope.splits[*split].footer.files[*file];
+            let rows: Vec<u64> = rows.iter().copied().collect();
+            let fetched = stop.check().and_then(|()| self.source.fetch(&covered.file, &rows));
+            Some(fetched.and_then(|fetched| match fetched.len() {
+                found if found == rows.len() => Ok(((*split, *file), covered.version, rows, fetched)),
+                found => {
+                    let message = format!("{}: {found} of {} rows are there", covered.file.path, rows.len());
+                    Err(Error::corrupt(message))
+                }
+            }))
+        };
+        let threads = self.settings.search_threads.min(wanted.len());
+        at_once(
+            NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
+            next,
+            |(file, version, rows, found)| {
+                let places = rows.into_iter().map(|row| (file, row));
+                records.extend(places.zip(found.into_iter().map(|record| (version, record))));
+            },
+        )?;
         let hit = |found: &FirstOf| {
             // Every event is a document of its own, and each was fetched.
             let (version, record) = records.remove(&place(&found.first))?;
