@@ -18,8 +18,8 @@ mod tests;
 
 pub(crate) use address::address_form;
 pub use address::{ADDRESS_BYTES_MAX, address_terms};
-use cut::Cutter;
 pub(crate) use cut::variant;
+use cut::{Cut, Cutter};
 pub(crate) use fold::{folded, folded_picture, is_part_of_picture, written};
 pub use snippet::{Snippet, snippet};
 
@@ -140,12 +140,22 @@ impl tt::Tokenizer for CustodyTokenizer {
 
 impl tt::TokenStream for CustodyTokenStream<'_> {
     fn advance(&mut self) -> bool {
-        let Some(token) = self.cutter.next() else { return false };
+        let Some(cut) = self.cutter.cut() else { return false };
         self.token.text.clear();
-        self.token.text.push_str(&token.term);
-        self.token.position = token.position as usize;
-        self.token.offset_from = token.range.start;
-        self.token.offset_to = token.range.end;
+        let (range, position) = match cut {
+            Cut::Ascii { range, position } => {
+                self.token.text.push_str(self.cutter.text(&range));
+                // In place: most words are taken up without memory of their own.
+                self.token.text.make_ascii_lowercase();
+                (range, position)
+            }
+            Cut::Token(token) => {
+                self.token.text.push_str(&token.term);
+                (token.range, token.position)
+            }
+        };
+        self.token.position = position as usize;
+        (self.token.offset_from, self.token.offset_to) = (range.start, range.end);
         true
     }
 

@@ -28,6 +28,12 @@ pub(super) struct Cutter<'a> {
     ready: VecDeque<Token<'a>>,
 }
 
+/// A token, or what nearly all are: a word of ASCII letters and digits, found by its lower case.
+pub(super) enum Cut<'a> {
+    Ascii { range: Range<usize>, position: u32 },
+    Token(Token<'a>),
+}
+
 impl<'a> Cutter<'a> {
     pub(super) fn new(text: &'a str) -> Self {
         Cutter { text, at: 0, position: 0, grouped_to: 0, ready: VecDeque::new() }
@@ -77,7 +83,7 @@ impl<'a> Cutter<'a> {
     }
 
     /// A run: ASCII alone, which nearly all are, or anything.
-    fn run(&mut self) -> Option<Token<'a>> {
+    fn run(&mut self) -> Option<Cut<'a>> {
         let (from, bytes) = (self.at, self.text.as_bytes());
         let mut end = from;
         while bytes.get(end).is_some_and(u8::is_ascii_alphanumeric) {
@@ -89,24 +95,41 @@ impl<'a> Cutter<'a> {
         };
         if !ends {
             self.any_run();
-            return self.ready.pop_front();
+            return self.ready.pop_front().map(Cut::Token);
         }
         self.at = end;
         if end - from > TERM_BYTES_MAX {
             self.word(from..end, self.text[from..end].to_ascii_lowercase());
-            return self.ready.pop_front();
+            return self.ready.pop_front().map(Cut::Token);
         }
-        let run = &self.text[from..end];
-        let term = if run.bytes().any(|b| b.is_ascii_uppercase()) {
-            Cow::Owned(run.to_ascii_lowercase())
-        } else {
-            Cow::Borrowed(run)
-        };
         let position = self.counted();
         if bytes[from].is_ascii_digit() && from >= self.grouped_to {
             self.grouped(from..end, position);
         }
-        Some(Token { range: from..end, term, position, kind: Kind::Word })
+        Some(Cut::Ascii { range: from..end, position })
+    }
+
+    /// The next token, as it is at hand.
+    pub(super) fn cut(&mut self) -> Option<Cut<'a>> {
+        loop {
+            if let Some(token) = self.ready.pop_front() {
+                return Some(Cut::Token(token));
+            }
+            match self.find_run() {
+                None if self.ready.is_empty() => return None,
+                None => {}
+                Some(()) => {
+                    if let Some(cut) = self.run() {
+                        return Some(cut);
+                    }
+                }
+            }
+        }
+    }
+
+    /// The text of a range.
+    pub(super) fn text(&self, range: &Range<usize>) -> &'a str {
+        &self.text[range.clone()]
     }
 
     /// A number in groups, such as a telephone number, is found without what parts them as well.
@@ -240,20 +263,18 @@ impl<'a> Iterator for Cutter<'a> {
     type Item = Token<'a>;
 
     fn next(&mut self) -> Option<Token<'a>> {
-        loop {
-            if let Some(token) = self.ready.pop_front() {
-                return Some(token);
+        Some(match self.cut()? {
+            Cut::Token(token) => token,
+            Cut::Ascii { range, position } => {
+                let run = self.text(&range);
+                let term = if run.bytes().any(|b| b.is_ascii_uppercase()) {
+                    Cow::Owned(run.to_ascii_lowercase())
+                } else {
+                    Cow::Borrowed(run)
+                };
+                Token { range, term, position, kind: Kind::Word }
             }
-            match self.find_run() {
-                None if self.ready.is_empty() => return None,
-                None => {}
-                Some(()) => {
-                    if let Some(token) = self.run() {
-                        return Some(token);
-                    }
-                }
-            }
-        }
+        })
     }
 }
 
