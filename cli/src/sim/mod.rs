@@ -46,7 +46,11 @@ pub enum Wording {
     /// Sentences of a few hundred words, which can be read: for a demonstration.
     Sentences,
     /// 200,000 made words with Zipf's frequencies, at people's lengths: for measuring searches.
-    Vocabulary,
+    /// Gateways whose words have the same seed speak the same language.
+    Vocabulary {
+        /// Another seed makes other words.
+        seed: u64,
+    },
 }
 
 /// What is simulated.
@@ -140,7 +144,7 @@ impl Simulator {
         Simulator {
             world: World {
                 people,
-                talk: Talk::new(settings.wording, settings.seed),
+                talk: Talk::new(settings.wording),
                 rng,
                 renamed: HashMap::new(),
                 upgrades: 0,

@@ -1,6 +1,6 @@
 //! Messages of a large vocabulary: as long as people's, with names, numbers, addresses and links.
 
-use super::rng::{Rng, mix};
+use super::rng::Rng;
 use super::talk::{Body, Talk, amount, number};
 use super::vocabulary::Vocabulary;
 use super::words::{FIRST, LAST};
@@ -21,7 +21,7 @@ pub(super) struct Prose {
 
 impl Prose {
     pub(super) fn new(seed: u64) -> Self {
-        Prose { words: Vocabulary::new(mix(seed, 0x77)) }
+        Prose { words: Vocabulary::new(seed) }
     }
 
     /// A message, unless it is to be one of the few sentences.

@@ -28,7 +28,7 @@ const FIXED_ONE_IN: u64 = 3_000;
 const HTML_PER_MILLE: u64 = 30;
 
 impl Talk {
-    pub(super) fn new(wording: Wording, seed: u64) -> Self {
+    pub(super) fn new(wording: Wording) -> Self {
         Talk {
             sentences: Zipf::new(SENTENCES.len() + FLATTEN),
             nouns: Zipf::new(NOUNS.len()),
@@ -38,7 +38,7 @@ impl Talk {
             days: Zipf::new(DAYS.len()),
             prose: match wording {
                 Wording::Sentences => None,
-                Wording::Vocabulary => Some(Prose::new(seed)),
+                Wording::Vocabulary { seed } => Some(Prose::new(seed)),
             },
         }
     }

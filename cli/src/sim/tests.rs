@@ -12,7 +12,7 @@ fn events(users: usize, seed: u64, n: usize) -> Vec<SimEvent> {
 }
 
 fn of_a_large_vocabulary(users: usize, seed: u64, n: usize) -> Vec<SimEvent> {
-    let settings = SimSettings { wording: Wording::Vocabulary, ..SimSettings::new(users, seed) };
+    let settings = SimSettings { wording: Wording::Vocabulary { seed: 1 }, ..SimSettings::new(users, seed) };
     Simulator::new(settings).take(n).collect()
 }
 
