@@ -11,12 +11,13 @@ use tantivy::schema::{Field, IndexRecordOption};
 
 use crate::error::Error;
 use crate::guard::Guarded;
-use crate::query::{Flag, Match, Pattern, Query, Span, Term as Wanted, TypePattern};
+use crate::query::{Flag, Glob, Match, Pattern, Query, Span, Term as Wanted, TypePattern};
 use crate::schema::{
     Fields, GAP, KIND_START_BYTES_MAX, QUARANTINED, attribute_start, attribute_term, kind_start, kind_term,
     raw_term,
 };
 use crate::spans::{FormQuery, PlacesQuery, StartQuery};
+use crate::stop::Stop;
 
 /// What the scores are for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -27,19 +28,25 @@ pub(crate) enum Scoring {
     Relevance,
 }
 
-/// Compiles a query.
+/// Compiles a query of a search that gives up when it has to.
 ///
 /// # Errors
 ///
 /// `Invalid` for a beginning of a type that is too long, and for people of whom nobody said who
 /// they are.
-pub(crate) fn compile(query: &Query, fields: &Fields, scoring: Scoring) -> Result<Box<dyn Compiled>, Error> {
-    Compiler { fields, scoring }.query(query)
+pub(crate) fn compile(
+    query: &Query,
+    fields: &Fields,
+    scoring: Scoring,
+    stop: &Stop,
+) -> Result<Box<dyn Compiled>, Error> {
+    Compiler { fields, scoring, stop }.query(query)
 }
 
 struct Compiler<'f> {
     fields: &'f Fields,
     scoring: Scoring,
+    stop: &'f Stop,
 }
 
 impl Compiler<'_> {
@@ -63,7 +70,9 @@ impl Compiler<'_> {
             Query::Conversation(id) => self.whole(fields.conversation, id),
             Query::Type(TypePattern::Exact(name)) => self.raw(fields.kind, &kind_term(name)),
             Query::Type(TypePattern::Prefix(start)) => match kind_start(start) {
-                Some(start) => self.filter(Box::new(StartQuery { field: fields.kind, start })),
+                Some(start) => {
+                    self.filter(Box::new(StartQuery { field: fields.kind, start, stop: self.stop.clone() }))
+                }
                 None => {
                     let message =
                         format!("types cannot be searched by more than {KIND_START_BYTES_MAX} bytes");
@@ -77,7 +86,7 @@ impl Compiler<'_> {
             }
             Query::Attribute(attribute, Match::Like { like }) => {
                 let start = attribute_start(*attribute);
-                self.filter(Box::new(FormQuery { field: fields.attribute, start, form: like.clone() }))
+                self.filter(Box::new(self.form(fields.attribute, start, like)))
             }
             Query::Duration(range) => {
                 self.numbers(fields.duration, range.from, range.to.map(|to| to.saturating_add(1)))
@@ -109,8 +118,12 @@ impl Compiler<'_> {
     fn whole(&self, field: Field, value: &Match) -> Box<dyn Compiled> {
         match value {
             Match::Is(value) => self.raw(field, &raw_term(value)),
-            Match::Like { like } => self.filter(Box::new(FormQuery { field, start: "", form: like.clone() })),
+            Match::Like { like } => self.filter(Box::new(self.form(field, "", like))),
         }
+    }
+
+    fn form(&self, field: Field, start: &'static str, form: &Glob) -> FormQuery {
+        FormQuery { field, start, form: form.clone(), stop: self.stop.clone() }
     }
 
     /// See [`Pattern`]: one term, or every word of a name, in any of the fields.
@@ -159,7 +172,7 @@ impl Compiler<'_> {
     }
 
     fn places(&self, span: Span) -> Box<dyn Compiled> {
-        Box::new(PlacesQuery { field: self.fields.text, span })
+        Box::new(PlacesQuery { field: self.fields.text, span, stop: self.stop.clone() })
     }
 
     /// What is negated is excluded from the rest, not intersected with it.

@@ -4,6 +4,7 @@ use std::error::Error as StdError;
 use std::fmt;
 
 use crate::spans::REFUSED;
+use crate::stop::STOPPED;
 use std::io;
 use std::path::Path;
 
@@ -71,6 +72,11 @@ impl Error {
             && let Some(refusal) = message.strip_prefix(REFUSED)
         {
             return Error::invalid(refusal);
+        }
+        if let tantivy::TantivyError::InvalidArgument(message) = &source
+            && let Some(stopped) = message.strip_prefix(STOPPED)
+        {
+            return Error::new(Kind::Stopped, stopped);
         }
         let kind = match &source {
             // Others are not what the disk said, but what was made of its bytes.

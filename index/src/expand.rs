@@ -1,5 +1,7 @@
 //! Which terms of a split a word of a query, or a form, stands for.
 
+use std::cell::RefCell;
+
 use levenshtein_automata::{DFA, Distance, LevenshteinAutomatonBuilder, SINK_STATE};
 use tantivy::index::InvertedIndexReader;
 use tantivy::postings::TermInfo;
@@ -7,6 +9,7 @@ use tantivy_fst::Automaton;
 
 use crate::query::{Glob, Language, Term};
 use crate::schema::stands_for_another;
+use crate::stop::{Bounded, Stop, Walk};
 use crate::text::{VARIANT, WORD};
 
 /// The terms of a word.
@@ -19,7 +22,7 @@ pub(crate) struct Expanded {
 }
 
 /// The terms that a word stands for, in the order of the dictionary.
-pub(crate) fn expand(term: &Term, index: &InvertedIndexReader) -> tantivy::Result<Expanded> {
+pub(crate) fn expand(term: &Term, index: &InvertedIndexReader, stop: &Stop) -> tantivy::Result<Expanded> {
     let mut out = Expanded::default();
     match term {
         Term::Plain(term) => out.plus.extend(index.terms().get(term)?),
@@ -30,22 +33,24 @@ pub(crate) fn expand(term: &Term, index: &InvertedIndexReader) -> tantivy::Resul
                     out.plus.extend(index.terms().get(written)?);
                     // Those that are written in another way and found by this.
                     let start = format!("{written}{VARIANT}");
-                    each_from(index, &start, &mut |_, info| out.minus.push(info.clone()))?;
+                    each_from(index, &start, stop, &mut |_, info| out.minus.push(info.clone()))?;
                 }
             }
             out.plus.extend(index.terms().get(format!("{WORD}{written}"))?);
         }
-        Term::Like { like } => out.plus = of_form(like, "", index)?,
+        Term::Like { like } => out.plus = of_form(like, "", index, stop)?,
         Term::Fuzzy { fuzzy, edits } => {
             let dfa = LevenshteinAutomatonBuilder::new(*edits, true).build_dfa(fuzzy);
-            let mut found = index.terms().search(Edits(dfa)).into_stream()?;
+            let edits = Edits { dfa, walk: RefCell::new(Bounded::new(stop.clone())) };
+            let mut found = index.terms().search(&edits).into_stream()?;
             while found.advance() {
                 if is_word(found.key()) {
                     out.plus.push(found.value().clone());
                 }
             }
+            edits.check()?;
         }
-        Term::Stem { stem, language } => same_stem(stem, *language, index, &mut out)?,
+        Term::Stem { stem, language } => same_stem(stem, *language, index, stop, &mut out)?,
     }
     Ok(out)
 }
@@ -55,9 +60,10 @@ pub(crate) fn of_form(
     form: &Glob,
     start: &str,
     index: &InvertedIndexReader,
+    stop: &Stop,
 ) -> tantivy::Result<Vec<TermInfo>> {
     let mut out = Vec::new();
-    each_from(index, &format!("{start}{}", form.prefix()), &mut |key, info| {
+    each_from(index, &format!("{start}{}", form.prefix()), stop, &mut |key, info| {
         let text = key.get(start.len()..).and_then(|key| std::str::from_utf8(key).ok());
         if is_word(key) && text.is_some_and(|text| !stands_for_another(text) && form.matches(text)) {
             out.push(info.clone());
@@ -67,9 +73,13 @@ pub(crate) fn of_form(
 }
 
 /// The terms that begin with `start`.
-pub(crate) fn starting(start: &str, index: &InvertedIndexReader) -> tantivy::Result<Vec<TermInfo>> {
+pub(crate) fn starting(
+    start: &str,
+    index: &InvertedIndexReader,
+    stop: &Stop,
+) -> tantivy::Result<Vec<TermInfo>> {
     let mut out = Vec::new();
-    each_from(index, start, &mut |_, info| out.push(info.clone()))?;
+    each_from(index, start, stop, &mut |_, info| out.push(info.clone()))?;
     Ok(out)
 }
 
@@ -78,11 +88,12 @@ fn same_stem(
     word: &str,
     language: Language,
     index: &InvertedIndexReader,
+    stop: &Stop,
     out: &mut Expanded,
 ) -> tantivy::Result<()> {
     let stem = language.stem(word);
     let first: String = word.chars().take(1).collect();
-    each_from(index, &first, &mut |key, info| {
+    each_from(index, &first, stop, &mut |key, info| {
         let text = std::str::from_utf8(key).ok();
         if is_word(key) && text.is_some_and(|text| language.stem(text) == stem) {
             out.plus.push(info.clone());
@@ -95,18 +106,20 @@ fn is_word(key: &[u8]) -> bool {
     !key.iter().any(|byte| matches!(char::from(*byte), VARIANT | WORD))
 }
 
-/// Every term that begins so.
+/// Every term that begins so, for as long as the search goes on.
 fn each_from(
     index: &InvertedIndexReader,
     start: &str,
+    stop: &Stop,
     each: &mut dyn FnMut(&[u8], &TermInfo),
 ) -> tantivy::Result<()> {
     let mut range = index.terms().range().ge(start);
     if let Some(end) = after(start.as_bytes()) {
         range = range.lt(end);
     }
-    let mut found = range.into_stream()?;
+    let (mut found, mut walk) = (range.into_stream()?, Walk::new(stop));
     while found.advance() {
+        walk.step()?;
         each(found.key(), found.value());
     }
     Ok(())
@@ -120,25 +133,35 @@ fn after(start: &[u8]) -> Option<Vec<u8>> {
     Some(end)
 }
 
-/// Words at most so many edits away.
-struct Edits(DFA);
+/// Words at most so many edits away. A search that gives up finds no more of them.
+struct Edits {
+    dfa: DFA,
+    walk: RefCell<Bounded>,
+}
 
-impl Automaton for Edits {
+impl Edits {
+    /// Whether all were found.
+    fn check(&self) -> tantivy::Result<()> {
+        self.walk.borrow().check()
+    }
+}
+
+impl Automaton for &Edits {
     type State = u32;
 
     fn start(&self) -> u32 {
-        self.0.initial_state()
+        self.dfa.initial_state()
     }
 
     fn is_match(&self, state: &u32) -> bool {
-        matches!(self.0.distance(*state), Distance::Exact(_))
+        matches!(self.dfa.distance(*state), Distance::Exact(_))
     }
 
     fn can_match(&self, state: &u32) -> bool {
-        *state != SINK_STATE
+        *state != SINK_STATE && !self.walk.borrow_mut().ends(1)
     }
 
     fn accept(&self, state: &u32, byte: u8) -> u32 {
-        self.0.transition(*state, byte)
+        self.dfa.transition(*state, byte)
     }
 }

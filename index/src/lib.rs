@@ -50,6 +50,7 @@ mod settings;
 mod source;
 mod spans;
 mod split;
+mod stop;
 mod store;
 #[cfg(test)]
 mod strategies;

@@ -11,6 +11,7 @@ use tantivy::{BitSet, DocId, DocSet, Score, TERMINATED, TantivyError};
 use crate::expand::{Expanded, expand, of_form, starting};
 use crate::query::limits::EXPANSIONS_MAX;
 use crate::query::{Glob, How, Near, Span, Term};
+use crate::stop::{Bounded, Stop, Walk};
 
 /// Starts the message of a refusal, which has to pass through Tantivy as an error of its own.
 pub(crate) const REFUSED: &str = "custody: ";
@@ -20,6 +21,7 @@ pub(crate) const REFUSED: &str = "custody: ";
 pub(crate) struct PlacesQuery {
     pub(crate) field: Field,
     pub(crate) span: Span,
+    pub(crate) stop: Stop,
 }
 
 impl Query for PlacesQuery {
@@ -34,11 +36,11 @@ impl Weight for PlacesQuery {
             // Only whether the word is there counts, unless its other forms have to be told apart.
             Span::Word(term) => {
                 let index = reader.inverted_index(self.field)?;
-                let found = expand(term, &index)?;
+                let found = expand(term, &index, &self.stop)?;
                 if !found.minus.is_empty() {
                     return self.placed(reader, boost);
                 }
-                union(reader, self.field, &found.plus, boost)
+                union(reader, self.field, &found.plus, &self.stop, boost)
             }
             _ => self.placed(reader, boost),
         }
@@ -51,9 +53,10 @@ impl Weight for PlacesQuery {
 
 impl PlacesQuery {
     fn placed(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let mut node = Node::of(&self.span, reader, self.field)?;
-        let first = node.seek(0);
-        let mut places = Places { node, doc: first };
+        let mut node = Node::of(&self.span, reader, self.field, &mut Walk::new(&self.stop))?;
+        let mut walk = Bounded::new(self.stop.clone());
+        let first = node.seek(0, &mut walk);
+        let mut places = Places { node, doc: first, walk };
         places.settle();
         Ok(Box::new(ConstScorer::new(places, boost)))
     }
@@ -64,6 +67,7 @@ fn union(
     reader: &SegmentReader,
     field: Field,
     terms: &[tantivy::postings::TermInfo],
+    stop: &Stop,
     boost: Score,
 ) -> tantivy::Result<Box<dyn Scorer>> {
     let index = reader.inverted_index(field)?;
@@ -75,10 +79,11 @@ fn union(
         }
         _ => {}
     }
-    let mut docs = BitSet::with_max_value(reader.max_doc());
+    let (mut docs, mut walk) = (BitSet::with_max_value(reader.max_doc()), Walk::new(stop));
     for term in terms {
         let mut block = index.read_block_postings_from_terminfo(term, IndexRecordOption::Basic)?;
         while !block.docs().is_empty() {
+            walk.step()?;
             block.docs().iter().for_each(|doc| {
                 docs.insert(*doc);
             });
@@ -95,6 +100,7 @@ pub(crate) struct FormQuery {
     /// What terms begin with that are of this kind.
     pub(crate) start: &'static str,
     pub(crate) form: Glob,
+    pub(crate) stop: Stop,
 }
 
 impl Query for FormQuery {
@@ -106,7 +112,8 @@ impl Query for FormQuery {
 impl Weight for FormQuery {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let index = reader.inverted_index(self.field)?;
-        union(reader, self.field, &of_form(&self.form, self.start, &index)?, boost)
+        let terms = of_form(&self.form, self.start, &index, &self.stop)?;
+        union(reader, self.field, &terms, &self.stop, boost)
     }
 
     fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
@@ -119,6 +126,7 @@ impl Weight for FormQuery {
 pub(crate) struct StartQuery {
     pub(crate) field: Field,
     pub(crate) start: String,
+    pub(crate) stop: Stop,
 }
 
 impl Query for StartQuery {
@@ -130,7 +138,8 @@ impl Query for StartQuery {
 impl Weight for StartQuery {
     fn scorer(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
         let index = reader.inverted_index(self.field)?;
-        union(reader, self.field, &starting(&self.start, &index)?, boost)
+        let terms = starting(&self.start, &index, &self.stop)?;
+        union(reader, self.field, &terms, &self.stop, boost)
     }
 
     fn explain(&self, _reader: &SegmentReader, _doc: DocId) -> tantivy::Result<Explanation> {
@@ -162,9 +171,9 @@ struct Word {
 }
 
 impl Word {
-    fn of(term: &Term, reader: &SegmentReader, field: Field) -> tantivy::Result<Word> {
+    fn of(term: &Term, reader: &SegmentReader, field: Field, walk: &mut Walk<'_>) -> tantivy::Result<Word> {
         let index = reader.inverted_index(field)?;
-        let Expanded { plus, minus } = expand(term, &index)?;
+        let Expanded { plus, minus } = expand(term, &index, walk.stop())?;
         if plus.len() > EXPANSIONS_MAX {
             let shown = crate::query::Query::Word(term.clone());
             let message = format!(
@@ -173,19 +182,21 @@ impl Word {
             );
             return Err(TantivyError::InvalidArgument(message));
         }
-        let open = |terms: Vec<tantivy::postings::TermInfo>| {
-            let terms = terms.into_iter();
-            terms
-                .map(|term| {
-                    index.read_postings_from_terminfo(&term, IndexRecordOption::WithFreqsAndPositions)
-                })
-                .collect::<Result<Vec<_>, _>>()
+        let mut open = |terms: Vec<tantivy::postings::TermInfo>| {
+            let terms = terms.into_iter().map(|term| {
+                walk.step()?;
+                Ok(index.read_postings_from_terminfo(&term, IndexRecordOption::WithFreqsAndPositions)?)
+            });
+            terms.collect::<tantivy::Result<Vec<_>>>()
         };
         Ok(Word { plus: open(plus)?, minus: open(minus)? })
     }
 
     /// The first record from `target` on that may have it.
-    fn seek(&mut self, target: DocId) -> DocId {
+    fn seek(&mut self, target: DocId, walk: &mut Bounded) -> DocId {
+        if walk.ends(self.plus.len()) {
+            return TERMINATED;
+        }
         let docs = self.plus.iter_mut().map(|postings| seek(postings, target));
         docs.min().unwrap_or(TERMINATED)
     }
@@ -219,43 +230,48 @@ fn seek(postings: &mut SegmentPostings, target: DocId) -> DocId {
 }
 
 impl Node {
-    fn of(span: &Span, reader: &SegmentReader, field: Field) -> tantivy::Result<Node> {
+    fn of(span: &Span, reader: &SegmentReader, field: Field, walk: &mut Walk<'_>) -> tantivy::Result<Node> {
         Ok(match span {
-            Span::Word(term) => Node::Word(Word::of(term, reader, field)?),
+            Span::Word(term) => Node::Word(Word::of(term, reader, field, walk)?),
             Span::Phrase(terms) => {
                 let last = u32::try_from(terms.len().saturating_sub(1)).unwrap_or(u32::MAX);
                 // Any word at all is no reason to look.
                 let words = (0..).zip(terms).filter(|(_, term)| !term.is_any());
-                let words = words.map(|(at, term)| Ok((at, Word::of(term, reader, field)?)));
+                let words = words.map(|(at, term)| Ok((at, Word::of(term, reader, field, walk)?)));
                 Node::Phrase(words.collect::<tantivy::Result<_>>()?, last)
             }
             Span::Or(parts) => Node::Or(
-                parts.iter().map(|part| Node::of(part, reader, field)).collect::<tantivy::Result<_>>()?,
+                parts
+                    .iter()
+                    .map(|part| Node::of(part, reader, field, walk))
+                    .collect::<tantivy::Result<_>>()?,
             ),
             Span::Near(near) => {
                 let Near { left, right, within, how } = &**near;
-                let side = |span| Ok::<_, TantivyError>(Box::new(Node::of(span, reader, field)?));
+                let mut side = |span| Ok::<_, TantivyError>(Box::new(Node::of(span, reader, field, walk)?));
                 Node::Near { left: side(left)?, right: side(right)?, within: *within, how: *how }
             }
         })
     }
 
     /// The first record from `target` on that may have it.
-    fn seek(&mut self, target: DocId) -> DocId {
+    fn seek(&mut self, target: DocId, walk: &mut Bounded) -> DocId {
         match self {
-            Node::Word(word) => word.seek(target),
-            Node::Phrase(words, _) => all(target, words.len(), |at, target| words[at].1.seek(target)),
-            Node::Or(parts) => parts.iter_mut().map(|part| part.seek(target)).min().unwrap_or(TERMINATED),
-            Node::Near { left, how: How::Without, .. } => left.seek(target),
+            Node::Word(word) => word.seek(target, walk),
+            Node::Phrase(words, _) => all(target, words.len(), |at, target| words[at].1.seek(target, walk)),
+            Node::Or(parts) => {
+                parts.iter_mut().map(|part| part.seek(target, walk)).min().unwrap_or(TERMINATED)
+            }
+            Node::Near { left, how: How::Without, .. } => left.seek(target, walk),
             Node::Near { left, right, .. } => all(target, 2, |at, target| match at {
-                0 => left.seek(target),
-                _ => right.seek(target),
+                0 => left.seek(target, walk),
+                _ => right.seek(target, walk),
             }),
         }
     }
 
     /// Its places in a record, in order and none twice.
-    fn places(&mut self, doc: DocId) -> Vec<Place> {
+    fn places(&mut self, doc: DocId, walk: &mut Bounded) -> Vec<Place> {
         match self {
             Node::Word(word) => word.places(doc).into_iter().map(|place| (place, place)).collect(),
             Node::Phrase(words, last) => {
@@ -271,16 +287,20 @@ impl Node {
                 firsts.unwrap_or_default().into_iter().map(|first| (first, first + *last)).collect()
             }
             Node::Or(parts) => {
-                let all =
-                    parts.iter_mut().filter_map(|part| (part.seek(doc) == doc).then(|| part.places(doc)));
-                in_order(all.flatten().collect())
+                let mut all = Vec::new();
+                for part in parts {
+                    if part.seek(doc, walk) == doc {
+                        all.append(&mut part.places(doc, walk));
+                    }
+                }
+                in_order(all)
             }
             Node::Near { left, right, within, how } => {
-                let lefts = left.places(doc);
+                let lefts = left.places(doc, walk);
                 if lefts.is_empty() {
                     return lefts;
                 }
-                let rights = if right.seek(doc) == doc { right.places(doc) } else { Vec::new() };
+                let rights = if right.seek(doc, walk) == doc { right.places(doc, walk) } else { Vec::new() };
                 match how {
                     How::Without => without(lefts, &rights, *within),
                     How::Before => in_order(behind(&lefts, &rights, *within)),
@@ -352,17 +372,18 @@ fn without(places: Vec<Place>, others: &[Place], within: u32) -> Vec<Place> {
     places.into_iter().filter(|place| !close(place)).collect()
 }
 
-/// The records that have a place.
+/// The records that have a place, for as long as the search goes on.
 struct Places {
     node: Node,
     doc: DocId,
+    walk: Bounded,
 }
 
 impl Places {
     /// Goes on until one has.
     fn settle(&mut self) {
-        while self.doc != TERMINATED && self.node.places(self.doc).is_empty() {
-            self.doc = self.node.seek(self.doc + 1);
+        while self.doc != TERMINATED && self.node.places(self.doc, &mut self.walk).is_empty() {
+            self.doc = self.node.seek(self.doc + 1, &mut self.walk);
         }
     }
 }
@@ -370,7 +391,7 @@ impl Places {
 impl DocSet for Places {
     fn advance(&mut self) -> DocId {
         if self.doc != TERMINATED {
-            self.doc = self.node.seek(self.doc + 1);
+            self.doc = self.node.seek(self.doc + 1, &mut self.walk);
             self.settle();
         }
         self.doc
@@ -378,7 +399,7 @@ impl DocSet for Places {
 
     fn seek(&mut self, target: DocId) -> DocId {
         if self.doc < target {
-            self.doc = self.node.seek(target);
+            self.doc = self.node.seek(target, &mut self.walk);
             self.settle();
         }
         self.doc

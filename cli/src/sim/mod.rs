@@ -15,12 +15,14 @@ mod calls;
 mod load;
 mod people;
 mod plan;
+mod prose;
 mod rng;
 mod session;
 mod talk;
 #[cfg(test)]
 mod tests;
 mod tour;
+mod vocabulary;
 mod words;
 
 use std::cmp::Reverse;
@@ -37,6 +39,19 @@ use plan::Step;
 use rng::{Rng, mix};
 use session::Session;
 use talk::Talk;
+
+/// What messages are made of.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Wording {
+    /// Sentences of a few hundred words, which can be read: for a demonstration.
+    Sentences,
+    /// 200,000 made words with Zipf's frequencies, at people's lengths: for measuring searches.
+    /// Gateways whose words have the same seed speak the same language.
+    Vocabulary {
+        /// Another seed makes other words.
+        seed: u64,
+    },
+}
 
 /// What is simulated.
 #[derive(Debug, Clone)]
@@ -55,6 +70,8 @@ pub struct SimSettings {
     pub sequence_first: u64,
     /// Seconds from one sign of life to the next.
     pub heartbeat_s: u32,
+    /// What messages are made of.
+    pub wording: Wording,
 }
 
 impl SimSettings {
@@ -68,6 +85,7 @@ impl SimSettings {
             source: "//gw1.contoso.example".into(),
             sequence_first: 1,
             heartbeat_s: 300,
+            wording: Wording::Sentences,
         }
     }
 }
@@ -124,7 +142,13 @@ impl Simulator {
         let text = [settings.source.as_bytes(), settings.tenant.as_bytes()].concat();
         let ids = text.iter().fold(mix(settings.seed, start_ms as u64), |id, &byte| mix(id, u64::from(byte)));
         Simulator {
-            world: World { people, talk: Talk::new(), rng, renamed: HashMap::new(), upgrades: 0 },
+            world: World {
+                people,
+                talk: Talk::new(settings.wording),
+                rng,
+                renamed: HashMap::new(),
+                upgrades: 0,
+            },
             ids: mix(ids, u64::from(users)),
             sequence: settings.sequence_first,
             last_ms: start_ms - 1,

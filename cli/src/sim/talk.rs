@@ -1,5 +1,7 @@
 //! Sentences: templates filled with words of Zipf's frequencies.
 
+use super::Wording;
+use super::prose::Prose;
 use super::rng::{Rng, Zipf};
 use super::words::{ADJECTIVES, COMPANIES, DAYS, FIRST, FIXED, NOUNS, SENTENCES, VERBS};
 
@@ -12,6 +14,7 @@ pub(super) struct Talk {
     adjectives: Zipf,
     companies: Zipf,
     days: Zipf,
+    prose: Option<Prose>,
 }
 
 /// A message's text and its media type.
@@ -25,7 +28,7 @@ const FIXED_ONE_IN: u64 = 3_000;
 const HTML_PER_MILLE: u64 = 30;
 
 impl Talk {
-    pub(super) fn new() -> Self {
+    pub(super) fn new(wording: Wording) -> Self {
         Talk {
             sentences: Zipf::new(SENTENCES.len() + FLATTEN),
             nouns: Zipf::new(NOUNS.len()),
@@ -33,11 +36,21 @@ impl Talk {
             adjectives: Zipf::new(ADJECTIVES.len()),
             companies: Zipf::new(COMPANIES.len()),
             days: Zipf::new(DAYS.len()),
+            prose: match wording {
+                Wording::Sentences => None,
+                Wording::Vocabulary { seed } => Some(Prose::new(seed)),
+            },
         }
     }
 
-    /// A chat message: mostly one sentence, at times a paragraph.
+    /// A chat message.
     pub(super) fn message(&self, rng: &mut Rng) -> Body {
+        let prose = self.prose.as_ref().and_then(|prose| prose.message(self, rng));
+        prose.unwrap_or_else(|| self.sentences(rng))
+    }
+
+    /// Mostly one sentence, at times a paragraph.
+    fn sentences(&self, rng: &mut Rng) -> Body {
         if rng.below(FIXED_ONE_IN) == 0 {
             return Body { text: rng.pick(&FIXED).to_owned(), content_type: "text/plain" };
         }
@@ -71,6 +84,15 @@ impl Talk {
             first.make_ascii_uppercase();
         }
         title
+    }
+
+    /// A word of the sentences.
+    pub(super) fn word(&self, rng: &mut Rng, out: &mut String) {
+        out.push_str(match rng.below(3) {
+            0 => self.noun(rng),
+            1 => VERBS[self.verbs.rank(rng)],
+            _ => self.adjective(rng),
+        });
     }
 
     fn noun(&self, rng: &mut Rng) -> &'static str {
@@ -124,7 +146,7 @@ impl Talk {
 /// Ranks of Zipf's law that stand for "any sentence".
 const FLATTEN: usize = 3;
 
-fn amount(rng: &mut Rng, out: &mut String) {
+pub(super) fn amount(rng: &mut Rng, out: &mut String) {
     number(rng.between(1, 999), out);
     out.push_str(rng.pick(&["", ",000", ",500", " million"]));
     out.push_str(rng.pick(&[" EUR", " USD", " GBP", " €"]));

@@ -72,6 +72,8 @@ impl<'s> Matches<'s> {
                 break;
             }
         }
+        // A search that gave up has found nothing more.
+        run.stop.check()?;
         Ok(docs)
     }
 
@@ -99,7 +101,7 @@ impl<'s> Matches<'s> {
             }
             doc = scorer.advance();
         }
-        Ok(())
+        run.stop.check()
     }
 }
 

@@ -201,7 +201,7 @@ impl<S: Source> Searcher<S> {
 
         let scored = match request.order {
             Order::Relevance if request.limit > 0 => {
-                Some(self.matches(&request.query, &scope, Scoring::Relevance)?)
+                Some(self.matches(&request.query, &scope, Scoring::Relevance, stop)?)
             }
             _ => None,
         };
@@ -387,8 +387,14 @@ impl<S: Source> Searcher<S> {
         Run { folder: &self.folder, splits: &scope.splits, threads, stop }
     }
 
-    fn matches<'s>(&self, query: &Query, scope: &'s Scope, scoring: Scoring) -> Result<Matches<'s>, Error> {
-        let compiled = compile(query, &self.fields, scoring)?;
+    fn matches<'s>(
+        &self,
+        query: &Query,
+        scope: &'s Scope,
+        scoring: Scoring,
+        stop: &Stop,
+    ) -> Result<Matches<'s>, Error> {
+        let compiled = compile(query, &self.fields, scoring, stop)?;
         Matches::new(&*compiled, &self.fields.schema, &scope.splits, scoring)
     }
 
@@ -400,7 +406,7 @@ impl<S: Source> Searcher<S> {
                 };
                 scope.splits.iter().map(all).collect()
             }
-            _ => self.matches(query, scope, Scoring::Unused)?.docs(run, scope.through_version)?,
+            _ => self.matches(query, scope, Scoring::Unused, run.stop)?.docs(run, scope.through_version)?,
         };
         let (manifest, held_max) = (&scope.manifest, self.settings.matches_held_max);
         let whole = Whole {

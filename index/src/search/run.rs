@@ -1,66 +1,18 @@
-//! One search over its splits: by several threads, within its time.
+//! One search over its splits: by several threads, within its time (see `stop`).
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Instant;
 
 use custody_archive::at_once;
 
 use crate::damage::guarded;
-use crate::error::{Error, Kind};
+use crate::error::Error;
 use crate::manifest::Folder;
 use crate::split::OpenSplit;
-
-/// Ends a search that runs on another thread. Clones end the same search.
-#[derive(Debug, Clone, Default)]
-pub struct Cancel(Arc<AtomicBool>);
-
-impl Cancel {
-    /// The search gives up soon, with `Stopped`.
-    pub fn cancel(&self) {
-        self.0.store(true, Ordering::Relaxed);
-    }
-}
-
-/// Equal when they end the same search.
-impl PartialEq for Cancel {
-    fn eq(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.0, &other.0)
-    }
-}
-
-/// When a search gives up.
-pub(super) struct Stop {
-    started: Instant,
-    after: Option<Duration>,
-    cancel: Option<Cancel>,
-}
-
-impl Stop {
-    /// Within so many milliseconds from now; without a limit when absent.
-    pub(super) fn new(ms_max: Option<u64>, cancel: Option<Cancel>) -> Stop {
-        Stop { started: Instant::now(), after: ms_max.map(Duration::from_millis), cancel }
-    }
-
-    /// Asked every few thousand documents.
-    ///
-    /// # Errors
-    ///
-    /// `Stopped` when the search took too long or was cancelled.
-    pub(super) fn check(&self) -> Result<(), Error> {
-        if self.cancel.as_ref().is_some_and(|cancel| cancel.0.load(Ordering::Relaxed)) {
-            return Err(Error::new(Kind::Stopped, "the search was cancelled"));
-        }
-        let Some(after) = self.after.filter(|after| self.started.elapsed() >= *after) else { return Ok(()) };
-        let message = format!(
-            "the search was given up after {} ms: narrow the query by date, such as date:2024-01, or by a \
-             participant, or allow it more time",
-            after.as_millis()
-        );
-        Err(Error::new(Kind::Stopped, message))
-    }
-}
+pub use crate::stop::Cancel;
+pub(super) use crate::stop::Stop;
 
 /// Measures one step after another.
 pub(super) struct Watch(Instant);

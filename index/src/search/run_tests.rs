@@ -107,3 +107,54 @@ fn a_search_ends_when_its_time_is_up_or_it_is_cancelled() {
     assert_eq!(searcher.count(&query("fox")).unwrap_err().kind, Kind::Stopped);
     assert!(searcher.positions(&query("fox"), None).is_ok());
 }
+
+/// Wherever a search is stopped, it says so; it never answers with what it has.
+#[test]
+fn a_search_that_is_stopped_anywhere_has_no_answer() {
+    let words = |number: u64| format!("fox word{number} hen{} owl", number % 7);
+    let event = |number: u64| Event { time_ms: Some(number.cast_signed()), ..said(number, &words(number)) };
+    let world =
+        world((0..2).map(|commit| vec![(0, (commit * 40..commit * 40 + 40).map(event).collect())]).collect());
+    let single = Settings { search_threads: 1, ..settings() };
+    let searcher = Searcher::open(&store(world._dir.path()), world.source.clone(), single).unwrap();
+    let asked = |text: &str, order, stop: &Stop| {
+        let found = searcher.ranked(&Request::new(query(text), order, 5), stop);
+        found.map(|found| (found.total, found.hits.iter().map(|hit| hit.first.doc).collect::<Vec<_>>()))
+    };
+    // What many searches share is found out by the first of them.
+    for _ in 0..3 {
+        asked("*", Order::Newest, &Stop::when_asked(None)).unwrap();
+    }
+    let alone = Stop::when_asked(None);
+    asked("fox", Order::Newest, &alone).unwrap();
+    for text in [
+        "word*",
+        "*d3*",
+        "word1~1",
+        "words%",
+        "fox w/1 word*",
+        "(hen1 OR hen2) pre/1 owl",
+        "owl pre/3 fox",
+        "\"fox * hen3\"",
+        "fox NOT w/1 word*",
+        "fox -(fox w/2 hen4)",
+        "from:a*",
+    ] {
+        let found = (0..80).filter(|number| event(*number).matches(&query(text))).count() as u64;
+        for order in [Order::Newest, Order::Relevance] {
+            let whole = Stop::when_asked(None);
+            let answer = asked(text, order, &whole).unwrap();
+            assert_eq!(answer.0, found, "{text}");
+            // What walks far asks on the way.
+            let times = whole.times_asked();
+            assert!(found == 0 || times > alone.times_asked(), "{text}: asked {times} times");
+            for at in 0..times {
+                let error = asked(text, order, &Stop::when_asked(Some(at))).unwrap_err();
+                let said = (error.kind, error.to_string());
+                assert_eq!(said, (Kind::Stopped, "the search was cancelled".to_owned()), "{text}, {at}");
+            }
+            let later = asked(text, order, &Stop::when_asked(Some(times))).unwrap();
+            assert_eq!(later, answer, "{text}");
+        }
+    }
+}
