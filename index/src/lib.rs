@@ -42,6 +42,7 @@ mod manifest;
 mod merge;
 pub mod people;
 mod places;
+mod proximity;
 mod prune;
 pub mod query;
 mod schema;
