@@ -46,7 +46,7 @@ use crate::settings::Settings;
 use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
-use crate::text::snippet;
+use crate::text::highlighted;
 pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request};
 use cache::Cache;
 use collect::Matches;
@@ -448,8 +448,8 @@ impl<S: Source> Searcher<S> {
         let hit = |found: &FirstOf| {
             // Every event is a document of its own, and each was fetched.
             let (version, record) = records.remove(&place(&found.first))?;
-            let snippet = snippet(&S::text(&record), query, self.settings.snippet_chars);
-            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet })
+            let (snippet, highlights) = highlighted(&S::said(&record), query, self.settings.snippet_chars);
+            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet, highlights })
         };
         Ok(found.iter().filter_map(hit).collect())
     }

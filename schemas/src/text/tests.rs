@@ -89,6 +89,28 @@ fn the_way_back() {
     assert_eq!(plain_with_map(HTML, "<b>").map.original(0..9), 0..0);
 }
 
+#[test]
+fn what_shows_a_range() {
+    for (body, found, shown) in [
+        ("<p>a &amp; b</p>", "a & b", &["a &amp; b"][..]),
+        ("fo<b>o</b>bar", "foobar", &["fo", "o", "bar"]),
+        ("fo<b>o</b>bar", "ob", &["o", "b"]),
+        ("<a href=u>see</a> <b>it</b>", "see (u) it", &["see", " ", "it"]),
+        ("<a href=u>see</a>", "u", &[]),
+        ("one<br>two", "one\ntwo", &["one", "two"]),
+        ("hi <img alt='red car'>!", "car", &["<img alt='red car'>"]),
+        ("hi <img alt=red>!", "hi red!", &["hi <img alt=red>!"]),
+        ("&auml;rger", "är", &["&auml;r"]),
+    ] {
+        let Plain { text, map } = plain_with_map(HTML, body);
+        let at = text.find(found).unwrap();
+        let pieces = map.shown(at..at + found.len());
+        assert_eq!(pieces.iter().map(|piece| &body[piece.clone()]).collect::<Vec<_>>(), shown, "{body}");
+        assert_eq!(map.shown(at..at), []);
+        assert_eq!(map.shown(text.len()..text.len() + 1), []);
+    }
+}
+
 /// Beginnings without an end, as many as fit a large message: the time is that of one pass. Were it
 /// not, this would take hours.
 #[test]
@@ -128,6 +150,14 @@ fn check(body: &str) {
     }
     let whole = map.original(0..text.len());
     assert!(body.get(whole).is_some());
+    let shown = map.shown(0..text.len());
+    assert!(shown.windows(2).all(|pair| pair[0].end < pair[1].start), "{body}: {shown:?}");
+    for pair in boundaries.windows(2) {
+        for piece in map.shown(pair[0]..pair[1]) {
+            assert!(body.get(piece.clone()).is_some_and(|piece| !piece.is_empty()), "{body}: {piece:?}");
+            assert!(shown.iter().any(|whole| whole.start <= piece.start && piece.end <= whole.end));
+        }
+    }
     for (of, from) in map.copied() {
         assert_eq!(&text[of.clone()], &body[from.clone()]);
         assert_eq!(map.original(of), from);
