@@ -35,20 +35,6 @@ impl Map {
         Map { runs: vec![Run { at: 0, from: 0..len, made: Made::Copied }], len }
     }
 
-    /// The bytes of the body that a range of the text was made from, markup between them included. A
-    /// reference or the `alt` of an image is there as a whole, the address of a link is its end tag.
-    /// Later ranges are never before earlier ones, and the range of whole
-    /// characters is one of whole characters. What is outside of the text is its end.
-    pub fn original(&self, range: Range<usize>) -> Range<usize> {
-        let start = range.start.min(self.len);
-        let end = range.end.min(self.len);
-        let from = self.start(start);
-        if end <= start {
-            return from..from;
-        }
-        from..self.end(end).max(from)
-    }
-
     /// The pieces of the body that show a range of the text, in order and apart: without markup
     /// between them, and without what no text of the body shows, such as the address of a link. A
     /// reference is there as a whole, and so is the tag of a picture.
@@ -75,30 +61,6 @@ impl Map {
             }
         }
         out
-    }
-
-    /// The run that holds a byte of the text.
-    fn run(&self, byte: usize) -> Option<&Run> {
-        self.runs.partition_point(|run| run.at <= byte).checked_sub(1).and_then(|at| self.runs.get(at))
-    }
-
-    fn start(&self, byte: usize) -> usize {
-        match self.run(byte) {
-            // The end of the text.
-            Some(run) if byte == self.len => run.from.end,
-            Some(run) if run.made == Made::Copied => run.from.start + (byte - run.at),
-            Some(run) => run.from.start,
-            None => 0,
-        }
-    }
-
-    /// Where the byte before this one ends.
-    fn end(&self, byte: usize) -> usize {
-        match self.run(byte.saturating_sub(1)) {
-            Some(run) if run.made == Made::Copied => run.from.start + (byte - run.at),
-            Some(run) => run.from.end,
-            None => 0,
-        }
     }
 
     /// The runs that were copied: of the text, and of the body.
