@@ -66,7 +66,7 @@ pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
 pub use search::{
     Answer, Bucket, Cancel, Count, Cursor, Explained, FacetCount, FacetRequest, Facets, Found, FoundRow,
-    Histogram, Hit, Order, Request, Searcher, Unit,
+    Group, GroupBy, Grouped, Histogram, Hit, Order, Request, Searcher, Unit,
 };
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};
