@@ -56,9 +56,10 @@ pub enum Cmd {
         /// Mark this record and print what surrounds it
         #[arg(long, value_name = "POSITION")]
         around: Option<String>,
-        /// Records before and after the one of --around
-        #[arg(long, value_name = "N", default_value_t = 20)]
-        window: usize,
+        /// What is printed before and after the record of --around: a number of lines, or a time
+        /// such as 90s, 30m or 2h
+        #[arg(long, value_name = "LINES|TIME", default_value = "20", requires = "around")]
+        window: String,
         /// Time zone of what is printed
         #[arg(long, value_name = "ZONE", default_value = "UTC")]
         zone: String,
@@ -209,6 +210,10 @@ pub struct SearchArgs {
     /// conversations
     #[arg(long, conflicts_with = "count")]
     pub facets: bool,
+    /// Print how much was found in each conversation or of each participant, with the first hit of
+    /// each in the order that is asked for; --limit and --cursor are then of groups
+    #[arg(long, value_enum, conflicts_with = "count")]
+    pub group: Option<GroupArg>,
     /// Give up after so long
     #[arg(long, value_name = "SECONDS", default_value_t = 60)]
     pub timeout: u64,
@@ -229,6 +234,15 @@ pub enum OrderArg {
     Oldest,
     /// Best match first
     Relevance,
+}
+
+/// What hits are grouped by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum GroupArg {
+    /// The conversation
+    Conversation,
+    /// Everybody named: a record is in the group of each
+    Participant,
 }
 
 /// Form of an answer.

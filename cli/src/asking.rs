@@ -6,15 +6,18 @@ use std::time::Instant;
 use custody_archive::{Archive, Record};
 use custody_index::people::{LookupError, resolve};
 use custody_index::query::{Query, parse};
-use custody_index::{Answer, Cursor, FacetRequest, Found, Indexer, Order, Request, Searcher};
+use custody_index::{
+    Answer, Cursor, Explained, FacetRequest, Found, GroupBy, Indexer, Order, Request, Searcher,
+};
 use custody_schemas::Position;
 use jiff::tz::TimeZone;
 
-use crate::args::{FormatArg, OrderArg, SearchArgs};
+use crate::args::{FormatArg, GroupArg, OrderArg, SearchArgs};
 use crate::failure::{Done, Failure};
 use crate::open;
-use crate::settings::Loaded;
+use crate::settings::{Loaded, duration};
 use crate::show;
+use crate::show::conversation::Window;
 use crate::show::facets::Account;
 use crate::{out, outln};
 
@@ -97,14 +100,12 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
         facets: args.facets.then(|| FacetRequest { top: FACETS_TOP, zone: zone.clone() }),
         ..Request::new(query, order, if args.count { 0 } else { args.limit })
     };
+    let asked = Asked { args, zone: &zone, request: &request, parse_us };
+    if let Some(by) = args.group {
+        return asked.grouped(&archive, &searcher, by);
+    }
     let (answer, explained) = searcher.explain(&request)?;
-    let account = args.explain.then_some(Account {
-        query: &request.query,
-        parse_us,
-        searched: answer.splits_opened,
-        pruned: answer.splits_pruned,
-        explained,
-    });
+    let account = asked.account(answer.splits_opened, answer.splits_pruned, explained);
     if args.count {
         outln!("{}", answer.total);
         // For people: programs read the number alone.
@@ -112,15 +113,63 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
         eprint!("{}", account.map(|account| account.table()).unwrap_or_default());
         return Ok(());
     }
-    if answer.total == 0
-        && let Some(word) = lower_operator(&args.query)
-    {
-        let operator = word.to_ascii_uppercase();
-        eprintln!("{word:?} was looked for as a word; the operator is {operator}, in capitals");
-    }
+    asked.hint(answer.total);
     let behind = archive.refresh()?.saturating_sub(answer.through_version);
     print(args, &zone, &answer, behind, account.as_ref());
     Ok(())
+}
+
+/// What was asked and how it was understood.
+struct Asked<'a> {
+    args: &'a SearchArgs,
+    zone: &'a TimeZone,
+    request: &'a Request,
+    parse_us: u64,
+}
+
+impl<'a> Asked<'a> {
+    fn account(&self, searched: usize, pruned: usize, explained: Explained) -> Option<Account<'a>> {
+        let Asked { request, parse_us, .. } = *self;
+        self.args.explain.then_some(Account { query: &request.query, parse_us, searched, pruned, explained })
+    }
+
+    fn hint(&self, total: u64) {
+        if total == 0
+            && let Some(word) = lower_operator(&self.args.query)
+        {
+            let operator = word.to_ascii_uppercase();
+            eprintln!("{word:?} was looked for as a word; the operator is {operator}, in capitals");
+        }
+    }
+
+    fn grouped(&self, archive: &Archive, searcher: &Searcher, by: GroupArg) -> Done {
+        let by = match by {
+            GroupArg::Conversation => GroupBy::Conversation,
+            GroupArg::Participant => GroupBy::Participant,
+        };
+        let (answer, explained) = searcher.groups(self.request, by)?;
+        let account = self.account(answer.splits_opened, answer.splits_pruned, explained);
+        self.hint(answer.total);
+        let behind = archive.refresh()?.saturating_sub(answer.through_version);
+        match self.args.format {
+            FormatArg::Table => {
+                out!("{}", show::groups::table(&answer.groups, self.zone, std::io::stdout().is_terminal()));
+                out!("{}", show::groups::summary(&answer, behind, Some(&self.args.zone)));
+                if let Some(facets) = &answer.facets {
+                    out!("{}", show::facets::table(facets, self.zone));
+                }
+            }
+            FormatArg::Json => outln!("{}", show::groups::json(&answer, account.as_ref())),
+            FormatArg::Jsonl => {
+                out!("{}", show::groups::jsonl(&answer));
+                eprint!("{}", show::groups::summary(&answer, behind, None));
+            }
+        }
+        if let Some(account) = account.filter(|_| self.args.format != FormatArg::Json) {
+            eprint!("{}", account.table());
+        }
+        Ok(())
+    }
 }
 
 fn print(
@@ -182,9 +231,29 @@ pub fn record(loaded: &Loaded, text: &str, zone_name: &str) -> Done {
     Ok(())
 }
 
+/// Lines, or a time with its unit.
+fn window(text: &str) -> Result<Window, Failure> {
+    if let Ok(lines) = text.parse() {
+        return Ok(Window::Lines(lines));
+    }
+    let time = duration(text).ok().and_then(|time| i64::try_from(time.as_micros()).ok());
+    time.map(Window::Time).ok_or_else(|| {
+        Failure::usage(format!(
+            "--window {text:?} is neither a number of lines nor a time; write 20, or a number with s, m or h, \
+             such as 30m"
+        ))
+    })
+}
+
 /// `custody conversation`
-pub fn conversation(loaded: &Loaded, id: &str, around: Option<&str>, window: usize, zone_name: &str) -> Done {
-    let zone = zone(zone_name)?;
+pub fn conversation(
+    loaded: &Loaded,
+    id: &str,
+    around: Option<&str>,
+    window_text: &str,
+    zone_name: &str,
+) -> Done {
+    let (zone, window) = (zone(zone_name)?, window(window_text)?);
     let around = around.map(position).transpose()?;
     let (archive, searcher) = searcher(loaded)?;
     let found = searcher.positions(&Query::Conversation(id.into()), None)?;
@@ -227,6 +296,31 @@ fn fetch_all(archive: &Archive, found: &Found) -> Result<Vec<Record>, Failure> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_window_is_lines_or_a_time() {
+        for (text, expected) in [
+            ("0", Some(Window::Lines(0))),
+            ("20", Some(Window::Lines(20))),
+            ("90s", Some(Window::Time(90_000_000))),
+            ("30m", Some(Window::Time(1_800_000_000))),
+            ("2h", Some(Window::Time(7_200_000_000))),
+            ("0m", Some(Window::Time(0))),
+            ("", None),
+            ("-1", None),
+            ("1.5h", None),
+            ("30x", None),
+            ("m", None),
+            ("99999999999999999999", None),
+            ("9223372036854775807h", None),
+        ] {
+            let read = window(text);
+            assert_eq!(read.as_ref().ok(), expected.as_ref(), "{text}");
+            if let Err(failure) = read {
+                assert!(failure.to_string().contains("such as 30m"), "{text}");
+            }
+        }
+    }
 
     #[test]
     fn operators_in_lower_case_are_noticed() {

@@ -162,6 +162,7 @@ fn search(loaded: &Loaded, query: &str) -> Done {
         format: FormatArg::Table,
         count: false,
         facets: false,
+        group: None,
         timeout: 60,
         explain: false,
         zone: "UTC".to_owned(),

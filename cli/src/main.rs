@@ -60,7 +60,7 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
         Cmd::Search(args) => asking::search(loaded, args),
         Cmd::Show { position, zone } => asking::record(loaded, position, zone),
         Cmd::Conversation { id, around, window, zone } => {
-            asking::conversation(loaded, id, around.as_deref(), *window, zone)
+            asking::conversation(loaded, id, around.as_deref(), window, zone)
         }
         Cmd::Export(args) => handing::export(loaded, args),
         Cmd::Compact { dry_run, json } => compacting::compact(loaded, *dry_run, *json),

@@ -17,7 +17,7 @@ use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Va
 use crate::attributes::attributes;
 use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term};
 use crate::source::{Party, Row};
-use crate::text::{address_terms, join, lower_case};
+use crate::text::{address_terms, append_part, lower_case};
 
 mod list;
 
@@ -119,7 +119,7 @@ impl Documents {
         self.text.clear();
         let body = row.body.map(|body| plain(row.content_type, body));
         let parts = [body.as_deref(), row.detail, row.title, row.reason];
-        join(parts.into_iter().flatten(), &mut self.text);
+        parts.into_iter().flatten().for_each(|part| append_part(part, &mut self.text));
         if !self.text.is_empty() {
             values.text(fields.text, &self.text);
         }

@@ -42,6 +42,7 @@ mod manifest;
 mod merge;
 pub mod people;
 mod places;
+mod proximity;
 mod prune;
 pub mod query;
 mod schema;
@@ -66,7 +67,7 @@ pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
 pub use search::{
     Answer, Bucket, Cancel, Count, Cursor, Explained, FacetCount, FacetRequest, Facets, Found, FoundRow,
-    Histogram, Hit, Order, Request, Searcher, Unit,
+    Group, GroupBy, Grouped, Histogram, Hit, Order, Request, Searcher, Unit,
 };
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};

@@ -4,10 +4,9 @@ use std::iter::repeat_n;
 
 use custody_archive::{Archive, CallRow, Columns, FileRef, FileRow, Relation};
 use custody_schemas::manifest::Manifest;
-use custody_schemas::text::plain;
 
 use crate::error::Error;
-use crate::text::joined;
+use crate::text::Said;
 
 /// What the index needs of an archive. Everything blocks; several threads may ask at once.
 pub trait Source: Sync {
@@ -30,8 +29,8 @@ pub trait Source: Sync {
     /// The records of a batch at `rows`, which ascend, in that order; each proved unaltered.
     fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Self::Record>, Error>;
 
-    /// The text that a search found the record by, for a snippet.
-    fn text(record: &Self::Record) -> String;
+    /// The text that a search found the record by.
+    fn said(record: &Self::Record) -> Said<'_>;
 }
 
 /// What one commit did to the archive.
@@ -111,12 +110,6 @@ pub(crate) fn topics(manifest: &Manifest) -> impl Iterator<Item = &str> {
     manifest.parts.iter().flat_map(move |part| repeat_n(part.partition.topic.as_str(), rows(part.rows)))
 }
 
-/// The text of a record: what a search by words looks at.
-pub(crate) fn text_of(content_type: Option<&str>, body: Option<&str>, others: [Option<&str>; 3]) -> String {
-    let body = body.map(|body| plain(content_type, body));
-    joined([body.as_deref()].into_iter().chain(others).flatten())
-}
-
 impl Source for Archive {
     type Record = custody_archive::Record;
 
@@ -184,10 +177,14 @@ impl Source for Archive {
         Ok(Archive::fetch(self, file, rows)?)
     }
 
-    fn text(record: &Self::Record) -> String {
+    fn said(record: &Self::Record) -> Said<'_> {
         let gap = record.gap.as_ref().map(|gap| gap.reason.word());
-        let reason = record.quarantined.as_deref().or(gap);
-        let others = [record.detail.as_deref(), record.title.as_deref(), reason];
-        text_of(record.content_type.as_deref(), record.body.as_deref(), others)
+        Said {
+            content_type: record.content_type.as_deref(),
+            body: record.body.as_deref(),
+            detail: record.detail.as_deref(),
+            title: record.title.as_deref(),
+            reason: record.quarantined.as_deref().or(gap),
+        }
     }
 }

@@ -9,6 +9,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::{BitSet, DocId, DocSet, Score, TERMINATED, TantivyError};
 
 use crate::expand::{Expanded, expand, of_form, starting};
+use crate::proximity::{Place, Placed};
 use crate::query::limits::EXPANSIONS_MAX;
 use crate::query::{Glob, How, Near, Span, Term};
 use crate::stop::{Bounded, Stop, Walk};
@@ -147,9 +148,6 @@ impl Weight for StartQuery {
     }
 }
 
-/// From the first word to the last.
-type Place = (u32, u32);
-
 /// What has places, on a split.
 enum Node {
     Word(Word),
@@ -270,10 +268,10 @@ impl Node {
         }
     }
 
-    /// Its places in a record, in order and none twice.
-    fn places(&mut self, doc: DocId, walk: &mut Bounded) -> Vec<Place> {
+    /// Where its words stand in a record.
+    fn placed(&mut self, doc: DocId, walk: &mut Bounded) -> Placed {
         match self {
-            Node::Word(word) => word.places(doc).into_iter().map(|place| (place, place)).collect(),
+            Node::Word(word) => Placed::Each(0, places(word.places(doc), 0)),
             Node::Phrase(words, last) => {
                 let mut firsts: Option<Vec<u32>> = None;
                 for (at, word) in words {
@@ -284,35 +282,33 @@ impl Node {
                         Some(known) => common(&known, starts),
                     });
                 }
-                firsts.unwrap_or_default().into_iter().map(|first| (first, first + *last)).collect()
+                Placed::Each(0, places(firsts.unwrap_or_default(), *last))
             }
             Node::Or(parts) => {
-                let mut all = Vec::new();
+                let mut there = Vec::new();
                 for part in parts {
                     if part.seek(doc, walk) == doc {
-                        all.append(&mut part.places(doc, walk));
+                        there.push(part.placed(doc, walk));
                     }
                 }
-                in_order(all)
+                Placed::Or(there)
             }
             Node::Near { left, right, within, how } => {
-                let lefts = left.places(doc, walk);
-                if lefts.is_empty() {
-                    return lefts;
+                let left = left.placed(doc, walk);
+                if left.is_nowhere() {
+                    return left;
                 }
-                let rights = if right.seek(doc, walk) == doc { right.places(doc, walk) } else { Vec::new() };
-                match how {
-                    How::Without => without(lefts, &rights, *within),
-                    How::Before => in_order(behind(&lefts, &rights, *within)),
-                    How::Either => {
-                        let mut all = behind(&lefts, &rights, *within);
-                        all.extend(behind(&rights, &lefts, *within));
-                        in_order(all)
-                    }
-                }
+                let there = right.seek(doc, walk) == doc;
+                let right = if there { right.placed(doc, walk) } else { Placed::Or(Vec::new()) };
+                Placed::Near { left: Box::new(left), right: Box::new(right), within: *within, how: *how }
             }
         }
     }
+}
+
+/// From each first word to the one that is so far from it.
+fn places(firsts: Vec<u32>, last: u32) -> Vec<Place> {
+    firsts.into_iter().map(|first| (first, first.saturating_add(last))).collect()
 }
 
 /// The first record from `target` on that all may have.
@@ -340,38 +336,6 @@ fn common(known: &[u32], more: impl Iterator<Item = u32>) -> Vec<u32> {
     out
 }
 
-fn in_order(mut places: Vec<Place>) -> Vec<Place> {
-    places.sort_unstable();
-    places.dedup();
-    places
-}
-
-/// From each of the first to each of the second that begins close behind it. The second are in order.
-fn behind(first: &[Place], second: &[Place], within: u32) -> Vec<Place> {
-    let mut out = Vec::new();
-    for (from, to) in first {
-        let start = second.partition_point(|place| place.0 <= *to);
-        let close = second[start..].iter().take_while(|place| place.0 - to <= within);
-        out.extend(close.map(|place| (*from, place.1)));
-    }
-    out
-}
-
-/// Those that none of the others is close to, nor over.
-fn without(places: Vec<Place>, others: &[Place], within: u32) -> Vec<Place> {
-    // How far the others reach that begin no later than each.
-    let mut reach = Vec::with_capacity(others.len());
-    for (_, to) in others {
-        reach.push(reach.last().map_or(*to, |most: &u32| *to.max(most)));
-    }
-    let close = |(from, to): &Place| {
-        let until = to.saturating_add(within);
-        let after = others.partition_point(|other| other.0 <= until);
-        after.checked_sub(1).is_some_and(|last| reach[last].saturating_add(within) >= *from)
-    };
-    places.into_iter().filter(|place| !close(place)).collect()
-}
-
 /// The records that have a place, for as long as the search goes on.
 struct Places {
     node: Node,
@@ -382,7 +346,7 @@ struct Places {
 impl Places {
     /// Goes on until one has.
     fn settle(&mut self) {
-        while self.doc != TERMINATED && self.node.places(self.doc, &mut self.walk).is_empty() {
+        while self.doc != TERMINATED && !self.node.placed(self.doc, &mut self.walk).any() {
             self.doc = self.node.seek(self.doc + 1, &mut self.walk);
         }
     }
@@ -424,19 +388,6 @@ impl DocSet for Places {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn places_close_to_each_other() {
-        let (a, b) = ([(0, 0), (5, 6)], [(2, 2), (7, 7), (20, 20)]);
-        assert_eq!(behind(&a, &b, 2), [(0, 2), (5, 7)]);
-        assert_eq!(behind(&a, &b, 1), [(5, 7)]);
-        assert_eq!(behind(&a, &b, 20), [(0, 2), (0, 7), (0, 20), (5, 7), (5, 20)]);
-        assert_eq!(without(a.to_vec(), &b, 1), [(0, 0)]);
-        assert_eq!(without(a.to_vec(), &b, 2), []);
-        assert_eq!(without(a.to_vec(), &[(3, 30)], 1), [(0, 0)]);
-        assert_eq!(without(vec![(30, 30)], &[(0, 29), (1, 1)], 1), []);
-        assert_eq!(without(a.to_vec(), &[], 9), a);
-    }
 
     #[test]
     fn all_agree_or_none() {

@@ -12,8 +12,9 @@ use crate::error::{Error, Kind};
 use crate::exact::decided;
 use crate::manifest::SplitMeta;
 use crate::query::Query;
-use crate::source::{Added, Party, Row, Source, text_of};
+use crate::source::{Added, Party, Row, Source};
 use crate::store::IndexStore;
+use crate::text::Said;
 
 /// An index in a folder.
 pub(crate) fn store(dir: &Path) -> IndexStore {
@@ -147,9 +148,14 @@ impl Event {
     }
 
     /// What a search by words looks at.
-    pub(crate) fn text(&self) -> String {
-        let others = [self.detail.as_deref(), self.title.as_deref(), self.reason.as_deref()];
-        text_of(self.content_type.as_deref(), self.body.as_deref(), others)
+    pub(crate) fn said(&self) -> Said<'_> {
+        Said {
+            content_type: self.content_type.as_deref(),
+            body: self.body.as_deref(),
+            detail: self.detail.as_deref(),
+            title: self.title.as_deref(),
+            reason: self.reason.as_deref(),
+        }
     }
 
     /// What the reference evaluator says.
@@ -333,7 +339,7 @@ impl Source for Memory {
         Ok(rows.iter().map(stored).collect())
     }
 
-    fn text(record: &Stored) -> String {
-        record.event.text()
+    fn said(record: &Stored) -> Said<'_> {
+        record.event.said()
     }
 }

@@ -12,16 +12,21 @@ use tantivy::tokenizer as tt;
 mod address;
 mod cut;
 mod fold;
+mod found;
+mod highlight;
 mod snippet;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub(crate) use address::address_form;
 pub use address::{ADDRESS_BYTES_MAX, address_terms};
 pub(crate) use cut::variant;
 use cut::{Cut, Cutter};
 pub(crate) use fold::{folded, folded_picture, is_part_of_picture, written};
-pub use snippet::{Snippet, snippet};
+pub use highlight::{HIGHLIGHTS_MAX, Highlights, Part, Said, highlighted};
+pub use snippet::Snippet;
+pub(crate) use words::Words;
 
 /// The longest term, in bytes of the term. A longer run of letters and digits
 /// is cut into several terms, never dropped: base64 blobs stay findable, and
@@ -91,19 +96,16 @@ pub fn words(text: &str) -> impl Iterator<Item = Token<'_>> {
 /// The parts of a record's text as one.
 pub(crate) fn joined<'a>(parts: impl IntoIterator<Item = &'a str>) -> String {
     let mut out = String::new();
-    join(parts, &mut out);
+    parts.into_iter().for_each(|part| append_part(part, &mut out));
     out
 }
 
-/// The same behind what is there.
-pub(crate) fn join<'a>(parts: impl IntoIterator<Item = &'a str>, out: &mut String) {
-    let from = out.len();
-    for part in parts {
-        if out.len() > from {
-            out.push(char::from(PART_SEPARATOR));
-        }
-        out.push_str(part);
+/// Another part of a record's text behind those that are there.
+pub(crate) fn append_part(part: &str, out: &mut String) {
+    if !out.is_empty() {
+        out.push(char::from(PART_SEPARATOR));
     }
+    out.push_str(part);
 }
 
 /// Whether the character may stand in a word.

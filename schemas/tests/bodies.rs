@@ -8,14 +8,11 @@ use serde_json::Value;
 
 /// The bodies of messages that Graph's documentation shows.
 #[test]
+#[ignore = "a step of .ci/run, which counts it as skipped where the data is not beside the repository"]
 fn bodies_of_teams() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../shared/data/msgraph");
-    let Ok(entries) = fs::read_dir(&folder) else {
-        println!("skipped: {} is not there", folder.display());
-        return;
-    };
     let mut bodies = Vec::new();
-    let paths = entries.map(|entry| entry.unwrap().path());
+    let paths = fs::read_dir(&folder).unwrap().map(|entry| entry.unwrap().path());
     for path in paths.filter(|path| path.extension().is_some_and(|extension| extension == "json")) {
         if let Ok(value) = serde_json::from_slice(&fs::read(&path).unwrap()) {
             find_bodies(&value, &mut bodies);
@@ -28,8 +25,11 @@ fn bodies_of_teams() {
         let tags = ["<p", "<div", "</", "<at", "<attachment", "<span", "<img", "&nbsp;", "&amp;"];
         assert!(!tags.iter().any(|tag| text.contains(tag)), "{body}\n{text}");
         for (at, word) in text.match_indices(|c: char| c.is_ascii_alphanumeric()) {
-            let original = &body[map.original(at..at + 1)];
-            assert!(original.contains(word) || original.starts_with(['<', '&']), "{body}\n{text} at {at}");
+            // None where it is of a link's address.
+            for piece in map.shown(at..at + 1) {
+                let shown = &body[piece];
+                assert!(shown.contains(word) || shown.starts_with(['<', '&']), "{body}\n{text} at {at}");
+            }
         }
     }
 }

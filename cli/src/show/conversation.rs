@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::fmt::Write;
+use std::ops::Range;
 
 use custody_archive::Record;
 use custody_schemas::{Kind, Position};
@@ -11,11 +12,25 @@ use jiff::tz::TimeZone;
 
 use super::{clean, one_line, sender, time, words};
 
+/// How much of a conversation is printed before and after a line.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Window {
+    /// So many lines.
+    Lines(usize),
+    /// What happened within so many microseconds.
+    Time(i64),
+}
+
 /// Prints the records of one conversation, in whatever order they come. With
-/// `around`, the line of that record is marked and `window` lines before and
-/// after it are printed; an edit, a reaction and a second delivery are part of
+/// `around`, the line of that record is marked and a window before and
+/// after it is printed; an edit, a reaction and a second delivery are part of
 /// the line of their message.
-pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Position>, window: usize) -> String {
+pub fn conversation(
+    records: &[Record],
+    zone: &TimeZone,
+    around: Option<&Position>,
+    window: Window,
+) -> String {
     let mut all: Vec<&Record> = records.iter().collect();
     // What has no time stands where it was archived: at the end.
     all.sort_by_key(|record| (record.time_us.is_none(), record.time_us, record.position.clone()));
@@ -29,9 +44,7 @@ pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Positio
         positions.any(|held| held == position)
     };
     let marked = around.and_then(|position| lines.iter().position(|line| holds(line, position)));
-    let shown = marked.map_or(0..lines.len(), |at| {
-        at.saturating_sub(window)..lines.len().min(at.saturating_add(window).saturating_add(1))
-    });
+    let shown = marked.map_or(0..lines.len(), |at| shown(&lines, at, window));
     let mut out = String::new();
     let mut day = String::new();
     for (at, Line { record, changes }) in lines.iter().enumerate().take(shown.end).skip(shown.start) {
@@ -55,6 +68,24 @@ pub fn conversation(records: &[Record], zone: &TimeZone, around: Option<&Positio
         let _ = writeln!(out, "\n{position} is not in this conversation");
     }
     out
+}
+
+/// The lines around one of them.
+fn shown(lines: &[Line<'_>], at: usize, window: Window) -> Range<usize> {
+    match (window, lines[at].record.time_us) {
+        (Window::Lines(count), _) => {
+            at.saturating_sub(count)..lines.len().min(at.saturating_add(count).saturating_add(1))
+        }
+        // What has no time stands behind everything, near to nothing.
+        (Window::Time(_), None) => at..at + 1,
+        (Window::Time(us), Some(time)) => {
+            let (from, to) = (time.saturating_sub(us), time.saturating_add(us));
+            let until = |is_before: &dyn Fn(i64) -> bool| {
+                lines.partition_point(|line| line.record.time_us.is_some_and(is_before))
+            };
+            until(&|time| time < from)..until(&|time| time <= to)
+        }
+    }
 }
 
 /// Prints what was done to a message: versions and reactions a line each, receipts a line for all

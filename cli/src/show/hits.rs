@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use custody_archive::Record;
 use custody_index::text::Snippet;
-use custody_index::{Answer, Hit};
+use custody_index::{Answer, Cursor, Hit};
 use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
@@ -70,18 +70,23 @@ fn marked(snippet: &Snippet, color: bool) -> String {
 pub fn summary(answer: &Answer<Record>, behind: u64, zone: Option<&str>) -> String {
     let again = answer.copies.saturating_sub(answer.total);
     let copies = if again > 0 { format!(" ({again} more deliveries of the same)") } else { String::new() };
-    let behind = if behind > 0 { format!(", {behind} behind the archive") } else { String::new() };
-    let zone = zone.map(|zone| format!("; times in {zone}")).unwrap_or_default();
-    let next = answer.next.as_ref().map(|next| format!("next page: --cursor {next}\n")).unwrap_or_default();
     format!(
-        "{} of {} records{copies}; complete through version {}{behind}{zone}\n{next}",
+        "{} of {} records{copies}{}",
         answer.hits.len(),
         answer.total,
-        answer.through_version
+        complete(answer.through_version, behind, zone, answer.next.as_ref())
     )
 }
 
-fn value(hit: &Hit<Record>) -> Value {
+/// The end of every answer's last line, and the line of the next page.
+pub(super) fn complete(version: u64, behind: u64, zone: Option<&str>, next: Option<&Cursor>) -> String {
+    let behind = if behind > 0 { format!(", {behind} behind the archive") } else { String::new() };
+    let zone = zone.map(|zone| format!("; times in {zone}")).unwrap_or_default();
+    let next = next.map(|next| format!("next page: --cursor {next}\n")).unwrap_or_default();
+    format!("; complete through version {version}{behind}{zone}\n{next}")
+}
+
+pub(super) fn value(hit: &Hit<Record>) -> Value {
     let record = &hit.record;
     json!({
         "position": record.position.to_string(),
@@ -98,6 +103,11 @@ fn value(hit: &Hit<Record>) -> Value {
         "conversation": record.conversation,
         "parties": record.parties,
         "text": words(record),
+        "content_type": record.content_type,
+        "body": record.body,
+        "highlights": hit.highlights.body.iter().map(|r| json!({ "start": r.start, "end": r.end })).collect::<Vec<_>>(),
+        "highlights_more": hit.highlights.more,
+        "highlights_in": hit.highlights.parts.iter().map(|part| part.name()).collect::<Vec<_>>(),
         "warnings": record.warnings,
         "quarantined": record.quarantined,
         "gap": record.gap,

@@ -4,6 +4,7 @@
 pub mod conversation;
 pub mod facets;
 pub mod gaps;
+pub mod groups;
 pub mod hits;
 mod json;
 pub mod record;

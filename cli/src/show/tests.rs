@@ -1,3 +1,4 @@
+use super::conversation::Window;
 use super::*;
 
 #[test]
@@ -138,7 +139,7 @@ const WHOLE: &str = "\
 
 #[test]
 fn a_conversation_is_read_in_order() {
-    let shown = conversation::conversation(&records(), &TimeZone::UTC, None, 20);
+    let shown = conversation::conversation(&records(), &TimeZone::UTC, None, Window::Lines(20));
     assert_eq!(shown, WHOLE.replace("federation.com.example.odd.v1", "com.example.odd"));
 }
 
@@ -190,7 +191,7 @@ fn changes_in_any_order_show_every_version() {
         // Archived before or after the changes, it is the same.
         for at in [0, records.len()] {
             records.insert(at, sent.clone());
-            let shown = conversation::conversation(&records, &TimeZone::UTC, None, 20);
+            let shown = conversation::conversation(&records, &TimeZone::UTC, None, Window::Lines(20));
             assert_eq!(shown, format!("── Wednesday, 29 May 2013 ──\n{expected}"));
             records.remove(at);
         }
@@ -201,7 +202,7 @@ fn changes_in_any_order_show_every_version() {
 fn a_change_on_another_day_says_which() {
     let records =
         [message(1, "im.message.sent", 1, "m", "a"), message(2, "im.message.edited", 86_401, "m", "b")];
-    let shown = conversation::conversation(&records, &TimeZone::UTC, None, 20);
+    let shown = conversation::conversation(&records, &TimeZone::UTC, None, Window::Lines(20));
     assert!(shown.contains("edited 2013-05-30 09:15:01 by Bob: b"), "{shown}");
 }
 
@@ -231,7 +232,8 @@ fn a_record_is_shown_with_its_key() {
 fn the_line_of_a_record_is_marked() {
     // The widest window is not too wide.
     let position = "t:1:0:4".parse().unwrap();
-    let shown = conversation::conversation(&records(), &TimeZone::UTC, Some(&position), usize::MAX);
+    let shown =
+        conversation::conversation(&records(), &TimeZone::UTC, Some(&position), Window::Lines(usize::MAX));
     assert!(shown.contains("▶ 09:15:09") && !shown.contains("of 4 lines"), "{shown}");
     for (position, expected) in [
         ("t:1:0:1", "▶ 09:15:01"),
@@ -241,9 +243,101 @@ fn the_line_of_a_record_is_marked() {
         ("t:1:0:6", "▶ 09:15:04"),
         ("t:1:0:9", "t:1:0:9 is not in this conversation"),
     ] {
-        let shown =
-            conversation::conversation(&records(), &TimeZone::UTC, Some(&position.parse().unwrap()), 0);
+        let at = Some(position.parse().unwrap());
+        let shown = conversation::conversation(&records(), &TimeZone::UTC, at.as_ref(), Window::Lines(0));
         assert!(shown.contains(expected), "{position}: {shown}");
         assert_eq!(shown.contains("1 of 4 lines"), expected.starts_with('▶'), "{shown}");
     }
+}
+
+#[test]
+fn minutes_around_a_line() {
+    let mut records = records();
+    records.push(Record { time_us: None, ..message(8, "im.message.sent", 0, "m8", "no clock") });
+    for (position, seconds, lines) in [
+        ("t:1:0:6", 0, vec!["▶ 09:15:04"]),
+        ("t:1:0:6", 3, vec!["  09:15:01", "▶ 09:15:04"]),
+        ("t:1:0:6", 4, vec!["  09:15:01", "▶ 09:15:04"]),
+        ("t:1:0:6", 5, vec!["  09:15:01", "▶ 09:15:04", "  09:15:09"]),
+        // Of the line: its edit came later.
+        ("t:1:0:2", 3, vec!["▶ 09:15:01", "  09:15:04"]),
+        ("t:1:0:7", 86_391, vec!["  09:15:09", "▶ 09:15:00"]),
+        ("t:1:0:8", 86_400, vec!["▶ no time"]),
+        ("t:1:0:7", i64::MAX / 1_000_000, vec!["  09:15:01", "  09:15:04", "  09:15:09", "▶ 09:15:00"]),
+    ] {
+        let (at, window) = (position.parse().unwrap(), Window::Time(seconds * 1_000_000));
+        let shown = conversation::conversation(&records, &TimeZone::UTC, Some(&at), window);
+        let is_line = |line: &&str| ["  09:", "▶ "].iter().any(|start| line.starts_with(start));
+        let begun = shown.lines().filter(is_line);
+        let begun: Vec<String> =
+            begun.map(|line| line.chars().take(10).collect::<String>().trim_end().to_owned()).collect();
+        assert_eq!(begun, lines, "{position} {seconds}\n{shown}");
+    }
+}
+
+fn hit(record: Record) -> custody_index::Hit<Record> {
+    let said = custody_index::text::Said {
+        content_type: record.content_type.as_deref(),
+        body: record.body.as_deref(),
+        title: Some("all hello"),
+        ..Default::default()
+    };
+    let query = custody_index::query::parse("hello", &TimeZone::UTC).unwrap();
+    let (snippet, highlights) = custody_index::text::highlighted(&said, &query, 80);
+    custody_index::Hit { record, version: 3, score: 0.0, copies: 1, snippet, highlights }
+}
+
+#[test]
+fn highlights_are_of_the_body_that_stands_beside_them() {
+    let mut record =
+        message(1, "im.message.sent", 1, "m", "<p title=hello>say <b>H&euml;llo</b> &amp; hello");
+    record.content_type = Some("text/html".into());
+    let value = hits::value(&hit(record));
+    let body = value["body"].as_str().unwrap();
+    let number = |value: &serde_json::Value| usize::try_from(value.as_u64().unwrap()).unwrap();
+    let ranges = value["highlights"].as_array().unwrap().iter();
+    let found: Vec<_> = ranges.map(|at| &body[number(&at["start"])..number(&at["end"])]).collect();
+    assert_eq!(found, ["H&euml;llo", "hello"]);
+    assert_eq!(value["content_type"], "text/html");
+    assert_eq!(value["highlights_in"], serde_json::json!(["body", "title"]));
+    assert_eq!(value["highlights_more"], false);
+}
+
+#[test]
+fn groups_for_people_and_machines() {
+    let group = |value: &str, count, offset| custody_index::Group {
+        value: value.to_owned(),
+        count,
+        hit: hit(message(offset, "im.message.sent", 1, "m", "hello")),
+    };
+    let answer = custody_index::Grouped {
+        through_version: 7,
+        total: 9,
+        copies: 9,
+        groups_total: 3,
+        ungrouped: 2,
+        groups: vec![group("c-1\x1b[2J", 5, 1), group("", 2, 2)],
+        next: Some("ab".to_owned().into()),
+        facets: None,
+        splits_opened: 1,
+        splits_pruned: 0,
+    };
+    let shown = groups::table(&answer.groups, &TimeZone::UTC, false);
+    assert!(shown.starts_with("         5  c-1\\u{1b}[2J\n2013-05-29 09:15:01  im.message.sent"), "{shown}");
+    assert!(shown.contains("\n    [hello] all [hello]\n    t:1:0:1\n         2  (none)\n"), "{shown}");
+    assert_eq!(
+        groups::summary(&answer, 1, Some("UTC")),
+        "2 of 3 groups of 9 records, 2 of them in no group; complete through version 7, 1 behind the archive; \
+         times in UTC\nnext page: --cursor ab\n"
+    );
+    let json: serde_json::Value = serde_json::from_str(&groups::json(&answer, None)).unwrap();
+    assert_eq!(
+        (&json["groups"][0]["count"], &json["groups"][1]["hit"]["position"]),
+        (&5.into(), &"t:1:0:2".into())
+    );
+    assert_eq!(
+        (&json["groups_total"], &json["ungrouped"], &json["next"]),
+        (&3.into(), &2.into(), &"ab".into())
+    );
+    assert_eq!(groups::jsonl(&answer).lines().count(), 2);
 }

@@ -1,12 +1,12 @@
 //! The reference evaluator: slow, short, and right by reading it. The index is
 //! tested against it.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::ast::{Attribute, Flag, Query, TypePattern};
 use super::span::{How, Near, Span};
 use super::term::Term;
-use crate::text::{Token, lower_case, tokens};
+use crate::text::{Words, lower_case};
 
 /// What a query can ask of one record.
 #[derive(Debug, Clone, Copy)]
@@ -81,23 +81,6 @@ pub fn matches(query: &Query, doc: &Doc<'_>) -> bool {
 /// From the first word to the last.
 type Places = BTreeSet<(u32, u32)>;
 
-/// The tokens at each position.
-struct Words<'a>(BTreeMap<u32, Vec<Token<'a>>>);
-
-impl<'a> Words<'a> {
-    fn of(text: &'a str) -> Self {
-        let mut words: BTreeMap<u32, Vec<Token<'a>>> = BTreeMap::new();
-        for token in tokens(text) {
-            words.entry(token.position).or_default().push(token);
-        }
-        Words(words)
-    }
-
-    fn has(&self, position: u32, term: &Term) -> bool {
-        self.0.get(&position).is_some_and(|here| term.among(here).is_some())
-    }
-}
-
 fn places(words: &Words<'_>, span: &Span) -> Places {
     match span {
         Span::Word(term) => places_of_word(words, term),
@@ -108,8 +91,8 @@ fn places(words: &Words<'_>, span: &Span) -> Places {
 }
 
 fn places_of_word(words: &Words<'_>, term: &Term) -> Places {
-    let all = words.0.keys().filter(|position| words.has(**position, term));
-    all.map(|position| (*position, *position)).collect()
+    let all = words.each().filter(|here| term.among(here).is_some());
+    all.map(|here| (here[0].position, here[0].position)).collect()
 }
 
 /// Any word at all is a place that nothing is asked of; a phrase of nothing else has none.
@@ -120,8 +103,9 @@ fn places_of_phrase(words: &Words<'_>, terms: &[Term]) -> Places {
     if terms.iter().all(Term::is_any) {
         return Places::new();
     }
-    let is_here = |first: &u32| (*first..).zip(terms).all(|(at, term)| term.is_any() || words.has(at, term));
-    let firsts = words.0.keys().flat_map(|at| (0..=last).filter_map(|before| at.checked_sub(before)));
+    let is_here = |first: &u32| words.has(*first, terms);
+    let firsts =
+        words.each().flat_map(|here| (0..=last).filter_map(|before| here[0].position.checked_sub(before)));
     firsts.filter(is_here).map(|first| (first, first + last)).collect()
 }
 

@@ -6,7 +6,7 @@ use super::facets::{FacetRequest, Facets};
 use super::order::{Cursor, Order};
 use super::run::Cancel;
 use crate::query::Query;
-use crate::text::Snippet;
+use crate::text::{Highlights, Snippet};
 
 /// One search.
 #[derive(Debug, Clone, PartialEq)]
@@ -80,6 +80,8 @@ pub struct Hit<R> {
     pub copies: u64,
     /// Why it was found.
     pub snippet: Snippet,
+    /// Where the record has what was asked for.
+    pub highlights: Highlights,
 }
 
 /// How an answer was come by.

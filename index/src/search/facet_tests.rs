@@ -32,7 +32,7 @@ fn slow(records: &[Event], top: usize, of: impl Fn(&Event) -> BTreeSet<String>) 
     counts
 }
 
-fn parties(event: &Event, wanted: fn(Stands<'_>) -> Option<&str>) -> BTreeSet<String> {
+pub(super) fn parties(event: &Event, wanted: fn(Stands<'_>) -> Option<&str>) -> BTreeSet<String> {
     let mut terms = Vec::new();
     for party in &event.parties {
         address_terms(party.address.as_deref().unwrap_or_default(), party.name.as_deref(), &mut terms);

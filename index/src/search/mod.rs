@@ -7,6 +7,7 @@
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
 //! - `facets`, `histogram`: what the answer consists of
+//! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
 //! - `cache`: splits that are kept open
 
@@ -18,7 +19,11 @@ mod events;
 #[cfg(test)]
 mod facet_tests;
 mod facets;
+#[cfg(test)]
+mod group_tests;
+mod groups;
 mod histogram;
+mod names;
 mod order;
 mod page;
 mod repeats;
@@ -46,16 +51,17 @@ use crate::settings::Settings;
 use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
-use crate::text::snippet;
+use crate::text::highlighted;
 pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request};
 use cache::Cache;
 use collect::Matches;
 use docs::Docs;
 use events::Events;
 pub use facets::{FacetCount, FacetRequest, Facets};
+pub use groups::{Group, GroupBy, Grouped};
 pub use histogram::{Bucket, Histogram, Unit};
+use order::{Asked, First, Ranks};
 pub use order::{Cursor, Order};
-use order::{First, Ranks};
 use page::{Pick, Picked};
 use repeats::{Repeats, Whole};
 pub use run::Cancel;
@@ -159,17 +165,7 @@ impl<S: Source> Searcher<S> {
     ///
     /// Those of a search.
     pub fn explain(&self, request: &Request) -> Result<(Answer<S::Record>, Explained), Error> {
-        let most = self.settings.page_hits_max;
-        if request.limit > most {
-            let message = format!("a page has at most {most} hits, not {}", request.limit);
-            return Err(Error::invalid(message));
-        }
-        if let Some(facets) = request.facets.as_ref().filter(|facets| facets.top > most) {
-            let message = format!("at most {most} of each facet are named, not {}", facets.top);
-            return Err(Error::invalid(message));
-        }
-        let ms_max = request.ms_max.unwrap_or(u64::MAX).min(self.settings.search_ms_max);
-        let stop = Stop::new(Some(ms_max), request.cancel.clone());
+        let stop = self.checked(request)?;
         let ranked = guarded(&self.folder, || self.ranked(request, &stop))?;
         let mut watch = Watch::start();
         let hits = self.hits(&request.query, &ranked.scope, &ranked.hits, &stop)?;
@@ -187,9 +183,24 @@ impl<S: Source> Searcher<S> {
         Ok((answer, explained))
     }
 
+    /// When a request that asks for no more than there may be has to end.
+    fn checked(&self, request: &Request) -> Result<Stop, Error> {
+        let most = self.settings.page_hits_max;
+        if request.limit > most {
+            let message = format!("a page has at most {most} hits, not {}", request.limit);
+            return Err(Error::invalid(message));
+        }
+        if let Some(facets) = request.facets.as_ref().filter(|facets| facets.top > most) {
+            let message = format!("at most {most} of each facet are named, not {}", facets.top);
+            return Err(Error::invalid(message));
+        }
+        let ms_max = request.ms_max.unwrap_or(u64::MAX).min(self.settings.search_ms_max);
+        Ok(Stop::new(Some(ms_max), request.cancel.clone()))
+    }
+
     fn ranked(&self, request: &Request, stop: &Stop) -> Result<Ranked, Error> {
-        let page =
-            request.after.as_ref().map(|cursor| cursor.read(&request.query, request.order)).transpose()?;
+        let asked = Asked { query: &request.query, order: request.order, groups: None };
+        let page = request.after.as_ref().map(|cursor| cursor.read(&asked)).transpose()?;
         let at_version = page.as_ref().map(|page| page.through_version).or(request.at_version);
         let at_manifest = page.as_ref().and_then(|page| page.manifest_number);
         let mut watch = Watch::start();
@@ -217,14 +228,7 @@ impl<S: Source> Searcher<S> {
         };
         let Picked { hits, more, only_counted } = pick.page()?;
         let next = hits.last().filter(|_| more).map(|(key, _)| {
-            Cursor::new(
-                &request.query,
-                request.order,
-                scope.through_version,
-                scope.manifest.number,
-                key,
-                &ranks,
-            )
+            Cursor::new(&asked, scope.through_version, scope.manifest.number, key, None, &ranks)
         });
         let hits = with_copies(&run, &events, hits.into_iter().map(|(_, first)| first))?;
         let pick_us = watch.lap_us();
@@ -465,8 +469,8 @@ impl<S: Source> Searcher<S> {
         let hit = |found: &FirstOf| {
             // Every event is a document of its own, and each was fetched.
             let (version, record) = records.remove(&place(&found.first))?;
-            let snippet = snippet(&S::text(&record), query, self.settings.snippet_chars);
-            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet })
+            let (snippet, highlights) = highlighted(&S::said(&record), query, self.settings.snippet_chars);
+            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet, highlights })
         };
         Ok(found.iter().filter_map(hit).collect())
     }

@@ -7,6 +7,7 @@ use std::sync::Arc;
 use custody_schemas::{Hash, Partition};
 use serde::{Deserialize, Serialize};
 
+use super::groups::GroupBy;
 use crate::error::Error;
 use crate::query::Query;
 use crate::split::OpenSplit;
@@ -212,41 +213,58 @@ pub(super) struct Page {
     partition: Partition,
     from: i64,
     nth: u32,
+    /// The name of the last group on the page.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) group: Option<String>,
+}
+
+/// What pages are of.
+pub(super) struct Asked<'q> {
+    pub(super) query: &'q Query,
+    pub(super) order: Order,
+    pub(super) groups: Option<GroupBy>,
+}
+
+impl Asked<'_> {
+    fn hash(&self) -> Hash {
+        // A query of texts and numbers always serialises.
+        let json = match self.groups {
+            None => serde_json::to_vec(&(self.query, self.order)),
+            Some(by) => serde_json::to_vec(&(self.query, self.order, by)),
+        };
+        Hash::of(&json.unwrap_or_default())
+    }
 }
 
 const CURSOR_VERSION: u32 = 1;
 
-fn search_hash(query: &Query, order: Order) -> Hash {
-    // A query of texts and numbers always serialises.
-    Hash::of(&serde_json::to_vec(&(query, order)).unwrap_or_default())
-}
-
 impl Cursor {
     pub(super) fn new(
-        query: &Query,
-        order: Order,
+        asked: &Asked<'_>,
         through_version: u64,
         manifest_number: u64,
         key: &SortKey,
+        group: Option<String>,
         ranks: &Ranks,
     ) -> Cursor {
         let none = || Partition { topic: String::new(), generation: 0, partition: 0 };
         let page = Page {
             version: CURSOR_VERSION,
-            search: search_hash(query, order),
+            search: asked.hash(),
             through_version,
-            manifest_number: (order == Order::Relevance).then_some(manifest_number),
+            manifest_number: (asked.order == Order::Relevance).then_some(manifest_number),
             by: key.by,
             partition: ranks.0.get(key.place.partition).cloned().unwrap_or_else(none),
             from: key.place.from,
             nth: key.place.nth,
+            group,
         };
         let json = serde_json::to_vec(&page).unwrap_or_default();
         Cursor(json.iter().map(|byte| format!("{byte:02x}")).collect())
     }
 
     /// Reads a cursor that was made for this search.
-    pub(super) fn read(&self, query: &Query, order: Order) -> Result<Page, Error> {
+    pub(super) fn read(&self, asked: &Asked<'_>) -> Result<Page, Error> {
         let bad = || Error::invalid("this is no page of a search");
         let digits: Option<Vec<u8>> =
             self.0.chars().map(|c| c.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
@@ -256,7 +274,7 @@ impl Cursor {
         if page.version != CURSOR_VERSION {
             return Err(bad());
         }
-        if page.search != search_hash(query, order) {
+        if page.search != asked.hash() {
             return Err(Error::invalid("this is a page of another search"));
         }
         Ok(page)

@@ -55,8 +55,15 @@ impl World {
         answer.hits.into_iter().map(|hit| hit.record.event.body.unwrap()).collect()
     }
 
+    /// Says more, and takes it up.
+    pub(super) fn grow(&mut self, events: Vec<Event>) {
+        self.source.say(events);
+        self.indexer.catch_up().unwrap();
+        self.searcher.refresh().unwrap();
+    }
+
     /// All pages, one after another.
-    fn pages(&self, query: &Query, order: Order, limit: usize) -> Vec<Hit<Stored>> {
+    pub(super) fn pages(&self, query: &Query, order: Order, limit: usize) -> Vec<Hit<Stored>> {
         let mut request = request(query, order, limit);
         let mut hits = Vec::new();
         loop {

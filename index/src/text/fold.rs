@@ -63,9 +63,10 @@ pub(super) fn is_unseen(c: char) -> bool {
     !c.is_ascii() && c != '\u{200b}' && CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
 
-/// Whether the character is a picture of its own.
+/// Whether the character is a picture of its own. The letters among them, such as those of blood
+/// types, are cut as letters are.
 pub(super) fn is_pictograph(c: char) -> bool {
-    !c.is_ascii() && CodePointSetData::new::<ExtendedPictographic>().contains(c)
+    !c.is_ascii() && !c.is_alphanumeric() && CodePointSetData::new::<ExtendedPictographic>().contains(c)
 }
 
 /// Two of these are a flag.
@@ -133,7 +134,7 @@ pub(crate) fn folded_picture(written: &str) -> String {
 
 /// Whether the character may be part of a picture.
 pub(crate) fn is_part_of_picture(c: char) -> bool {
-    is_pictograph(c) && !c.is_alphanumeric() || is_flag_letter(c) || is_follower(c)
+    is_pictograph(c) || is_flag_letter(c) || is_follower(c)
 }
 
 /// Whether the character says more of the picture before it.

@@ -23,6 +23,7 @@ fn text_is_cut_into_words() {
             &["see", "report", "v2", "pdf", "at", "https", "x", "example", "a", "b", "1"],
         ),
         ("ok👍🏽👨‍👩‍👧🇩🇪!", &["ok", "👍", "👨‍👩‍👧", "🇩🇪"]),
+        ("type 🅰️ or Ⓜ🅱", &["type", "🅰", "or", "m🅱"]),
         ("ดีชา", &["ดี", "ช", "า"]),
         ("㆒ਵ㊀", &["一", "ਵ", "一"]),
         ("한국어 회의", &["한국어", "회의"]),
@@ -152,10 +153,14 @@ fn a_name_of_many_words_has_each_once() {
     assert_eq!((&*out[0], &*out[1], &out[2..]), ("live:bob", "bob", &many[..]));
 }
 
+fn shown(text: &str, query: &crate::query::Query, width: usize) -> Snippet {
+    highlighted(&Said { body: Some(text), ..Said::default() }, query, width).0
+}
+
 /// Highlights are shown in brackets.
 fn marked(text: &str, query: &str, width: usize) -> String {
     let query = parse(query, &jiff::tz::TimeZone::UTC).unwrap();
-    let found = snippet(text, &query, width);
+    let found = shown(text, &query, width);
     let mut out = found.text.clone();
     for range in found.highlights.iter().rev() {
         out.insert(range.end, ']');
@@ -213,7 +218,7 @@ proptest! {
     #[test]
     fn snippets_fit_and_mark_what_was_asked(text in "[a-c \n\u{1b}é会]{0,300}", width in 0..60_usize) {
         let query = parse("a OR \"b c\" OR cab", &jiff::tz::TimeZone::UTC).unwrap();
-        let found = snippet(&text, &query, width);
+        let found = shown(&text, &query, width);
         prop_assert!(found.text.chars().count() <= width.max(16));
         prop_assert!(!found.text.contains(char::is_control));
         let mut end = 0;

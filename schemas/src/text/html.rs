@@ -197,7 +197,7 @@ impl Walk<'_> {
             let shown = tag.alt.filter(|alt| !alt.is_empty()).or(tag.title).unwrap_or_default();
             out.put(&attribute(shown), range);
         } else if is(&BLOCKS).is_some() && !out.text().is_empty() && !out.text().ends_with('\n') {
-            out.put("\n", range);
+            out.add("\n", range);
         }
         match is(&UNSHOWN) {
             Some(at) if !tag.ends => tag.bytes + self.unshown(at, &rest[tag.bytes..]),
@@ -229,7 +229,7 @@ impl Walk<'_> {
             return;
         }
         let apart = out.text().chars().next_back().is_none_or(char::is_whitespace);
-        out.put(&format!("{}({address})", if apart { "" } else { " " }), range);
+        out.add(&format!("{}({address})", if apart { "" } else { " " }), range);
     }
 }
 

@@ -9,8 +9,18 @@ struct Run {
     at: usize,
     /// What it was made from.
     from: Range<usize>,
-    /// Byte for byte the same there.
-    copied: bool,
+    made: Made,
+}
+
+/// How a stretch of the plain text came about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Made {
+    /// It is byte for byte the same in the body.
+    Copied,
+    /// A reference or a picture stands for it.
+    Shown,
+    /// No text of the body does: it is a line that a tag begins, or the address of a link.
+    Added,
 }
 
 /// Where the bytes of a plain text stand in the body.
@@ -22,52 +32,42 @@ pub struct Map {
 
 impl Map {
     pub(super) fn identity(len: usize) -> Self {
-        Map { runs: vec![Run { at: 0, from: 0..len, copied: true }], len }
+        Map { runs: vec![Run { at: 0, from: 0..len, made: Made::Copied }], len }
     }
 
-    /// The bytes of the body that a range of the text was made from, markup between them included. A
-    /// reference or the `alt` of an image is there as a whole, the address of a link is its end tag.
-    /// Later ranges are never before earlier ones, and the range of whole
-    /// characters is one of whole characters. What is outside of the text is its end.
-    pub fn original(&self, range: Range<usize>) -> Range<usize> {
-        let start = range.start.min(self.len);
-        let end = range.end.min(self.len);
-        let from = self.start(start);
-        if end <= start {
-            return from..from;
+    /// The pieces of the body that show a range of the text, in order and apart: without markup
+    /// between them, and without what no text of the body shows, such as the address of a link. A
+    /// reference is there as a whole, and so is the tag of a picture.
+    pub fn shown(&self, range: Range<usize>) -> Vec<Range<usize>> {
+        let (start, end) = (range.start.min(self.len), range.end.min(self.len));
+        let first = self.runs.partition_point(|run| run.at <= start).saturating_sub(1);
+        let mut out: Vec<Range<usize>> = Vec::new();
+        for (at, run) in self.runs.iter().enumerate().skip(first).take_while(|(_, run)| run.at < end) {
+            let run_end = self.runs.get(at + 1).map_or(self.len, |next| next.at);
+            let inside = start.max(run.at)..end.min(run_end);
+            if inside.is_empty() {
+                continue;
+            }
+            let piece = match run.made {
+                Made::Copied => {
+                    run.from.start + (inside.start - run.at)..run.from.start + (inside.end - run.at)
+                }
+                Made::Shown => run.from.clone(),
+                Made::Added => continue,
+            };
+            match out.last_mut() {
+                Some(last) if last.end == piece.start => last.end = piece.end,
+                _ => out.push(piece),
+            }
         }
-        from..self.end(end).max(from)
-    }
-
-    /// The run that holds a byte of the text.
-    fn run(&self, byte: usize) -> Option<&Run> {
-        self.runs.partition_point(|run| run.at <= byte).checked_sub(1).and_then(|at| self.runs.get(at))
-    }
-
-    fn start(&self, byte: usize) -> usize {
-        match self.run(byte) {
-            // The end of the text.
-            Some(run) if byte == self.len => run.from.end,
-            Some(run) if run.copied => run.from.start + (byte - run.at),
-            Some(run) => run.from.start,
-            None => 0,
-        }
-    }
-
-    /// Where the byte before this one ends.
-    fn end(&self, byte: usize) -> usize {
-        match self.run(byte.saturating_sub(1)) {
-            Some(run) if run.copied => run.from.start + (byte - run.at),
-            Some(run) => run.from.end,
-            None => 0,
-        }
+        out
     }
 
     /// The runs that were copied: of the text, and of the body.
     #[cfg(test)]
     pub(super) fn copied(&self) -> Vec<(Range<usize>, Range<usize>)> {
         let ends = self.runs.iter().skip(1).map(|run| run.at).chain([self.len]);
-        let runs = self.runs.iter().zip(ends).filter(|(run, _)| run.copied);
+        let runs = self.runs.iter().zip(ends).filter(|(run, _)| run.made == Made::Copied);
         runs.map(|(run, end)| (run.at..end, run.from.clone())).collect()
     }
 }
@@ -80,6 +80,9 @@ pub(super) trait Sink {
     /// Takes a text that stands for these bytes of the body.
     fn put(&mut self, text: &str, from: Range<usize>);
 
+    /// Takes a text that is not shown at these bytes of the body, but follows from them.
+    fn add(&mut self, text: &str, from: Range<usize>);
+
     /// What it took so far.
     fn text(&self) -> &str;
 }
@@ -90,6 +93,10 @@ impl Sink for String {
     }
 
     fn put(&mut self, text: &str, _: Range<usize>) {
+        self.push_str(text);
+    }
+
+    fn add(&mut self, text: &str, _: Range<usize>) {
         self.push_str(text);
     }
 
@@ -110,23 +117,33 @@ impl Mapped {
         let len = self.text.len();
         (self.text, Map { runs: self.runs, len })
     }
+
+    fn push(&mut self, text: &str, from: Range<usize>, made: Made) {
+        if !text.is_empty() {
+            self.runs.push(Run { at: self.text.len(), from, made });
+            self.text.push_str(text);
+        }
+    }
 }
 
 impl Sink for Mapped {
     fn copy(&mut self, body: &str, range: Range<usize>) {
         let Some(copied) = body.get(range.clone()).filter(|text| !text.is_empty()) else { return };
         match self.runs.last_mut() {
-            Some(last) if last.copied && last.from.end == range.start => last.from.end = range.end,
-            _ => self.runs.push(Run { at: self.text.len(), from: range, copied: true }),
+            Some(last) if last.made == Made::Copied && last.from.end == range.start => {
+                last.from.end = range.end
+            }
+            _ => self.runs.push(Run { at: self.text.len(), from: range, made: Made::Copied }),
         }
         self.text.push_str(copied);
     }
 
     fn put(&mut self, text: &str, from: Range<usize>) {
-        if !text.is_empty() {
-            self.runs.push(Run { at: self.text.len(), from, copied: false });
-            self.text.push_str(text);
-        }
+        self.push(text, from, Made::Shown);
+    }
+
+    fn add(&mut self, text: &str, from: Range<usize>) {
+        self.push(text, from, Made::Added);
     }
 
     fn text(&self) -> &str {
