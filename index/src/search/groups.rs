@@ -186,7 +186,7 @@ where
         scope: &Scope,
         run: &Run<'_>,
         firsts: &[Docs],
-    ) -> Result<Option<Vec<Vec<(u32, f32)>>>, Error> {
+    ) -> Result<Option<Vec<Scores>>, Error> {
         if request.order != Order::Relevance {
             return Ok(None);
         }
@@ -208,6 +208,9 @@ where
     }
 }
 
+/// The scores of documents, in order.
+type Scores = Vec<(u32, f32)>;
+
 /// What a page of groups is picked from.
 struct Pick<'a> {
     names: Names<'a>,
@@ -217,7 +220,7 @@ struct Pick<'a> {
     /// The first hit and the name of the last group before the page.
     after: Option<(SortKey, String)>,
     ranks: &'a Ranks,
-    scores: Option<Vec<Vec<(u32, f32)>>>,
+    scores: Option<Vec<Scores>>,
 }
 
 #[derive(Default)]
