@@ -48,12 +48,17 @@ struct Seen {
 }
 
 impl Placed {
-    /// Whether it has a place.
-    pub(crate) fn any(&self) -> bool {
-        self.windows(
-            |_, places, _| if places.is_empty() { ControlFlow::Continue(()) } else { ControlFlow::Break(()) },
-        )
-        .is_break()
+    /// Whether it has a place. Given up, as if it had none, when `ends` says so, which is told how many
+    /// positions were looked at.
+    pub(crate) fn any(&self, mut ends: impl FnMut(usize) -> bool) -> bool {
+        let mut found = false;
+        // Broken off, there is nothing more to know.
+        let _ = self.windows(|seen, places, _| {
+            found = !places.is_empty();
+            let positions = usize::try_from(seen.to - seen.from).unwrap_or(usize::MAX);
+            if found || ends(positions) { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+        });
+        found
     }
 
     /// Whether it has certainly none: nothing of it begins anywhere.

@@ -344,9 +344,14 @@ struct Places {
 }
 
 impl Places {
+    fn is_here(&mut self) -> bool {
+        let placed = self.node.placed(self.doc, &mut self.walk);
+        placed.any(|positions| self.walk.ends(positions))
+    }
+
     /// Goes on until one has.
     fn settle(&mut self) {
-        while self.doc != TERMINATED && !self.node.placed(self.doc, &mut self.walk).any() {
+        while self.doc != TERMINATED && !self.is_here() {
             self.doc = self.node.seek(self.doc + 1, &mut self.walk);
         }
     }

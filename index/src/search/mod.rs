@@ -466,13 +466,16 @@ impl<S: Source> Searcher<S> {
                 records.extend(places.zip(found.into_iter().map(|record| (version, record))));
             },
         )?;
-        let hit = |found: &FirstOf| {
+        let mut hits = Vec::with_capacity(found.len());
+        for FirstOf { first, copies } in found {
+            // A body of a megabyte takes a while to look through.
+            stop.check()?;
             // Every event is a document of its own, and each was fetched.
-            let (version, record) = records.remove(&place(&found.first))?;
+            let Some((version, record)) = records.remove(&place(first)) else { continue };
             let (snippet, highlights) = highlighted(&S::said(&record), query, self.settings.snippet_chars);
-            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet, highlights })
-        };
-        Ok(found.iter().filter_map(hit).collect())
+            hits.push(Hit { record, version, score: first.score, copies: *copies, snippet, highlights });
+        }
+        Ok(hits)
     }
 }
 
