@@ -46,18 +46,31 @@ impl Kept {
     }
 
     pub(crate) fn appender(&self, settings: SimSettings, partition: i32) -> Done<Appender> {
-        let writer = Writer::open(&self.location(), &S3Settings::default(), &WriterSettings::default())?;
-        Appender::new(writer, settings, partition)
+        Appender::new(self.writer()?, settings, partition)
+    }
+
+    fn writer(&self) -> Done<Writer> {
+        Ok(Writer::open(&self.location(), &S3Settings::default(), &WriterSettings::default())?)
+    }
+
+    /// Events that are archived.
+    pub(crate) fn archived(&self) -> Done<u64> {
+        next_offset(&mut self.writer()?, &partition(0))
     }
 
     /// Archives and indexes until there are so many events, and says what it did.
     pub(crate) fn grow(&self, events: u64) -> Done {
-        let mut appender = self.appender(simulated(), 0)?;
-        let had = appender.offset;
+        let had = self.archived()?;
         if had > events {
             let dir = self.dir.display();
             return Err(format!("{dir} holds {had} events: ask for as many or more, or empty it").into());
         }
+        if had == events {
+            println!("{events} events are there already");
+            self.indexer()?.catch_up()?;
+            return Ok(());
+        }
+        let mut appender = self.appender(simulated(), 0)?;
         let started = Instant::now();
         appender.skip();
         while appender.offset < events {
@@ -65,16 +78,14 @@ impl Kept {
         }
         let archived_s = started.elapsed().as_secs_f64();
         let CaughtUp { splits, merged, ms, .. } = self.indexer()?.catch_up()?;
-        match events - had {
-            0 => println!("{events} events are there already"),
-            more => println!(
-                "{more} events after {had}: made in {:.0} s, archived in {:.0} s; indexed in {:.0} s \
-                 ({splits} splits, {merged} merges)",
-                appender.made_s,
-                archived_s - appender.made_s,
-                ms as f64 / 1e3,
-            ),
-        }
+        println!(
+            "{} events after {had}: made in {:.0} s, archived in {:.0} s; indexed in {:.0} s \
+             ({splits} splits, {merged} merges)",
+            events - had,
+            appender.made_s,
+            archived_s - appender.made_s,
+            ms as f64 / 1e3,
+        );
         Ok(())
     }
 
@@ -122,6 +133,14 @@ fn files(folder: &Path) -> Done<Vec<PathBuf>> {
     Ok(found)
 }
 
+fn partition(number: i32) -> Partition {
+    Partition { topic: "federation.events".to_owned(), generation: 1, partition: number }
+}
+
+fn next_offset(writer: &mut Writer, partition: &Partition) -> Done<u64> {
+    Ok(u64::try_from(writer.next_offset(partition)?.unwrap_or(0))?)
+}
+
 /// Archives simulated events, one commit after another.
 pub(crate) struct Appender {
     writer: Writer,
@@ -133,9 +152,9 @@ pub(crate) struct Appender {
 }
 
 impl Appender {
-    fn new(mut writer: Writer, settings: SimSettings, partition: i32) -> Done<Appender> {
-        let partition = Partition { topic: "federation.events".to_owned(), generation: 1, partition };
-        let offset = u64::try_from(writer.next_offset(&partition)?.unwrap_or(0))?;
+    fn new(mut writer: Writer, settings: SimSettings, number: i32) -> Done<Appender> {
+        let partition = partition(number);
+        let offset = next_offset(&mut writer, &partition)?;
         Ok(Appender { writer, partition, events: Simulator::new(settings), offset, made_s: 0.0 })
     }
 
