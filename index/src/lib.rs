@@ -40,6 +40,7 @@ mod expand;
 mod guard;
 mod manifest;
 mod merge;
+mod message;
 pub mod people;
 mod places;
 mod proximity;

@@ -9,7 +9,7 @@ use custody_schemas::manifest::{MANIFEST_VERSION, Manifest, Part};
 use custody_schemas::{Hash, Partition, Span};
 
 use crate::error::{Error, Kind};
-use crate::exact::decided;
+use crate::exact::{Standing, decided};
 use crate::manifest::SplitMeta;
 use crate::query::Query;
 use crate::source::{Added, Party, Row, Source};
@@ -158,9 +158,9 @@ impl Event {
         }
     }
 
-    /// What the reference evaluator says.
-    pub(crate) fn matches(&self, query: &Query) -> bool {
-        decided(query, &self.row(), Some(TOPIC))
+    /// What the reference evaluator says, when others say this of it.
+    pub(crate) fn matches(&self, query: &Query, standing: Standing) -> bool {
+        decided(query, &self.row(), Some(TOPIC), standing)
     }
 }
 

@@ -90,7 +90,8 @@ pub struct Explained {
     /// Splits with matches whose times showed, before anything of them was
     /// read, that none gets onto the page: they were only counted.
     pub splits_only_counted: usize,
-    /// Time to find and open the splits, microseconds.
+    /// Time to find and open the splits, and to look up what was edited, deleted or delivered again,
+    /// microseconds.
     pub open_us: u64,
     /// Time to find all matches and tell deliveries apart, microseconds.
     pub match_us: u64,

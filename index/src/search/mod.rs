@@ -3,6 +3,7 @@
 //! - `asked`: what is asked and what is answered
 //! - `collect`: all matches, as `docs` of each split
 //! - `events`: deliveries of one event as one, in bounded memory
+//! - `marks`: what a record is only by others: edited, deleted, delivered again
 //! - `order`: what stands before what, and pages
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
@@ -23,6 +24,9 @@ mod facets;
 mod group_tests;
 mod groups;
 mod histogram;
+#[cfg(test)]
+mod mark_tests;
+mod marks;
 mod names;
 mod order;
 mod page;
@@ -60,6 +64,8 @@ use events::Events;
 pub use facets::{FacetCount, FacetRequest, Facets};
 pub use groups::{Group, GroupBy, Grouped};
 pub use histogram::{Bucket, Histogram, Unit};
+use marks::Among;
+pub(crate) use marks::Marks;
 use order::{Asked, First, Ranks};
 pub use order::{Cursor, Order};
 use page::{Pick, Picked};
@@ -86,6 +92,7 @@ struct Scope {
     manifest: Arc<Manifest>,
     splits: Vec<Arc<OpenSplit>>,
     splits_pruned: usize,
+    marks: Marks,
 }
 
 /// One page, before its records are fetched.
@@ -247,6 +254,11 @@ impl<S: Source> Searcher<S> {
         Ok(Ranked { total: events.total(), copies: events.copies(), hits, next, facets, scope, explained })
     }
 
+    /// See [`Settings::matches_held_max`].
+    pub(crate) fn held_max(&self) -> usize {
+        self.settings.matches_held_max
+    }
+
     /// How much matches.
     ///
     /// # Errors
@@ -349,14 +361,32 @@ impl<S: Source> Searcher<S> {
                 format!("the index is complete through version {through}, not {through_version} yet");
             return Err(Error::new(Kind::Retry, message));
         }
-        let wanted: Vec<&SplitMeta> =
-            manifest.splits.iter().filter(|split| may_match(query, split)).collect();
-        Ok(Scope {
-            through_version,
-            manifest: manifest.clone(),
-            splits: self.open_all(&wanted, stop)?,
-            splits_pruned: manifest.splits.len() - wanted.len(),
-        })
+        let all: Vec<&SplitMeta> = manifest.splits.iter().collect();
+        let searched: Vec<usize> = (0..all.len()).filter(|at| may_match(query, all[*at])).collect();
+        let (splits, marks) = if Marks::asked(query) {
+            // An edit may be in any of them.
+            let joined = if searched.is_empty() { &[] } else { &all[..] };
+            let splits = self.open_all(joined, stop)?;
+            let marks = self.marks(query, &splits, &searched, through_version, stop)?;
+            (searched.iter().map(|at| splits[*at].clone()).collect(), marks)
+        } else {
+            let wanted: Vec<&SplitMeta> = searched.iter().map(|at| all[*at]).collect();
+            (self.open_all(&wanted, stop)?, Marks::default())
+        };
+        let splits_pruned = all.len() - searched.len();
+        Ok(Scope { through_version, manifest: manifest.clone(), splits, splits_pruned, marks })
+    }
+
+    fn marks(
+        &self,
+        query: &Query,
+        splits: &[Arc<OpenSplit>],
+        searched: &[usize],
+        version: u64,
+        stop: &Stop,
+    ) -> Result<Marks, Error> {
+        let (run, held_max) = (self.run_over(splits, stop), self.settings.matches_held_max);
+        Marks::of(query, &Among { run: &run, fields: &self.fields, version, searched, held_max })
     }
 
     /// The splits in their order; several are opened at once.
@@ -385,10 +415,14 @@ impl<S: Source> Searcher<S> {
     }
 
     fn run<'s>(&'s self, scope: &'s Scope, stop: &'s Stop) -> Run<'s> {
-        let docs: u64 = scope.splits.iter().map(|split| u64::from(split.footer.docs)).sum();
+        self.run_over(&scope.splits, stop)
+    }
+
+    fn run_over<'s>(&'s self, splits: &'s [Arc<OpenSplit>], stop: &'s Stop) -> Run<'s> {
+        let docs: u64 = splits.iter().map(|split| u64::from(split.footer.docs)).sum();
         let worth = usize::try_from(docs / self.settings.thread_docs_min.max(1)).unwrap_or(usize::MAX);
         let threads = self.settings.search_threads.min(worth);
-        Run { folder: &self.folder, splits: &scope.splits, threads, stop }
+        Run { folder: &self.folder, splits, threads, stop }
     }
 
     fn matches<'s>(
@@ -398,7 +432,7 @@ impl<S: Source> Searcher<S> {
         scoring: Scoring,
         stop: &Stop,
     ) -> Result<Matches<'s>, Error> {
-        let compiled = compile(query, &self.fields, scoring, stop)?;
+        let compiled = compile(query, &self.fields, scoring, &scope.marks, stop)?;
         Matches::new(&*compiled, &self.fields.schema, &scope.splits, scoring)
     }
 
