@@ -339,6 +339,10 @@ impl Source for Memory {
         Ok(rows.iter().map(stored).collect())
     }
 
+    fn conversation(record: &Stored) -> Option<&str> {
+        record.event.conversation.as_deref()
+    }
+
     fn said(record: &Stored) -> Said<'_> {
         record.event.said()
     }

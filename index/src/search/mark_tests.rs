@@ -2,7 +2,7 @@ use super::tests::{World, query, world};
 use super::*;
 use crate::testing::{Event, said};
 
-fn version(what: &str, number: u64, id: &str, text: &str) -> Event {
+pub(super) fn version(what: &str, number: u64, id: &str, text: &str) -> Event {
     Event {
         kind: format!("federation.im.message.{what}.v1"),
         conversation: Some("c-1".to_owned()),
@@ -11,12 +11,12 @@ fn version(what: &str, number: u64, id: &str, text: &str) -> Event {
     }
 }
 
-fn elsewhere(event: Event) -> Event {
+pub(super) fn elsewhere(event: Event) -> Event {
     Event { conversation: Some("c-2".to_owned()), ..event }
 }
 
 /// Each commit is a split: seven records, of which fillers are most.
-fn commit(events: Vec<Event>, filler: u64) -> Vec<(i32, Vec<Event>)> {
+pub(super) fn commit(events: Vec<Event>, filler: u64) -> Vec<(i32, Vec<Event>)> {
     let filler = (0..7 - events.len() as u64).map(|n| said(filler + n, "filler"));
     vec![(0, events.into_iter().chain(filler).collect())]
 }

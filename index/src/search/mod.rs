@@ -10,6 +10,7 @@
 //! - `facets`, `histogram`: what the answer consists of
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
+//! - `versions`: what was done to the messages of a page
 //! - `cache`: splits that are kept open
 
 mod asked;
@@ -36,6 +37,9 @@ mod run;
 mod run_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version_tests;
+mod versions;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
@@ -56,7 +60,7 @@ use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
 use crate::text::highlighted;
-pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request};
+pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request, Versions};
 use cache::Cache;
 use collect::Matches;
 use docs::Docs;
@@ -175,7 +179,8 @@ impl<S: Source> Searcher<S> {
         let stop = self.checked(request)?;
         let ranked = guarded(&self.folder, || self.ranked(request, &stop))?;
         let mut watch = Watch::start();
-        let hits = self.hits(&request.query, &ranked.scope, &ranked.hits, &stop)?;
+        let mut hits = self.hits(&request.query, &ranked.scope, &ranked.hits, &stop)?;
+        self.add_versions(&ranked.scope, &ranked.hits, &mut hits, &stop)?;
         let explained = Explained { fetch_us: watch.lap_us(), ..ranked.explained };
         let answer = Answer {
             through_version: ranked.scope.through_version,
@@ -504,7 +509,15 @@ impl<S: Source> Searcher<S> {
             // Every event is a document of its own, and each was fetched.
             let (version, record) = records.remove(&place(&found.first))?;
             let (snippet, highlights) = highlighted(&S::said(&record), query, self.settings.snippet_chars);
-            Some(Hit { record, version, score: found.first.score, copies: found.copies, snippet, highlights })
+            Some(Hit {
+                record,
+                version,
+                score: found.first.score,
+                copies: found.copies,
+                versions: Versions::default(),
+                snippet,
+                highlights,
+            })
         };
         Ok(found.iter().filter_map(hit).collect())
     }

@@ -32,6 +32,8 @@ pub(crate) struct OpenSplit {
     identity: Column<u64>,
     /// Absent when no record is a version of a message.
     message: Option<Column<u64>>,
+    /// The messages that it has an edit or a deletion of, ascending, once somebody looked.
+    pub(crate) changed: OnceLock<Vec<u64>>,
     runs: Vec<Run>,
 }
 
@@ -85,7 +87,7 @@ impl OpenSplit {
         };
         let message = segment.fast_fields().column_opt(MESSAGE).map_err(failed)?;
         let (shown, runs, searcher) = (shown.to_owned(), runs(&footer), searcher.clone());
-        Ok(OpenSplit { shown, footer, searcher, time, identity, message, runs })
+        Ok(OpenSplit { shown, footer, searcher, time, identity, message, changed: OnceLock::new(), runs })
     }
 
     pub(crate) fn segment(&self) -> &SegmentReader {
@@ -134,6 +136,11 @@ impl OpenSplit {
         if let Some(time) = &self.time {
             time.first_vals(docs, out);
         }
+    }
+
+    /// Which message a document is a version of, see [`Message::hash`](crate::message::Message::hash).
+    pub(crate) fn message(&self, doc: u32) -> Option<u64> {
+        self.message.as_ref().and_then(|message| message.first(doc))
     }
 
     /// Which messages some documents are versions of, in their order.
