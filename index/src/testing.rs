@@ -158,8 +158,13 @@ impl Event {
         }
     }
 
-    /// What the reference evaluator says, when others say this of it.
-    pub(crate) fn matches(&self, query: &Query, standing: Standing) -> bool {
+    /// What the reference evaluator says, when no other event says anything of it.
+    pub(crate) fn matches(&self, query: &Query) -> bool {
+        self.matches_among(query, Standing::default())
+    }
+
+    /// The same when others say this of it.
+    pub(crate) fn matches_among(&self, query: &Query, standing: Standing) -> bool {
         decided(query, &self.row(), Some(TOPIC), standing)
     }
 }

@@ -7,6 +7,7 @@
 //! - `order`: what stands before what, and pages
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
+//! - `fetch`: the records of a page
 //! - `facets`, `histogram`: what the answer consists of
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
@@ -21,6 +22,7 @@ mod events;
 #[cfg(test)]
 mod facet_tests;
 mod facets;
+mod fetch;
 #[cfg(test)]
 mod group_tests;
 mod groups;
@@ -41,7 +43,7 @@ mod tests;
 mod version_tests;
 mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -179,8 +181,7 @@ impl<S: Source> Searcher<S> {
         let stop = self.checked(request)?;
         let ranked = guarded(&self.folder, || self.ranked(request, &stop))?;
         let mut watch = Watch::start();
-        let mut hits = self.hits(&request.query, &ranked.scope, &ranked.hits, &stop)?;
-        self.add_versions(&ranked.scope, &ranked.hits, &mut hits, &stop)?;
+        let hits = self.hits(&request.query, &ranked.scope, &ranked.hits, &stop)?;
         let explained = Explained { fetch_us: watch.lap_us(), ..ranked.explained };
         let answer = Answer {
             through_version: ranked.scope.through_version,
@@ -471,43 +472,11 @@ impl<S: Source> Searcher<S> {
         found: &[FirstOf],
         stop: &Stop,
     ) -> Result<Vec<Hit<S::Record>>, Error> {
-        let mut wanted: BTreeMap<(usize, usize), BTreeSet<u64>> = BTreeMap::new();
-        let place = |first: &First| {
-            let (file, row) = scope.splits[first.split].locate(first.doc);
-            ((first.split, file), row)
-        };
-        for FirstOf { first, .. } in found {
-            let (file, row) = place(first);
-            wanted.entry(file).or_default().insert(row);
-        }
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        let mut records = BTreeMap::new();
-        let begun = AtomicUsize::new(0);
-        let next = || {
-            let ((split, file), rows) = wanted.get(begun.fetch_add(1, Ordering::Relaxed))?;
-            let covered = &scope.splits[*split].footer.files[*file];
-            let rows: Vec<u64> = rows.iter().copied().collect();
-            let fetched = stop.check().and_then(|()| self.source.fetch(&covered.file, &rows));
-            Some(fetched.and_then(|fetched| match fetched.len() {
-                found if found == rows.len() => Ok(((*split, *file), covered.version, rows, fetched)),
-                found => {
-                    let message = format!("{}: {found} of {} rows are there", covered.file.path, rows.len());
-                    Err(Error::corrupt(message))
-                }
-            }))
-        };
-        let threads = self.settings.search_threads.min(wanted.len());
-        at_once(
-            NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
-            next,
-            |(file, version, rows, found)| {
-                let places = rows.into_iter().map(|row| (file, row));
-                records.extend(places.zip(found.into_iter().map(|record| (version, record))));
-            },
-        )?;
+        let place = |found: &FirstOf| (found.first.split, found.first.doc);
+        let mut records = self.fetched(&scope.splits, found.iter().map(place), stop)?;
         let hit = |found: &FirstOf| {
             // Every event is a document of its own, and each was fetched.
-            let (version, record) = records.remove(&place(&found.first))?;
+            let (version, record) = records.remove(&place(found))?;
             let (snippet, highlights) = highlighted(&S::said(&record), query, self.settings.snippet_chars);
             Some(Hit {
                 record,
@@ -519,7 +488,9 @@ impl<S: Source> Searcher<S> {
                 highlights,
             })
         };
-        Ok(found.iter().filter_map(hit).collect())
+        let mut hits: Vec<_> = found.iter().filter_map(hit).collect();
+        self.add_versions(scope, found, &mut hits, stop)?;
+        Ok(hits)
     }
 }
 

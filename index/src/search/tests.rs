@@ -88,7 +88,7 @@ impl World {
         there().for_each(|(_, stored)| rest.read(&stored.event.row()));
         rest.end();
         for (_, stored) in there() {
-            if !stored.event.matches(query, rest.of(&stored.event.row())) {
+            if !stored.event.matches_among(query, rest.of(&stored.event.row())) {
                 continue;
             }
             match known.get(&stored.event.identity) {

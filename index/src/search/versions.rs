@@ -4,7 +4,7 @@
 //! the hits of the page alone. Their versions are then those documents of their conversations that
 //! belong to the message.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use tantivy::query::{BooleanQuery, Query as Compiled, TermQuery};
@@ -14,7 +14,7 @@ use tantivy::{DocSet, TERMINATED, Term};
 use super::asked::{Hit, Versions};
 use super::collect::Matches;
 use super::marks::each_value;
-use super::run::{Run, Stop};
+use super::run::Run;
 use super::{FirstOf, Scope, Searcher};
 use crate::compile::Scoring;
 use crate::damage::guarded;
@@ -23,6 +23,7 @@ use crate::message::Change;
 use crate::schema::{Fields, kind_term, raw_term};
 use crate::source::Source;
 use crate::split::OpenSplit;
+use crate::stop::Stop;
 
 /// Versions of one message that a hit has, the first and the last ones.
 const VERSIONS_MAX: usize = 20;
@@ -70,7 +71,10 @@ impl<S: Source> Searcher<S> {
         let found = guarded(&self.folder, || {
             versions(&run, &self.fields, scope.through_version, &changed, &conversations)
         })?;
-        let records = self.fetch_versions(&splits, &found, stop)?;
+        let wanted = found.values().flat_map(|(versions, _)| versions);
+        let records = self.fetched(&splits, wanted.map(|version| (version.split, version.doc)), stop)?;
+        let records: HashMap<(usize, u32), Arc<S::Record>> =
+            records.into_iter().map(|(place, (_, record))| (place, Arc::new(record))).collect();
         for (hit, message) in hits.iter_mut().zip(messages) {
             let Some((versions, left_out)) = message.and_then(|message| found.get(&message)) else {
                 continue;
@@ -92,32 +96,6 @@ impl<S: Source> Searcher<S> {
             }
             opened => opened,
         }
-    }
-
-    fn fetch_versions(
-        &self,
-        splits: &[Arc<OpenSplit>],
-        found: &Found,
-        stop: &Stop,
-    ) -> Result<BTreeMap<(usize, u32), Arc<S::Record>>, Error> {
-        let mut wanted: BTreeMap<(usize, usize), BTreeMap<u64, u32>> = BTreeMap::new();
-        for version in found.values().flat_map(|(versions, _)| versions) {
-            let (file, row) = splits[version.split].locate(version.doc);
-            wanted.entry((version.split, file)).or_default().insert(row, version.doc);
-        }
-        let mut records = BTreeMap::new();
-        for ((split, file), rows) in wanted {
-            stop.check()?;
-            let file = &splits[split].footer.files[file].file;
-            let fetched = self.source.fetch(file, &rows.keys().copied().collect::<Vec<_>>())?;
-            if fetched.len() != rows.len() {
-                let message = format!("{}: {} of {} rows are there", file.path, fetched.len(), rows.len());
-                return Err(Error::corrupt(message));
-            }
-            let places = rows.into_values().map(|doc| (split, doc));
-            records.extend(places.zip(fetched.into_iter().map(Arc::new)));
-        }
-        Ok(records)
     }
 }
 
