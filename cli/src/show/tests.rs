@@ -211,10 +211,11 @@ fn a_change_on_another_day_says_which() {
     assert!(shown.contains("edited 2013-05-30 09:15:01 by Bob: b"), "{shown}");
 }
 
-fn hit(record: &Record, of: &[Record], left_out: u64) -> Hit<Record> {
+fn changed_hit(record: &Record, of: &[Record], left_out: u64) -> Hit<Record> {
     let versions = Versions { records: of.iter().cloned().map(Arc::new).collect(), left_out };
-    let snippet = Snippet { text: words(record), highlights: Vec::new() };
-    Hit { record: record.clone(), version: 1, score: 0.0, copies: 1, versions, snippet }
+    // Without a snippet the text is shown.
+    let snippet = Snippet { text: String::new(), highlights: Vec::new() };
+    Hit { versions, snippet, ..hit(record.clone()) }
 }
 
 #[test]
@@ -236,17 +237,17 @@ fn a_hit_shows_what_became_of_its_message() {
         deleted 2013-05-30 09:15:01 by Bob\n",
         ),
     ] {
-        let shown = hits::table(&[hit(&of[own], &of, 0)], &TimeZone::UTC, false);
+        let shown = hits::table(&[changed_hit(&of[own], &of, 0)], &TimeZone::UTC, false);
         assert!(shown.ends_with(expected), "{shown}");
         let mark = [" [deleted]", " [replaced]"][own];
         assert!(shown.lines().next().unwrap().ends_with(mark), "{shown}");
     }
-    let shown = hits::table(&[hit(&of[1], &of, 7)], &TimeZone::UTC, false);
+    let shown = hits::table(&[changed_hit(&of[1], &of, 7)], &TimeZone::UTC, false);
     assert!(shown.ends_with("and 7 versions between the first and these\n"), "{shown}");
     let long = [of[1].clone(), message(2, "im.message.edited", 2, "m", &"b".repeat(1_000))];
-    let shown = hits::table(&[hit(&long[0], &long, 0)], &TimeZone::UTC, false);
+    let shown = hits::table(&[changed_hit(&long[0], &long, 0)], &TimeZone::UTC, false);
     assert!(shown.len() < 700 && shown.ends_with("bbb…\n"), "{shown}");
-    let alone = hits::table(&[hit(&of[1], &[], 0)], &TimeZone::UTC, false);
+    let alone = hits::table(&[changed_hit(&of[1], &[], 0)], &TimeZone::UTC, false);
     assert!(alone.ends_with("  \n    a\\u{1b}[2J\n    t:1:0:1\n"), "{alone}");
 }
 
@@ -257,7 +258,7 @@ fn versions_of_a_hit_for_machines() {
         through_version: 1,
         total: 1,
         copies: 1,
-        hits: vec![hit(&of[1], &of, 3)],
+        hits: vec![changed_hit(&of[1], &of, 3)],
         next: None,
         facets: None,
         splits_opened: 1,
@@ -351,7 +352,8 @@ fn hit(record: Record) -> custody_index::Hit<Record> {
     };
     let query = custody_index::query::parse("hello", &TimeZone::UTC).unwrap();
     let (snippet, highlights) = custody_index::text::highlighted(&said, &query, 80);
-    custody_index::Hit { record, version: 3, score: 0.0, copies: 1, snippet, highlights }
+    let versions = Versions::default();
+    custody_index::Hit { record, version: 3, score: 0.0, copies: 1, versions, snippet, highlights }
 }
 
 #[test]
