@@ -16,6 +16,7 @@ use crate::schema::{
     Fields, GAP, KIND_START_BYTES_MAX, QUARANTINED, attribute_start, attribute_term, kind_start, kind_term,
     raw_term,
 };
+use crate::search::Marks;
 use crate::spans::{FormQuery, PlacesQuery, StartQuery};
 use crate::stop::Stop;
 
@@ -28,7 +29,8 @@ pub(crate) enum Scoring {
     Relevance,
 }
 
-/// Compiles a query of a search that gives up when it has to.
+/// Compiles a query of a search that gives up when it has to; `marks` are of the splits that it is
+/// run on.
 ///
 /// # Errors
 ///
@@ -38,14 +40,16 @@ pub(crate) fn compile(
     query: &Query,
     fields: &Fields,
     scoring: Scoring,
+    marks: &Marks,
     stop: &Stop,
 ) -> Result<Box<dyn Compiled>, Error> {
-    Compiler { fields, scoring, stop }.query(query)
+    Compiler { fields, scoring, marks, stop }.query(query)
 }
 
 struct Compiler<'f> {
     fields: &'f Fields,
     scoring: Scoring,
+    marks: &'f Marks,
     stop: &'f Stop,
 }
 
@@ -96,6 +100,9 @@ impl Compiler<'_> {
             Query::Flag(Flag::Ok) => {
                 let others = [QUARANTINED, GAP].map(|flag| self.raw(fields.flag, flag));
                 self.all_but(vec![], others.into())
+            }
+            Query::Flag(flag @ (Flag::Edited | Flag::Deleted | Flag::Duplicate)) => {
+                self.filter(self.marks.query(*flag)?)
             }
             Query::Date(range) => self.numbers(fields.time, range.from_ms, range.to_ms),
             Query::Archived(range) => self.numbers(fields.archived, range.from_ms, range.to_ms),

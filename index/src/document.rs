@@ -15,6 +15,7 @@ use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
 use crate::attributes::attributes;
+use crate::message::Message;
 use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term};
 use crate::source::{Party, Row};
 use crate::text::{address_terms, append_part, lower_case};
@@ -196,6 +197,9 @@ impl Documents {
         }
         if let Some(duration_ms) = row.call.and_then(|call| call.duration_ms) {
             values.values.push((fields.duration, Part::Signed(duration_ms)));
+        }
+        if let Some(message) = Message::of(row) {
+            values.values.push((fields.message, Part::Unsigned(message.hash())));
         }
         OneRecord(Arc::clone(&self.values))
     }

@@ -1,8 +1,11 @@
 //! Whether a search finds exactly what reading everything finds.
+//!
+//! - `pass`: one reading of the archive, which decides some queries
+//! - `rest`: what other records say of one
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeSet, HashMap};
 
-use custody_archive::Relation;
+use custody_archive::{FileRef, Relation};
 use custody_schemas::kind::short_name;
 use custody_schemas::text::plain;
 use serde::Serialize;
@@ -10,10 +13,20 @@ use serde::Serialize;
 use crate::attributes::attributes;
 use crate::error::Error;
 use crate::places::Places;
-use crate::query::{Doc, Query, matches};
-use crate::search::Searcher;
-use crate::source::{Row, Source, topics};
+#[cfg(test)]
+use crate::query::matches;
+use crate::query::{Doc, Query};
+use crate::search::{Found, Searcher};
+use crate::source::{Row, Source};
 use crate::text::{address_terms, joined};
+
+mod pass;
+mod rest;
+#[cfg(test)]
+mod tests;
+
+use pass::{Events, Reading};
+pub(crate) use rest::{Rest, Standing};
 
 /// Differences of one query that are named.
 const NAMED_MAX: usize = 10;
@@ -33,12 +46,14 @@ pub struct Exactness {
     pub differences: Vec<String>,
 }
 
-/// An event as somebody found it: where its first record is, and how many there are.
-type Events = BTreeMap<(String, u64), u64>;
-
-/// Reads every record through the version of the searcher, decides each by the query alone, and
-/// compares with what the index finds. Holds what one query finds, about 200 bytes for each event;
-/// reads the archive once for each query. `each` is told how many records were read.
+/// Reads every record through the version of the searcher, decides each by the queries alone, and
+/// compares with what the index finds. `each` is told how many records were read.
+///
+/// The archive is read once for all queries; twice when one asks what was edited, deleted or
+/// delivered again, which takes 8 bytes for each record and the ids of each changed message. What
+/// the queries find is held, about 60 bytes for each event of each query: when that is more than
+/// [`Settings::matches_held_max`](crate::Settings::matches_held_max) events, those that find most
+/// are put off, and the archive is read again for them. One query alone holds as much as it finds.
 ///
 /// # Errors
 ///
@@ -52,69 +67,72 @@ pub fn verify_queries<S: Source>(
     let through = searcher.through_version()?;
     let commits = source.commits_after(None)?;
     let places = Places::after(&commits);
-    let commits = places.applied(commits)?;
-    let mut out = Vec::with_capacity(queries.len());
-    let mut read = 0;
-    for query in queries {
-        let mut expected: Events = BTreeMap::new();
-        let mut first: HashMap<u64, (String, u64)> = HashMap::new();
-        for commit in commits.iter().filter(|commit| commit.version <= through) {
-            for file in &commit.files {
-                let (mut row, mut topics) = (0, topics(&file.manifest));
-                source.rows(&[(commit.version, file.clone())], &mut |found| {
-                    if decided(query, found, topics.next()) {
-                        let place = (file.manifest.batch.clone(), row);
-                        let first = first.entry(found.identity).or_insert(place);
-                        *expected.entry(first.clone()).or_default() += 1;
-                    }
-                    row += 1;
-                    Ok(())
-                })?;
-                read += row;
-                each(read);
-            }
-        }
-        let found = searcher.positions(query, Some(through))?;
-        let answered: Events = found
-            .rows
-            .iter()
-            .map(|row| ((found.files[row.file].manifest.batch.clone(), row.row), row.copies))
-            .collect();
-        out.push(compared(query, &expected, &answered));
+    let commits = places.applied(commits)?.into_iter().filter(|commit| commit.version <= through);
+    let files: Vec<(u64, FileRef)> =
+        commits.flat_map(|commit| commit.files.into_iter().map(move |file| (commit.version, file))).collect();
+    let mut reading = Reading { source, files: &files, read: 0, each };
+    let mut rest = Rest::asked(queries);
+    if rest.is_needed() {
+        reading.rows(&mut |_, row, _| rest.read(row))?;
+        rest.end();
     }
-    Ok(out)
+    let mut out: Vec<Option<Exactness>> = vec![None; queries.len()];
+    while out.contains(&None) {
+        let left = (0..queries.len()).filter(|at| out[*at].is_none()).collect();
+        for (at, expected) in reading.pass(queries, left, &rest, searcher.held_max())? {
+            let found = searcher.positions(&queries[at], Some(through))?;
+            out[at] = Some(compared(&queries[at], &files, expected, &found));
+        }
+    }
+    Ok(out.into_iter().flatten().collect())
 }
 
-fn compared(query: &Query, expected: &Events, answered: &Events) -> Exactness {
-    let mut out = Exactness {
+/// The place of a record: which of the files, and the row of it.
+type At = (usize, u64);
+
+fn compared(query: &Query, files: &[(u64, FileRef)], expected: Events, found: &Found) -> Exactness {
+    let known: HashMap<&str, usize> =
+        (0..).zip(files).map(|(at, (_, file))| (file.manifest.batch.as_str(), at)).collect();
+    // What only the index knows of stands behind.
+    let batches = found.files.iter().map(|file| file.manifest.batch.as_str()).enumerate();
+    let places: Vec<usize> = batches
+        .map(|(at, batch)| known.get(batch).copied().unwrap_or(files.len().saturating_add(at)))
+        .collect();
+    let answered: HashMap<At, u64> =
+        found.rows.iter().map(|row| ((places[row.file], row.row), row.copies)).collect();
+    let expected: HashMap<At, u64> =
+        expected.into_values().map(|event| ((event.file, event.row), event.copies)).collect();
+    let all = expected.keys().chain(answered.keys());
+    let different: BTreeSet<At> =
+        all.filter(|place| expected.get(place) != answered.get(place)).copied().collect();
+    let named = different.iter().take(NAMED_MAX).map(|(file, row)| {
+        let known = files.get(*file).map(|(_, file)| file);
+        let batch = known.or_else(|| found.files.get(file.checked_sub(files.len())?));
+        let batch = batch.map_or("", |file| file.manifest.batch.as_str());
+        let count = |all: &HashMap<At, u64>| all.get(&(*file, *row)).copied().unwrap_or_default();
+        format!(
+            "batch {batch}, row {row}: {} by the index, {} by reading",
+            count(&answered),
+            count(&expected)
+        )
+    });
+    Exactness {
         query: query.to_string(),
         total: answered.len() as u64,
         copies: answered.values().sum(),
-        different: 0,
-        differences: Vec::new(),
-    };
-    let all = expected.keys().chain(answered.keys().filter(|place| !expected.contains_key(*place)));
-    for place in all {
-        let (read, index) = (expected.get(place), answered.get(place));
-        if read == index {
-            continue;
-        }
-        out.different += 1;
-        if out.differences.len() < NAMED_MAX {
-            let (batch, row) = place;
-            let count = |found: Option<&u64>| found.copied().unwrap_or(0);
-            out.differences.push(format!(
-                "batch {batch}, row {row}: {} by the index, {} by reading",
-                count(index),
-                count(read)
-            ));
-        }
+        different: different.len() as u64,
+        differences: named.collect(),
     }
-    out
 }
 
 /// Whether a record matches, by the reference evaluator.
-pub(crate) fn decided(query: &Query, row: &Row<'_>, topic: Option<&str>) -> bool {
+#[cfg(test)]
+pub(crate) fn decided(query: &Query, row: &Row<'_>, topic: Option<&str>, standing: Standing) -> bool {
+    with_doc(row, topic, standing, |doc| matches(query, doc))
+}
+
+/// What queries can ask of a record.
+fn with_doc<T>(row: &Row<'_>, topic: Option<&str>, standing: Standing, ask: impl FnOnce(&Doc<'_>) -> T) -> T {
     let body = row.body.map(|body| plain(row.content_type, body));
     let text = joined([body.as_deref(), row.detail, row.title, row.reason].into_iter().flatten());
     let mut found_by = Vec::new();
@@ -130,7 +148,7 @@ pub(crate) fn decided(query: &Query, row: &Row<'_>, topic: Option<&str>) -> bool
     };
     let networks: Vec<String> =
         row.parties.iter().filter_map(|party| party.network).map(str::to_owned).collect();
-    let doc = Doc {
+    ask(&Doc {
         text: &text,
         from_terms: &terms(&|relation, _| relation == Relation::From),
         to_terms: &terms(&|relation, _| relation == Relation::To),
@@ -143,9 +161,11 @@ pub(crate) fn decided(query: &Query, row: &Row<'_>, topic: Option<&str>) -> bool
         attributes: &found_by,
         quarantined: row.quarantined,
         gap: row.gap,
+        edited: standing.edited,
+        deleted: standing.deleted,
+        duplicate: standing.duplicate,
         time_ms: row.time_ms,
         archived_ms: row.archived_ms,
         duration_ms: row.call.and_then(|call| call.duration_ms),
-    };
-    matches(query, &doc)
+    })
 }

@@ -40,6 +40,7 @@ mod expand;
 mod guard;
 mod manifest;
 mod merge;
+mod message;
 pub mod people;
 mod places;
 mod proximity;
@@ -67,7 +68,7 @@ pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
 pub use search::{
     Answer, Bucket, Cancel, Count, Cursor, Explained, FacetCount, FacetRequest, Facets, Found, FoundRow,
-    Group, GroupBy, Grouped, Histogram, Hit, Order, Request, Searcher, Unit,
+    Group, GroupBy, Grouped, Histogram, Hit, Order, Request, Searcher, Unit, Versions,
 };
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};

@@ -66,6 +66,8 @@ pub(crate) const PRESENT_PARTY: &str = "P";
 pub(crate) const TIME: &str = "time";
 /// Name of the fast field that is equal for deliveries of one event.
 pub(crate) const IDENTITY: &str = "identity";
+/// Name of the fast field that is equal for versions of one message.
+pub(crate) const MESSAGE: &str = "message";
 
 const TOKENIZER: &str = "custody";
 const RAW: &str = "raw";
@@ -98,6 +100,8 @@ pub(crate) struct Fields {
     pub(crate) archived: Field,
     /// Milliseconds that a call lasted; fast only.
     pub(crate) duration: Field,
+    /// [`Message::hash`](crate::message::Message::hash); fast only.
+    pub(crate) message: Field,
 }
 
 impl Fields {
@@ -130,7 +134,8 @@ impl Fields {
             time: schema.add_i64_field(TIME, fast.clone()),
             identity: schema.add_u64_field(IDENTITY, fast.clone()),
             archived: schema.add_i64_field("archived", fast.clone()),
-            duration: schema.add_i64_field("duration", fast),
+            duration: schema.add_i64_field("duration", fast.clone()),
+            message: schema.add_u64_field(MESSAGE, fast),
             schema: schema.build(),
         }
     }

@@ -31,6 +31,9 @@ pub trait Source: Sync {
 
     /// The text that a search found the record by.
     fn said(record: &Self::Record) -> Said<'_>;
+
+    /// The conversation id.
+    fn conversation(record: &Self::Record) -> Option<&str>;
 }
 
 /// What one commit did to the archive.
@@ -175,6 +178,10 @@ impl Source for Archive {
 
     fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Self::Record>, Error> {
         Ok(Archive::fetch(self, file, rows)?)
+    }
+
+    fn conversation(record: &Self::Record) -> Option<&str> {
+        record.conversation.as_deref()
     }
 
     fn said(record: &Self::Record) -> Said<'_> {

@@ -9,7 +9,7 @@ use custody_schemas::manifest::{MANIFEST_VERSION, Manifest, Part};
 use custody_schemas::{Hash, Partition, Span};
 
 use crate::error::{Error, Kind};
-use crate::exact::decided;
+use crate::exact::{Standing, decided};
 use crate::manifest::SplitMeta;
 use crate::query::Query;
 use crate::source::{Added, Party, Row, Source};
@@ -158,9 +158,14 @@ impl Event {
         }
     }
 
-    /// What the reference evaluator says.
+    /// What the reference evaluator says, when no other event says anything of it.
     pub(crate) fn matches(&self, query: &Query) -> bool {
-        decided(query, &self.row(), Some(TOPIC))
+        self.matches_among(query, Standing::default())
+    }
+
+    /// The same when others say this of it.
+    pub(crate) fn matches_among(&self, query: &Query, standing: Standing) -> bool {
+        decided(query, &self.row(), Some(TOPIC), standing)
     }
 }
 
@@ -337,6 +342,10 @@ impl Source for Memory {
         let stored =
             |row: &u64| Stored { path: file.path.clone(), row: *row, event: events[*row as usize].clone() };
         Ok(rows.iter().map(stored).collect())
+    }
+
+    fn conversation(record: &Stored) -> Option<&str> {
+        record.event.conversation.as_deref()
     }
 
     fn said(record: &Stored) -> Said<'_> {

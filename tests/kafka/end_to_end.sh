@@ -131,6 +131,13 @@ wait "$worker" || fail "the worker did not end cleanly"
 worker=''
 "$custody" verify --archive "$archive"
 
+say "queries of every kind are answered exactly"
+"$custody" verify --archive "$archive" --queries "$here/queries.txt" >exact.txt || fail "verify --queries: $(cat exact.txt)"
+tail -n 1 exact.txt
+if grep ' 0 events' exact.txt | grep -v 'is:edited OR is:deleted\|is:duplicate$'; then
+    fail "queries that find nothing prove little"
+fi
+
 say "everything is accounted for, and an auditor can check the statement"
 "$custody" reconcile --archive "$archive" --brokers "$brokers" --topic $topic --statement statement.jsonl
 python3 - statement.jsonl "$end_offsets" <<'PY'

@@ -5,7 +5,8 @@
 # notes the position of each acknowledged event. Each scenario ends with: it goes
 # on by itself, `custody verify` passes, every offset has a fate, counts by type
 # are those that were acknowledged, and each record stands at its position with
-# its bytes.
+# its bytes. After kills of workers, queries of every kind (killed/queries.txt) find by the index what
+# reading the archive finds.
 #
 #   killed.sh                   all scenarios, one line each
 #

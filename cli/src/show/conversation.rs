@@ -10,6 +10,7 @@ use custody_archive::Record;
 use custody_schemas::{Kind, Position};
 use jiff::tz::TimeZone;
 
+use super::versions::{Version, changed, is, versions};
 use super::{clean, one_line, sender, time, words};
 
 /// How much of a conversation is printed before and after a line.
@@ -118,47 +119,6 @@ fn beneath<'c>(
     Ok(())
 }
 
-/// A text that a message had, or a change that gave it none.
-#[derive(Debug, Clone, Copy, Default)]
-struct Version {
-    /// What was done to it later; nothing to what stands.
-    ended: Option<Kind>,
-    /// The message was deleted already when the change came.
-    late: bool,
-}
-
-impl Version {
-    fn mark(self) -> &'static str {
-        match self.ended {
-            None => "",
-            Some(Kind::MessageDeleted) => " [deleted]",
-            Some(_) => " [replaced]",
-        }
-    }
-}
-
-/// Of the record and of each change in turn. Clocks differ, so nothing is taken for granted of the
-/// order: what has no text any more can be edited, and be deleted again.
-fn versions(record: &Record, changes: &[&Record]) -> Vec<Version> {
-    let mut all = vec![Version::default()];
-    let (mut shown, mut deleted) = (is(record, Kind::MessageSent).then_some(0), false);
-    for change in changes {
-        let at = all.len();
-        let kind = Kind::from_full(&change.kind);
-        let changes_text = matches!(kind, Some(Kind::MessageEdited | Kind::MessageDeleted));
-        all.push(Version { ended: None, late: deleted && changes_text });
-        if !changes_text {
-            continue;
-        }
-        if let Some(before) = shown.and_then(|shown: usize| all.get_mut(shown)) {
-            before.ended = kind;
-        }
-        deleted = kind == Some(Kind::MessageDeleted);
-        shown = (!deleted).then_some(at);
-    }
-    all
-}
-
 /// What is printed as one: a record, and what was done to it later.
 struct Line<'a> {
     record: &'a Record,
@@ -218,26 +178,10 @@ fn once(all: Vec<&Record>) -> (Vec<&Record>, Copies) {
     (kept, copies)
 }
 
-fn is(record: &Record, kind: Kind) -> bool {
-    record.kind == kind.full()
-}
-
 fn is_change(record: &Record) -> bool {
     [Kind::MessageEdited, Kind::MessageDeleted, Kind::MessageReaction, Kind::MessageReceipt]
         .iter()
         .any(|kind| is(record, *kind))
-}
-
-fn changed(record: &Record, at: &str, late: bool) -> String {
-    let who = sender(record);
-    let words = one_line(&words(record));
-    match Kind::from_full(&record.kind) {
-        Some(Kind::MessageEdited) if late => format!("edited {at} by {who}, after it was deleted: {words}"),
-        Some(Kind::MessageEdited) => format!("edited {at} by {who}: {words}"),
-        Some(Kind::MessageDeleted) if late => format!("deleted again {at} by {who}"),
-        Some(Kind::MessageDeleted) => format!("deleted {at} by {who}"),
-        _ => format!("{words} {at} by {who}"),
-    }
 }
 
 pub(super) fn duration(ms: i64) -> String {

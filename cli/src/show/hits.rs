@@ -9,12 +9,12 @@ use jiff::tz::TimeZone;
 use serde_json::{Value, json};
 
 use super::facets::{self, Account};
-use super::{clean, fit, one_line, recipients, sender, time, words};
+use super::{clean, fit, one_line, recipients, sender, time, versions, words};
 
 const TYPE_COLUMNS: usize = 22;
 const WHO_COLUMNS: usize = 40;
 
-/// A block of two or three lines a hit.
+/// A block of two or three lines a hit, and one for each other version of its message.
 pub fn table(hits: &[Hit<Record>], zone: &TimeZone, color: bool) -> String {
     let mut out = String::new();
     for hit in hits {
@@ -25,10 +25,11 @@ pub fn table(hits: &[Hit<Record>], zone: &TimeZone, color: bool) -> String {
             _ => format!("{from}{to}"),
         };
         let copies = if hit.copies > 1 { format!("  ×{}", hit.copies) } else { String::new() };
+        let (mark, versions) = versions::of_hit(hit, zone);
         // Writing to a text cannot fail.
         let _ = writeln!(
             out,
-            "{}  {}  {}  {}{copies}",
+            "{}  {}  {}  {}{copies}{mark}",
             time(record.time_us, zone, "%Y-%m-%d %H:%M:%S"),
             fit(&one_line(&record.short_type()), TYPE_COLUMNS),
             fit(&who, WHO_COLUMNS),
@@ -40,6 +41,7 @@ pub fn table(hits: &[Hit<Record>], zone: &TimeZone, color: bool) -> String {
             marked(&hit.snippet, color)
         };
         let _ = writeln!(out, "    {text}\n    {}", record.position);
+        versions.iter().for_each(|line| out += &format!("        {line}\n"));
     }
     out
 }
@@ -111,6 +113,8 @@ pub(super) fn value(hit: &Hit<Record>) -> Value {
         "warnings": record.warnings,
         "quarantined": record.quarantined,
         "gap": record.gap,
+        "versions": versions::json(hit),
+        "versions_left_out": hit.versions.left_out,
         "snippet": { "text": hit.snippet.text, "highlights": hit.snippet.highlights.iter().map(|r| [r.start, r.end]).collect::<Vec<_>>() },
     })
 }

@@ -10,6 +10,7 @@ mod json;
 pub mod record;
 #[cfg(test)]
 mod tests;
+mod versions;
 
 use custody_archive::Record;
 use custody_schemas::text::plain;

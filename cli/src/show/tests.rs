@@ -1,3 +1,8 @@
+use std::sync::Arc;
+
+use custody_index::text::Snippet;
+use custody_index::{Answer, Hit, Versions};
+
 use super::conversation::Window;
 use super::*;
 
@@ -206,6 +211,69 @@ fn a_change_on_another_day_says_which() {
     assert!(shown.contains("edited 2013-05-30 09:15:01 by Bob: b"), "{shown}");
 }
 
+fn changed_hit(record: &Record, of: &[Record], left_out: u64) -> Hit<Record> {
+    let versions = Versions { records: of.iter().cloned().map(Arc::new).collect(), left_out };
+    // Without a snippet the text is shown.
+    let snippet = Snippet { text: String::new(), highlights: Vec::new() };
+    Hit { versions, snippet, ..hit(record.clone()) }
+}
+
+#[test]
+fn a_hit_shows_what_became_of_its_message() {
+    let of = [
+        message(2, "im.message.edited", 0, "m", "b"),
+        message(1, "im.message.sent", 1, "m", "a\x1b[2J"),
+        message(3, "im.message.deleted", 86_401, "m", ""),
+    ];
+    for (own, expected) in [
+        (
+            0,
+            "b\n    t:1:0:2\n        sent 2013-05-29 09:15:01 by Bob: a\\u{1b}[2J [replaced]
+        deleted 2013-05-30 09:15:01 by Bob\n",
+        ),
+        (
+            1,
+            "a\\u{1b}[2J\n    t:1:0:1\n        edited 2013-05-29 09:15:00 by Bob: b [deleted]
+        deleted 2013-05-30 09:15:01 by Bob\n",
+        ),
+    ] {
+        let shown = hits::table(&[changed_hit(&of[own], &of, 0)], &TimeZone::UTC, false);
+        assert!(shown.ends_with(expected), "{shown}");
+        let mark = [" [deleted]", " [replaced]"][own];
+        assert!(shown.lines().next().unwrap().ends_with(mark), "{shown}");
+    }
+    let shown = hits::table(&[changed_hit(&of[1], &of, 7)], &TimeZone::UTC, false);
+    assert!(shown.ends_with("and 7 versions between the first and these\n"), "{shown}");
+    let long = [of[1].clone(), message(2, "im.message.edited", 2, "m", &"b".repeat(1_000))];
+    let shown = hits::table(&[changed_hit(&long[0], &long, 0)], &TimeZone::UTC, false);
+    assert!(shown.len() < 700 && shown.ends_with("bbb…\n"), "{shown}");
+    let alone = hits::table(&[changed_hit(&of[1], &[], 0)], &TimeZone::UTC, false);
+    assert!(alone.ends_with("  \n    a\\u{1b}[2J\n    t:1:0:1\n"), "{alone}");
+}
+
+#[test]
+fn versions_of_a_hit_for_machines() {
+    let of = [message(1, "im.message.sent", 1, "m", "a"), message(2, "im.message.edited", 2, "m", "b")];
+    let answer = Answer {
+        through_version: 1,
+        total: 1,
+        copies: 1,
+        hits: vec![changed_hit(&of[1], &of, 3)],
+        next: None,
+        facets: None,
+        splits_opened: 1,
+        splits_pruned: 0,
+    };
+    let value: serde_json::Value = serde_json::from_str(&hits::json(&answer, None)).unwrap();
+    let versions = &value["hits"][0]["versions"];
+    assert_eq!(versions[0]["position"], "t:1:0:1");
+    assert_eq!((&versions[0]["text"], &versions[1]["text"]), (&"a".into(), &"b".into()));
+    assert_eq!(versions[1]["type"], "im.message.edited");
+    assert_eq!(versions[1]["time"], "2013-05-29T09:15:02Z");
+    assert_eq!(versions[1]["from"]["name"], "Bob");
+    assert_eq!(value["hits"][0]["versions_left_out"], 3);
+}
+
 #[test]
 fn durations_are_clocks() {
     for (ms, expected) in [
@@ -284,7 +352,8 @@ fn hit(record: Record) -> custody_index::Hit<Record> {
     };
     let query = custody_index::query::parse("hello", &TimeZone::UTC).unwrap();
     let (snippet, highlights) = custody_index::text::highlighted(&said, &query, 80);
-    custody_index::Hit { record, version: 3, score: 0.0, copies: 1, snippet, highlights }
+    let versions = Versions::default();
+    custody_index::Hit { record, version: 3, score: 0.0, copies: 1, versions, snippet, highlights }
 }
 
 #[test]

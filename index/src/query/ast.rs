@@ -193,6 +193,16 @@ impl Query {
         }
     }
 
+    /// Whether it asks for a flag anywhere.
+    pub(crate) fn asks(&self, flag: Flag) -> bool {
+        match self {
+            Query::And(parts) | Query::Or(parts) => parts.iter().any(|part| part.asks(flag)),
+            Query::Not(inner) => inner.asks(flag),
+            Query::Flag(asked) => *asked == flag,
+            _ => false,
+        }
+    }
+
     /// Words and phrases read as they would be today.
     fn read_anew(self) -> Query {
         let many = |parts: Vec<Query>| parts.into_iter().map(Query::read_anew).collect();
@@ -339,6 +349,29 @@ pub enum Flag {
     Ok,
     /// Is no record: the row of a gap, which says what was lost.
     Gap,
+    /// Is a version of a message that was edited.
+    Edited,
+    /// Is a version of a message that was deleted.
+    Deleted,
+    /// Is a delivery of an event that has more of them.
+    Duplicate,
+}
+
+impl Flag {
+    /// All of them with what follows `is:`.
+    pub(crate) const ALL: [(&'static str, Flag); 6] = [
+        ("quarantined", Flag::Quarantined),
+        ("gap", Flag::Gap),
+        ("ok", Flag::Ok),
+        ("edited", Flag::Edited),
+        ("deleted", Flag::Deleted),
+        ("duplicate", Flag::Duplicate),
+    ];
+
+    /// What follows `is:`.
+    pub(crate) fn name(self) -> &'static str {
+        Self::ALL.iter().find(|(_, flag)| *flag == self).map_or("", |(name, _)| name)
+    }
 }
 
 /// Half-open, in milliseconds since 1970 UTC; an absent end is open.

@@ -5,7 +5,7 @@ use std::fmt::{self, Display, Formatter, Write};
 use custody_schemas::kind::short_name;
 use jiff::Timestamp;
 
-use super::ast::{Flag, Match, Query, Range, TimeRange, TypePattern};
+use super::ast::{Match, Query, Range, TimeRange, TypePattern};
 use super::lex::is_bare;
 use super::span::{How, Near, Span};
 use super::term::Term;
@@ -41,9 +41,7 @@ impl Display for Query {
             Query::Network(network) => compared(f, "network", network),
             Query::Attribute(attribute, value) => compared(f, attribute.name(), value),
             Query::Duration(range) => duration(f, range),
-            Query::Flag(Flag::Quarantined) => f.write_str("is:quarantined"),
-            Query::Flag(Flag::Ok) => f.write_str("is:ok"),
-            Query::Flag(Flag::Gap) => f.write_str("is:gap"),
+            Query::Flag(flag) => write!(f, "is:{}", flag.name()),
             Query::Date(range) => date(f, "date", range),
             Query::Archived(range) => date(f, "archived", range),
         }

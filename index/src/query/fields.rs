@@ -202,19 +202,18 @@ fn type_filter(value: &Value<'_>) -> Result<Query, SyntaxError> {
 
 fn flag(value: &Value<'_>) -> Result<Flag, SyntaxError> {
     let text = lower(&value.text);
-    match text.as_str() {
-        "quarantined" => Ok(Flag::Quarantined),
-        "ok" => Ok(Flag::Ok),
-        "gap" => Ok(Flag::Gap),
-        _ => {
-            let message = format!("a record is never {}", shown(&text));
-            let error = SyntaxError::new(value.span.clone(), message);
-            Err(match nearest(&text, ["quarantined", "ok", "gap"].into_iter()) {
-                Some(known) => error.help(format!("did you mean `is:{known}`?")),
-                None => error.help("write `is:quarantined`, `is:gap` or `is:ok`"),
-            })
-        }
+    if let Some((_, flag)) = Flag::ALL.iter().find(|(name, _)| *name == text) {
+        return Ok(*flag);
     }
+    let message = format!("a record is never {}", shown(&text));
+    let error = SyntaxError::new(value.span.clone(), message);
+    Err(match nearest(&text, Flag::ALL.iter().map(|(name, _)| *name)) {
+        Some(known) => error.help(format!("did you mean `is:{known}`?")),
+        None => {
+            let all = Flag::ALL.map(|(name, _)| format!("`is:{name}`"));
+            error.help(format!("write one of {}", all.join(", ")))
+        }
+    })
 }
 
 /// One of a few words.

@@ -35,6 +35,12 @@ pub struct Doc<'a> {
     pub quarantined: bool,
     /// Whether it is the row of a gap.
     pub gap: bool,
+    /// Whether it is a version of a message that was edited.
+    pub edited: bool,
+    /// Whether it is a version of a message that was deleted.
+    pub deleted: bool,
+    /// Whether its event has another delivery or capture.
+    pub duplicate: bool,
     /// When it happened, in milliseconds since 1970 UTC.
     pub time_ms: Option<i64>,
     /// When it was archived.
@@ -73,6 +79,9 @@ pub fn matches(query: &Query, doc: &Doc<'_>) -> bool {
         Query::Flag(Flag::Quarantined) => doc.quarantined,
         Query::Flag(Flag::Gap) => doc.gap,
         Query::Flag(Flag::Ok) => !doc.quarantined && !doc.gap,
+        Query::Flag(Flag::Edited) => doc.edited,
+        Query::Flag(Flag::Deleted) => doc.deleted,
+        Query::Flag(Flag::Duplicate) => doc.duplicate,
         Query::Date(range) => doc.time_ms.is_some_and(|time_ms| range.contains(time_ms)),
         Query::Archived(range) => doc.archived_ms.is_some_and(|ms| range.contains(ms)),
     }

@@ -309,6 +309,7 @@ fn errors_of_filters() {
             "type:*",
         ),
         ("is:quarantine", "quarantine", "a record is never `quarantine`", "is:quarantined"),
+        ("is:duplicated", "duplicated", "a record is never `duplicated`", "is:duplicate"),
         ("is:odd", "odd", "a record is never `odd`", "is:ok"),
         ("date:", "date:", "`date:` has no value", "date:2013"),
         ("date:tuesday", "tuesday", "`tuesday` is not a date", "2013-05-29"),
@@ -411,15 +412,19 @@ fn a_record_is_decided() {
         networks: &networks,
         quarantined: false,
         gap: false,
+        edited: true,
+        deleted: false,
+        duplicate: true,
         time_ms: Some(1_369_818_902_123),
     };
     let yes = "*|merger|I'm|\"we talk\"|-bid|merger bid OR talk|from:bob|from:\"Bob O'Neil\"|from:o'neil|\
         from:LIVE:bob|to:alice@contoso.example|to:@contoso.example|to:\"sip:alice@contoso.example;user=phone\"|\
         participant:bob|participant:relay|participant:bot.smith|conversation:C-88|type:im.*|type:im.message.sent|\
-        tenant:contoso.example|network:lync|is:ok|date:2013-05-29|date:2013-05-29T09:15:02.123Z|date:..2013|-is:quarantined";
+        tenant:contoso.example|network:lync|is:ok|date:2013-05-29|date:2013-05-29T09:15:02.123Z|date:..2013|-is:quarantined|\
+        is:edited|is:(deleted, duplicate)|-is:deleted";
     let no = "-*|merge|\"talk we\"|-merger|to:bob|from:alice@contoso.example|from:\"Bob Smith\"|participant:\"bot smith x\"|\
         participant:bo|conversation:c-88|type:call.*|type:im.message|tenant:contoso|network:teams|is:quarantined|is:gap|\
-        date:2013-05-28|date:2014..|date:..2013-05-29T09:15:01Z";
+        is:deleted|-is:duplicate|date:2013-05-28|date:2014..|date:..2013-05-29T09:15:01Z";
     for (answer, queries) in [(true, yes), (false, no)] {
         for text in queries.split('|') {
             assert_eq!(matches(&utc(text).unwrap(), &doc), answer, "{text}");
@@ -455,5 +460,11 @@ fn a_stored_query_is_read_forever() {
     assert_eq!(stored, StoredQuery::from(utc(text).unwrap()));
     let again = serde_json::to_value(&stored).unwrap();
     assert_eq!(again, serde_json::from_str::<serde_json::Value>(golden).unwrap());
+    // States that were added to it.
+    let states =
+        r#"{"version":"2","query":{"and":[{"flag":"edited"},{"flag":"deleted"},{"flag":"duplicate"}]}}"#;
+    let stored: StoredQuery = serde_json::from_str(states).unwrap();
+    assert_eq!(stored, StoredQuery::from(utc("is:edited is:deleted is:duplicate").unwrap()));
+    assert_eq!(serde_json::to_string(&stored).unwrap(), states);
     assert!(serde_json::from_str::<StoredQuery>(r#"{"version":"3","query":"all"}"#).is_err());
 }

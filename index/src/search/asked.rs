@@ -1,5 +1,7 @@
 //! What is asked of a searcher and what it answers.
 
+use std::sync::Arc;
+
 use custody_archive::FileRef;
 
 use super::facets::{FacetRequest, Facets};
@@ -78,10 +80,29 @@ pub struct Hit<R> {
     pub score: f32,
     /// How many matching records are deliveries of this event, at least one.
     pub copies: u64,
+    /// All that was said and done to its message, when that was edited or deleted.
+    pub versions: Versions<R>,
     /// Why it was found.
     pub snippet: Snippet,
     /// Where the record has what was asked for.
     pub highlights: Highlights,
+}
+
+/// The versions of a message: what was sent, edits, deletions; each once, however often it was
+/// delivered. None when nothing was changed.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Versions<R> {
+    /// Oldest first by the times they tell, whatever was searched; the first and the last ones where
+    /// there are more than 20. The hit's own is among them.
+    pub records: Vec<Arc<R>>,
+    /// How many stand between the first and the second of these and were left out.
+    pub left_out: u64,
+}
+
+impl<R> Default for Versions<R> {
+    fn default() -> Self {
+        Versions { records: Vec::new(), left_out: 0 }
+    }
 }
 
 /// How an answer was come by.
@@ -90,7 +111,8 @@ pub struct Explained {
     /// Splits with matches whose times showed, before anything of them was
     /// read, that none gets onto the page: they were only counted.
     pub splits_only_counted: usize,
-    /// Time to find and open the splits, microseconds.
+    /// Time to find and open the splits, and to look up what was edited, deleted or delivered again,
+    /// microseconds.
     pub open_us: u64,
     /// Time to find all matches and tell deliveries apart, microseconds.
     pub match_us: u64,

@@ -3,7 +3,7 @@
 use crate::error::Error;
 
 /// Documents that are handed out at once.
-const BLOCK: usize = 1_024;
+pub(super) const BLOCK: usize = 1_024;
 /// Bits of a document in the list.
 const LISTED_BITS: usize = 32;
 
@@ -111,6 +111,18 @@ impl Docs {
         }
     }
 
+    /// The first that is not before this one.
+    pub(super) fn at_or_after(&self, doc: u32) -> Option<u32> {
+        let bits = match &self.kept {
+            Kept::List(list) => return list.get(list.partition_point(|kept| *kept < doc)).copied(),
+            Kept::Bits(bits) => bits,
+        };
+        let first = bits.get(doc as usize / 64)? & (u64::MAX << (doc % 64));
+        let rest = bits.iter().skip(doc as usize / 64 + 1).copied();
+        let mut words = (doc / 64..).zip(std::iter::once(first).chain(rest));
+        words.find(|(_, word)| *word != 0).map(|(at, word)| at * 64 + word.trailing_zeros())
+    }
+
     /// Hands out all of them in order, some at a time.
     ///
     /// # Errors
@@ -180,7 +192,14 @@ mod tests {
             assert_eq!(listed(&docs), all, "{step}");
             for doc in 0..20_000 {
                 assert_eq!(docs.contains(doc), doc.is_multiple_of(step as u32), "{doc} of {step}");
+                let next = doc.next_multiple_of(step as u32);
+                assert_eq!(
+                    docs.at_or_after(doc),
+                    Some(next).filter(|next| *next < 20_000),
+                    "{doc} of {step}"
+                );
             }
+            assert_eq!(docs.at_or_after(u32::MAX), None);
             let (mut few, mut many) = (Docs::none(20_000), Docs::none(20_000));
             few.add(&all[..2]);
             all[2..].iter().for_each(|doc| many.add(&[*doc]));

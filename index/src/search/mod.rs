@@ -3,12 +3,15 @@
 //! - `asked`: what is asked and what is answered
 //! - `collect`: all matches, as `docs` of each split
 //! - `events`: deliveries of one event as one, in bounded memory
+//! - `marks`: what a record is only by others: edited, deleted, delivered again
 //! - `order`: what stands before what, and pages
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
+//! - `fetch`: the records of a page
 //! - `facets`, `histogram`: what the answer consists of
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
+//! - `versions`: what was done to the messages of a page
 //! - `cache`: splits that are kept open
 
 mod asked;
@@ -19,10 +22,14 @@ mod events;
 #[cfg(test)]
 mod facet_tests;
 mod facets;
+mod fetch;
 #[cfg(test)]
 mod group_tests;
 mod groups;
 mod histogram;
+#[cfg(test)]
+mod mark_tests;
+mod marks;
 mod names;
 mod order;
 mod page;
@@ -32,8 +39,11 @@ mod run;
 mod run_tests;
 #[cfg(test)]
 mod tests;
+#[cfg(test)]
+mod version_tests;
+mod versions;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -52,7 +62,7 @@ use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
 use crate::text::highlighted;
-pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request};
+pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request, Versions};
 use cache::Cache;
 use collect::Matches;
 use docs::Docs;
@@ -60,6 +70,8 @@ use events::Events;
 pub use facets::{FacetCount, FacetRequest, Facets};
 pub use groups::{Group, GroupBy, Grouped};
 pub use histogram::{Bucket, Histogram, Unit};
+use marks::Among;
+pub(crate) use marks::Marks;
 use order::{Asked, First, Ranks};
 pub use order::{Cursor, Order};
 use page::{Pick, Picked};
@@ -86,6 +98,7 @@ struct Scope {
     manifest: Arc<Manifest>,
     splits: Vec<Arc<OpenSplit>>,
     splits_pruned: usize,
+    marks: Marks,
 }
 
 /// One page, before its records are fetched.
@@ -247,6 +260,11 @@ impl<S: Source> Searcher<S> {
         Ok(Ranked { total: events.total(), copies: events.copies(), hits, next, facets, scope, explained })
     }
 
+    /// See [`Settings::matches_held_max`].
+    pub(crate) fn held_max(&self) -> usize {
+        self.settings.matches_held_max
+    }
+
     /// How much matches.
     ///
     /// # Errors
@@ -349,14 +367,32 @@ impl<S: Source> Searcher<S> {
                 format!("the index is complete through version {through}, not {through_version} yet");
             return Err(Error::new(Kind::Retry, message));
         }
-        let wanted: Vec<&SplitMeta> =
-            manifest.splits.iter().filter(|split| may_match(query, split)).collect();
-        Ok(Scope {
-            through_version,
-            manifest: manifest.clone(),
-            splits: self.open_all(&wanted, stop)?,
-            splits_pruned: manifest.splits.len() - wanted.len(),
-        })
+        let all: Vec<&SplitMeta> = manifest.splits.iter().collect();
+        let searched: Vec<usize> = (0..all.len()).filter(|at| may_match(query, all[*at])).collect();
+        let (splits, marks) = if Marks::asked(query) {
+            // An edit may be in any of them.
+            let joined = if searched.is_empty() { &[] } else { &all[..] };
+            let splits = self.open_all(joined, stop)?;
+            let marks = self.marks(query, &splits, &searched, through_version, stop)?;
+            (searched.iter().map(|at| splits[*at].clone()).collect(), marks)
+        } else {
+            let wanted: Vec<&SplitMeta> = searched.iter().map(|at| all[*at]).collect();
+            (self.open_all(&wanted, stop)?, Marks::default())
+        };
+        let splits_pruned = all.len() - searched.len();
+        Ok(Scope { through_version, manifest: manifest.clone(), splits, splits_pruned, marks })
+    }
+
+    fn marks(
+        &self,
+        query: &Query,
+        splits: &[Arc<OpenSplit>],
+        searched: &[usize],
+        version: u64,
+        stop: &Stop,
+    ) -> Result<Marks, Error> {
+        let (run, held_max) = (self.run_over(splits, stop), self.settings.matches_held_max);
+        Marks::of(query, &Among { run: &run, fields: &self.fields, version, searched, held_max })
     }
 
     /// The splits in their order; several are opened at once.
@@ -385,10 +421,14 @@ impl<S: Source> Searcher<S> {
     }
 
     fn run<'s>(&'s self, scope: &'s Scope, stop: &'s Stop) -> Run<'s> {
-        let docs: u64 = scope.splits.iter().map(|split| u64::from(split.footer.docs)).sum();
+        self.run_over(&scope.splits, stop)
+    }
+
+    fn run_over<'s>(&'s self, splits: &'s [Arc<OpenSplit>], stop: &'s Stop) -> Run<'s> {
+        let docs: u64 = splits.iter().map(|split| u64::from(split.footer.docs)).sum();
         let worth = usize::try_from(docs / self.settings.thread_docs_min.max(1)).unwrap_or(usize::MAX);
         let threads = self.settings.search_threads.min(worth);
-        Run { folder: &self.folder, splits: &scope.splits, threads, stop }
+        Run { folder: &self.folder, splits, threads, stop }
     }
 
     fn matches<'s>(
@@ -398,7 +438,7 @@ impl<S: Source> Searcher<S> {
         scoring: Scoring,
         stop: &Stop,
     ) -> Result<Matches<'s>, Error> {
-        let compiled = compile(query, &self.fields, scoring, stop)?;
+        let compiled = compile(query, &self.fields, scoring, &scope.marks, stop)?;
         Matches::new(&*compiled, &self.fields.schema, &scope.splits, scoring)
     }
 
@@ -432,49 +472,26 @@ impl<S: Source> Searcher<S> {
         found: &[FirstOf],
         stop: &Stop,
     ) -> Result<Vec<Hit<S::Record>>, Error> {
-        let mut wanted: BTreeMap<(usize, usize), BTreeSet<u64>> = BTreeMap::new();
-        let place = |first: &First| {
-            let (file, row) = scope.splits[first.split].locate(first.doc);
-            ((first.split, file), row)
-        };
-        for FirstOf { first, .. } in found {
-            let (file, row) = place(first);
-            wanted.entry(file).or_default().insert(row);
-        }
-        let wanted: Vec<_> = wanted.into_iter().collect();
-        let mut records = BTreeMap::new();
-        let begun = AtomicUsize::new(0);
-        let next = || {
-            let ((split, file), rows) = wanted.get(begun.fetch_add(1, Ordering::Relaxed))?;
-            let covered = &scope.splits[*split].footer.files[*file];
-            let rows: Vec<u64> = rows.iter().copied().collect();
-            let fetched = stop.check().and_then(|()| self.source.fetch(&covered.file, &rows));
-            Some(fetched.and_then(|fetched| match fetched.len() {
-                found if found == rows.len() => Ok(((*split, *file), covered.version, rows, fetched)),
-                found => {
-                    let message = format!("{}: {found} of {} rows are there", covered.file.path, rows.len());
-                    Err(Error::corrupt(message))
-                }
-            }))
-        };
-        let threads = self.settings.search_threads.min(wanted.len());
-        at_once(
-            NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN),
-            next,
-            |(file, version, rows, found)| {
-                let places = rows.into_iter().map(|row| (file, row));
-                records.extend(places.zip(found.into_iter().map(|record| (version, record))));
-            },
-        )?;
+        let place = |found: &FirstOf| (found.first.split, found.first.doc);
+        let mut records = self.fetched(&scope.splits, found.iter().map(place), stop)?;
         let mut hits = Vec::with_capacity(found.len());
-        for FirstOf { first, copies } in found {
+        for found in found {
             // A body of a megabyte takes a while to look through.
             stop.check()?;
             // Every event is a document of its own, and each was fetched.
-            let Some((version, record)) = records.remove(&place(first)) else { continue };
+            let Some((version, record)) = records.remove(&place(found)) else { continue };
             let (snippet, highlights) = highlighted(&S::said(&record), query, self.settings.snippet_chars);
-            hits.push(Hit { record, version, score: first.score, copies: *copies, snippet, highlights });
+            hits.push(Hit {
+                record,
+                version,
+                score: found.first.score,
+                copies: found.copies,
+                versions: Versions::default(),
+                snippet,
+                highlights,
+            });
         }
+        self.add_versions(scope, found, &mut hits, stop)?;
         Ok(hits)
     }
 }

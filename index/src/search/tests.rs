@@ -7,6 +7,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::build::Indexer;
+use crate::exact::Rest;
 use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
 use crate::strategies;
 use crate::testing::{Event, Memory, Named, Stored, file_of, said, store};
@@ -14,7 +15,7 @@ use crate::testing::{Event, Memory, Named, Stored, file_of, said, store};
 pub(super) struct World {
     pub(super) _dir: tempfile::TempDir,
     pub(super) source: Memory,
-    indexer: Indexer<Memory>,
+    pub(super) indexer: Indexer<Memory>,
     pub(super) searcher: Searcher<Memory>,
 }
 
@@ -82,8 +83,12 @@ impl World {
     pub(super) fn expected(&self, query: &Query, at_version: u64) -> Vec<(Stored, u64)> {
         let mut found: Vec<(Stored, u64)> = Vec::new();
         let mut known: BTreeMap<u64, usize> = BTreeMap::new();
-        for (version, stored) in self.source.all() {
-            if version > at_version || !stored.event.matches(query) {
+        let there = || self.source.all().into_iter().filter(|(version, _)| *version <= at_version);
+        let mut rest = Rest::asked([query]);
+        there().for_each(|(_, stored)| rest.read(&stored.event.row()));
+        rest.end();
+        for (_, stored) in there() {
+            if !stored.event.matches_among(query, rest.of(&stored.event.row())) {
                 continue;
             }
             match known.get(&stored.event.identity) {
@@ -312,6 +317,11 @@ const ADDRESSES: &[&str] = &[
 const NAMES: &[&str] = &["Bob Smith", "Alice", "Smith Bob", "Dan O'Neil", "fox"];
 const KINDS: &[&str] = &[
     "federation.im.message.sent.v1",
+    "federation.im.message.sent.v1",
+    "im.message.sent",
+    "federation.im.message.edited.v1",
+    "Im.Message.Edited",
+    "federation.im.message.deleted.v1",
     "federation.im.message.sent.v2",
     "federation.call.ended.v1",
     "im",
@@ -322,6 +332,7 @@ const KINDS: &[&str] = &[
     "",
 ];
 const CONVERSATIONS: &[&str] = &["c-1", "C-1", "sha256:x", ""];
+const MESSAGES: &[&str] = &["m-1", "m-1", "M-1", "m-2", ""];
 const TENANTS: &[&str] = &["contoso.example", "Contoso.Example", "fabrikam.example"];
 const NETWORKS: &[&str] = &["skype", "Lync", "xmpp"];
 
@@ -353,6 +364,7 @@ fn event() -> impl Strategy<Value = Event> {
             times,
             maybe(TENANTS),
             maybe(CONVERSATIONS),
+            prop::option::weighted(0.8, own(MESSAGES)),
             prop::bool::weighted(0.05),
         ),
         (text(), prop::bool::ANY, text(), text()),
@@ -361,7 +373,7 @@ fn event() -> impl Strategy<Value = Event> {
     )
         .prop_map(
             |(
-                ((quarantined, gap), kind, time_ms, tenant, conversation, stretch),
+                ((quarantined, gap), kind, time_ms, tenant, conversation, message_id, stretch),
                 texts,
                 identity,
                 parties,
@@ -372,6 +384,7 @@ fn event() -> impl Strategy<Value = Event> {
                 time_ms,
                 tenant: long(tenant, stretch),
                 conversation: long(conversation, stretch),
+                message_id: long(message_id, stretch),
                 body: texts.0.map(|body| if texts.1 { format!("<p>{body}</p>&amp;fox") } else { body }),
                 content_type: texts.1.then(|| "text/html".to_owned()),
                 detail: texts.2,
@@ -422,7 +435,7 @@ fn leaf() -> impl Strategy<Value = Query> {
         select(&["contoso.example", "fabrikam.example", "none.example"][..])
             .prop_map(|t| Query::Tenant(t.into())),
         select(&["skype", "lync", "xmpp", "none"][..]).prop_map(|n| Query::Network(n.into())),
-        select(&[Flag::Ok, Flag::Quarantined, Flag::Gap][..]).prop_map(Query::Flag),
+        select(Flag::ALL.map(|(_, flag)| flag).to_vec()).prop_map(Query::Flag),
         (bound(), bound()).prop_map(|(from_ms, to_ms)| Query::Date(TimeRange { from_ms, to_ms })),
     ]
 }

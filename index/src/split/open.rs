@@ -19,7 +19,7 @@ use super::format::{Footer, META, SEGMENT, STORE, read_footer};
 use super::write::empty_store;
 use crate::error::Error;
 use crate::manifest::{Folder, SplitMeta};
-use crate::schema::{IDENTITY, TIME};
+use crate::schema::{IDENTITY, MESSAGE, TIME};
 
 /// An open split.
 pub(crate) struct OpenSplit {
@@ -30,6 +30,10 @@ pub(crate) struct OpenSplit {
     /// Absent when no record has a time.
     time: Option<Column<i64>>,
     identity: Column<u64>,
+    /// Absent when no record is a version of a message.
+    message: Option<Column<u64>>,
+    /// The messages that it has an edit or a deletion of, ascending, once somebody looked.
+    pub(crate) changed: OnceLock<Vec<u64>>,
     runs: Vec<Run>,
 }
 
@@ -81,8 +85,9 @@ impl OpenSplit {
             None if footer.docs == 0 => Column::build_empty_column(0),
             None => return Err(Error::corrupt(format!("{shown} has no identities"))),
         };
-        let runs = runs(&footer);
-        Ok(OpenSplit { shown: shown.to_owned(), footer, searcher: searcher.clone(), time, identity, runs })
+        let message = segment.fast_fields().column_opt(MESSAGE).map_err(failed)?;
+        let (shown, runs, searcher) = (shown.to_owned(), runs(&footer), searcher.clone());
+        Ok(OpenSplit { shown, footer, searcher, time, identity, message, changed: OnceLock::new(), runs })
     }
 
     pub(crate) fn segment(&self) -> &SegmentReader {
@@ -130,6 +135,20 @@ impl OpenSplit {
         out.resize(docs.len(), None);
         if let Some(time) = &self.time {
             time.first_vals(docs, out);
+        }
+    }
+
+    /// Which message a document is a version of, see [`Message::hash`](crate::message::Message::hash).
+    pub(crate) fn message(&self, doc: u32) -> Option<u64> {
+        self.message.as_ref().and_then(|message| message.first(doc))
+    }
+
+    /// Which messages some documents are versions of, in their order.
+    pub(crate) fn messages(&self, docs: &[u32], out: &mut Vec<Option<u64>>) {
+        out.clear();
+        out.resize(docs.len(), None);
+        if let Some(message) = &self.message {
+            message.first_vals(docs, out);
         }
     }
 

@@ -1,6 +1,7 @@
 """What every scenario ends with: the archive against the oracle, to the record."""
 
 import json
+import os
 import shutil
 import subprocess
 from collections import Counter
@@ -12,6 +13,7 @@ from worker import clean_environment, must_run
 from world import Failed, wait
 
 NAMED_MAX = 5
+QUERIES = os.path.join(os.path.dirname(os.path.abspath(__file__)), "queries.txt")
 # The type of the row that tells of a gap.
 GAP = "custody.gap"
 
@@ -36,6 +38,21 @@ def verify(world, archive, whole=True):
     if index and index["differences"] or behind and whole:
         raise Failed(f"the index is not the archive's: {index}")
     return report["archive"]
+
+
+def check_queries(world, archive):
+    """Queries of every kind find by the index what reading the archive finds, and each finds something."""
+    code, out, err = custody(world, "verify", "--archive", archive, "--queries", QUERIES, "--json")
+    try:
+        answers = json.loads(out)
+    except ValueError:
+        raise Failed(f"verify --queries ended with code {code}: {out} {err}") from None
+    wrong = [one for one in answers if one["different"]]
+    if code or wrong:
+        raise Failed(f"verify --queries ended with code {code}: {wrong[:NAMED_MAX]} {err}")
+    if empty := [one["query"] for one in answers if not one["total"]]:
+        raise Failed(f"queries that find nothing prove little: {empty}")
+    return f"{len(answers)} queries answered exactly"
 
 
 def wait_archived(log, oracle, workers, ends):

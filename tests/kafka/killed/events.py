@@ -6,6 +6,7 @@ names, and `Event.kind` is the word that `custody search type:` must know it by.
 
 import json
 import random
+from collections import deque
 from dataclasses import dataclass, field
 
 TYPES = """
@@ -18,6 +19,8 @@ policy.changed gateway.started gateway.stopped gateway.heartbeat gateway.outage
 # The contract says that what it does not know is kept.
 UNKNOWN = "presence.changed.v7"
 QUARANTINED = "quarantined"
+# So many of the last messages may be edited or deleted.
+SENT_KEPT = 200
 WORDS = "merger invoice lunch Zürich quarterly 株価 elephant call margin привет audit 🙂 o'clock \"quoted\" back\\slash".split()
 
 
@@ -35,6 +38,7 @@ class Events:
 
     def __init__(self, name, seed, words=12):
         self.name, self.random, self.words, self.sequence = name, random.Random(f"{seed} {name}"), words, 0
+        self.sent = deque(maxlen=SENT_KEPT)  # message ids and their conversations
 
     def party(self):
         who = self.random.randrange(200)
@@ -46,10 +50,16 @@ class Events:
         count = self.random.randint(1, 2 * self.words)
         return " ".join(self.random.choices(WORDS, k=count))
 
-    def members(self, kind, number):
+    def message(self, kind, number, conversation):
+        """Of which message an event is, and in which conversation: what is changed was sent before."""
+        if kind in ("im.message.edited", "im.message.deleted") and self.sent:
+            return self.random.choice(self.sent)
+        return f"m-{number}", conversation
+
+    def members(self, kind, number, message_id):
         """What the contract says that an event of this type has of its own."""
         pick, group = self.random.choice, kind.split(".")[0]
-        message = {"id": f"m-{number}", "content_type": "text/plain", "text": self.text()}
+        message = {"id": message_id, "content_type": "text/plain", "text": self.text()}
         call = {"id": f"call-{number % 97}", "media": pick((["audio"], ["audio", "video"], ["screen"]))}
         if kind in ("im.message.sent", "im.message.edited"):
             return {"message": message}
@@ -100,8 +110,12 @@ class Events:
             "time": f"2013-05-29T{number // 3600 % 24:02}:{number // 60 % 60:02}:{number % 60:02}.{number % 1000:03}Z",
             "tenant": "contoso.example", "sequence": str(number),
         }
+        message_id, conversation = self.message(kind, number, conversation)
+        if kind == "im.message.sent":
+            self.sent.append((message_id, conversation))
+        key = conversation.encode()
         data = {"conversation": {"id": conversation, "kind": "group"}, "from": self.party(), "to": [self.party()],
-                "client": "Skype/6.5 Windows"} | self.members(kind, number)
+                "client": "Skype/6.5 Windows"} | self.members(kind, number, message_id)
         if self.random.random() < 0.1:
             # Binary content mode: the attributes are headers.
             headers = [(f"ce_{name}", value.encode()) for name, value in attributes.items()]

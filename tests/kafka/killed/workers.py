@@ -2,7 +2,7 @@
 
 import time
 
-from check import verify
+from check import check_queries, verify
 from stage import Stage, spread
 from worker import SESSION_MS, seconds_since
 from world import wait
@@ -38,8 +38,10 @@ def killed_worker(world):
         stage.wait_archived([worker])
         worker.stop()
         report, records = stage.proven()
+        queries = check_queries(world, stage.archive)
         return (f"{world.kills} kills, {early} of them while it started, verified after every fifth; "
-                f"went on after {spread(went_on)}; {len(report['unreferenced'])} files cut short; {records}")
+                f"went on after {spread(went_on)}; {len(report['unreferenced'])} files cut short; {records}; "
+                f"{queries}")
 
 
 def two_workers(world):
@@ -71,5 +73,6 @@ def two_workers(world):
         second.stop()
         fenced = sum(len(worker.said("fenced", since_start=False)) for worker in (first, second))
         _, records = stage.proven()
+        queries = check_queries(world, stage.archive)
         return (f"{kills} kills, 1 zombie; the other took over after {spread(took_over)}; "
-                f"which archives again {woken:.1f} s after it woke; fenced {fenced} times; {records}")
+                f"which archives again {woken:.1f} s after it woke; fenced {fenced} times; {records}; {queries}")

@@ -77,7 +77,7 @@ fn leaf() -> impl Strategy<Value = Query> {
         "(federation\\.)?[a-z]{1,9}(\\.v1)?".prop_map(|v| Query::Type(TypePattern::Exact(v))),
         "[a-z]{1,9}\\.".prop_map(|v| Query::Type(TypePattern::Prefix(v))),
         "[a-z.*()]{1,9}".prop_map(|tenant| Query::Tenant(tenant.into())),
-        select(&[Flag::Ok, Flag::Quarantined, Flag::Gap][..]).prop_map(Query::Flag),
+        select(Flag::ALL.map(|(_, flag)| flag).to_vec()).prop_map(Query::Flag),
         range.prop_map(|(open, from, length)| Query::Date(TimeRange {
             from_ms: (!open || length.is_none()).then_some(from),
             to_ms: length.map(|length| from + length),
