@@ -6,7 +6,7 @@
 //! - `order`: what stands before what, and pages
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
-//! - `facets`, `histogram`: what the answer consists of
+//! - `facets`, `tally`, `histogram`: what the answer consists of
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
 //! - `cache`: splits that are kept open
@@ -30,6 +30,7 @@ mod repeats;
 mod run;
 #[cfg(test)]
 mod run_tests;
+mod tally;
 #[cfg(test)]
 mod tests;
 
@@ -40,7 +41,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use custody_archive::{Archive, at_once};
 
-use crate::compile::{Scoring, compile};
+use crate::compile::Scoring;
 use crate::damage::guarded;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, Manifest, SplitMeta};
@@ -392,14 +393,13 @@ impl<S: Source> Searcher<S> {
     }
 
     fn matches<'s>(
-        &self,
-        query: &Query,
+        &'s self,
+        query: &'s Query,
         scope: &'s Scope,
         scoring: Scoring,
-        stop: &Stop,
+        stop: &'s Stop,
     ) -> Result<Matches<'s>, Error> {
-        let compiled = compile(query, &self.fields, scoring, stop)?;
-        Matches::new(&*compiled, &self.fields.schema, &scope.splits, scoring)
+        Matches::new(query, &self.fields, &scope.splits, scoring, stop)
     }
 
     fn events(&self, query: &Query, scope: &Scope, run: &Run<'_>) -> Result<Events, Error> {
