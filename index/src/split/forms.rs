@@ -259,3 +259,7 @@ impl Gathered {
         Ok(bytes)
     }
 }
+
+#[cfg(test)]
+#[path = "forms_tests.rs"]
+mod tests;
