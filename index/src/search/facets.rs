@@ -13,8 +13,8 @@ use jiff::tz::TimeZone;
 
 use super::docs::Docs;
 use super::histogram::{Histogram, in_calendar};
-use super::tally::{Candidate, Parties, Seen, one_term_each, parties_of, ranges};
 use super::run::Run;
+use super::tally::{Candidate, Parties, Seen, one_term_each, parties_of, ranges};
 use crate::error::Error;
 use crate::schema::{Fields, PRESENT, kind_name};
 
