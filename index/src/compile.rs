@@ -11,6 +11,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 
 use crate::error::Error;
 use crate::guard::Guarded;
+use crate::known::any_of;
 use crate::query::{Flag, Glob, Match, Pattern, Query, Span, Term as Wanted, TypePattern};
 use crate::schema::{
     Fields, GAP, KIND_START_BYTES_MAX, QUARANTINED, attribute_start, attribute_term, kind_start, kind_term,
@@ -18,6 +19,7 @@ use crate::schema::{
 };
 use crate::search::Marks;
 use crate::spans::{FormQuery, PlacesQuery, StartQuery};
+use crate::split::{Forms, Known};
 use crate::stop::Stop;
 
 /// What the scores are for.
@@ -29,8 +31,8 @@ pub(crate) enum Scoring {
     Relevance,
 }
 
-/// Compiles a query of a search that gives up when it has to; `marks` are of the splits that it is
-/// run on.
+/// Compiles a query for one split, of a search that gives up when it has to; without a split, only to
+/// see whether it can be. `marks` are of all splits that it is run on.
 ///
 /// # Errors
 ///
@@ -39,15 +41,17 @@ pub(crate) enum Scoring {
 pub(crate) fn compile(
     query: &Query,
     fields: &Fields,
+    forms: Option<&Forms>,
     scoring: Scoring,
     marks: &Marks,
     stop: &Stop,
 ) -> Result<Box<dyn Compiled>, Error> {
-    Compiler { fields, scoring, marks, stop }.query(query)
+    Compiler { fields, forms, scoring, marks, stop }.query(query)
 }
 
 struct Compiler<'f> {
     fields: &'f Fields,
+    forms: Option<&'f Forms>,
     scoring: Scoring,
     marks: &'f Marks,
     stop: &'f Stop,
@@ -59,15 +63,14 @@ impl Compiler<'_> {
         Ok(match query {
             Query::All => self.filter(Box::new(AllQuery)),
             Query::And(parts) => self.and(parts)?,
-            Query::Or(parts) => or(parts.iter().map(|part| self.query(part)).collect::<Result<_, _>>()?),
+            Query::Or(parts) => self.or(parts)?,
             Query::Not(inner) => self.all_but(vec![], vec![self.query(inner)?]),
             Query::Word(term) => self.word(term),
             Query::Phrase(terms) => self.phrase(terms),
             Query::Near(near) => self.places(Span::Near(near.clone())),
-            Query::From(pattern) => self.party(pattern, &[fields.from]),
-            Query::To(pattern) => self.party(pattern, &[fields.to]),
-            Query::Participant(pattern) => self.party(pattern, &[fields.from, fields.to, fields.other]),
-            Query::Via(pattern) => self.party(pattern, &[fields.via]),
+            Query::From(pattern) | Query::To(pattern) | Query::Participant(pattern) | Query::Via(pattern) => {
+                self.party(pattern, asked_of(query))?
+            }
             Query::Custodian(name) | Query::Department(name) => {
                 return Err(Error::invalid(format!("no register of people says who {name:?} is")));
             }
@@ -133,19 +136,57 @@ impl Compiler<'_> {
         FormQuery { field, start, form: form.clone(), stop: self.stop.clone() }
     }
 
-    /// See [`Pattern`]: one term, or every word of a name, in any of the fields.
-    fn party(&self, pattern: &Pattern, fields: &[Field]) -> Box<dyn Compiled> {
-        if let like @ Match::Like { .. } = pattern.as_match() {
-            return or(fields.iter().map(|field| self.whole(*field, like)).collect());
-        }
-        let anywhere = |term: &str| or(fields.iter().map(|field| self.raw(*field, term)).collect());
-        let whole = anywhere(pattern.whole());
+    /// See [`Pattern`]: one form, or every word of a name, in any of the fields.
+    fn party(&self, pattern: &Pattern, of: &[usize]) -> Result<Box<dyn Compiled>, Error> {
+        let whole = self.any_of(self.known(pattern.as_match(), of)?);
         let words = pattern.words();
         if words.is_empty() {
-            return whole;
+            return Ok(whole);
         }
-        let every = self.all_but(words.iter().map(|word| anywhere(word)).collect(), vec![]);
-        or(vec![whole, every])
+        let word = |word| Ok(self.any_of(self.known(&Match::Is(String::from(word)), of)?));
+        let words = words.into_iter().map(word).collect::<Result<_, Error>>()?;
+        Ok(or(vec![whole, self.all_but(words, vec![])]))
+    }
+
+    /// The terms of the parties with a form in some of the fields of parties.
+    fn known(&self, form: &Match, of: &[usize]) -> Result<Vec<Known>, Error> {
+        let Some(forms) = self.forms else { return Ok(Vec::new()) };
+        let mut known = match form {
+            Match::Is(form) => forms.exact(form)?,
+            Match::Like { like } => forms.like(like, self.stop)?,
+        };
+        known.retain(|known| of.contains(&known.field));
+        Ok(known)
+    }
+
+    fn any_of(&self, mut known: Vec<Known>) -> Box<dyn Compiled> {
+        known.sort_unstable();
+        known.dedup();
+        let fields = self.fields.parties();
+        let terms = known.into_iter().map(|known| (fields[known.field], known.ord)).collect();
+        self.filter(any_of(terms, self.stop))
+    }
+
+    /// Parties that are only looked up are one set, be they the hundreds of a department.
+    fn or(&self, parts: &[Query]) -> Result<Box<dyn Compiled>, Error> {
+        let (mut known, mut others) = (Vec::new(), Vec::new());
+        for part in parts {
+            match part {
+                Query::From(pattern)
+                | Query::To(pattern)
+                | Query::Participant(pattern)
+                | Query::Via(pattern)
+                    if pattern.words().is_empty() =>
+                {
+                    known.extend(self.known(pattern.as_match(), asked_of(part))?);
+                }
+                part => others.push(self.query(part)?),
+            }
+        }
+        if !known.is_empty() {
+            others.push(self.any_of(known));
+        }
+        Ok(or(others))
     }
 
     /// Half-open.
@@ -202,6 +243,17 @@ impl Compiler<'_> {
         let nots =
             nots.into_iter().map(|query| (Occur::MustNot, Box::new(Guarded(query)) as Box<dyn Compiled>));
         Box::new(BooleanQuery::new(musts.chain(nots).collect()))
+    }
+}
+
+/// Which of [`Fields::parties`] a query asks, if it asks of parties.
+fn asked_of(query: &Query) -> &'static [usize] {
+    match query {
+        Query::From(_) => &[0],
+        Query::To(_) => &[1],
+        Query::Participant(_) => &[0, 1, 2],
+        Query::Via(_) => &[3],
+        _ => &[],
     }
 }
 

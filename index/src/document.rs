@@ -16,14 +16,15 @@ use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Va
 
 use crate::attributes::attributes;
 use crate::message::Message;
+use crate::party::party_terms;
 use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term};
 use crate::source::{Party, Row};
-use crate::text::{address_terms, append_part, lower_case};
+use crate::text::{append_part, lower_case};
 
 mod list;
 
-pub(crate) use list::ListTokenizer;
-use list::{push_list, push_term};
+use list::push_list;
+pub(crate) use list::{ListTokenizer, push_term, terms};
 
 /// This many parties and types are remembered, and this many bytes of them, then
 /// they are forgotten together: memory stays bounded, whoever writes.
@@ -102,7 +103,7 @@ impl Documents {
         let values = Arc::make_mut(&mut self.values);
         values.clear();
         if present == Present::Marked {
-            for field in [fields.from, fields.to, fields.other, fields.via] {
+            for field in fields.parties() {
                 values.term(field, PRESENT_PARTY);
             }
             let raw = [
@@ -207,12 +208,10 @@ impl Documents {
 
 impl Known {
     fn of(party: &Party<'_>) -> Self {
-        let mut terms = Vec::new();
-        address_terms(party.address.unwrap_or_default(), party.name, &mut terms);
         let mut known = Known { terms: String::new(), network: String::new() };
-        for term in &terms {
+        party_terms(party.address.unwrap_or_default(), party.name, &mut |term| {
             push_term(&mut known.terms, term);
-        }
+        });
         if let Some(network) = party.network {
             push_term(&mut known.network, &raw_term(&lower_case(network)));
         }
@@ -327,7 +326,7 @@ mod tests {
             .map(|(field, value)| match value {
                 Borrowed::Text(text) if field == documents.fields.text => format!("{} {text}", name(field)),
                 Borrowed::Text(list) => {
-                    format!("{} {}", name(field), list::terms(list).collect::<Vec<_>>().join("|"))
+                    format!("{} {}", name(field), terms(list).collect::<Vec<_>>().join("|"))
                 }
                 Borrowed::Signed(number) => format!("{} {number}", name(field)),
                 Borrowed::Unsigned(number) => format!("{} {number}", name(field)),
@@ -355,8 +354,8 @@ mod tests {
         };
         let full = [
             "text hi\u{1e}Lunch",
-            "from live:al|al",
-            "to bob@x.example|@x.example|eve@x.example|eve",
+            "from \u{1}\u{7}live:al",
+            "to \u{1}\u{d}bob@x.example|@x.example|\u{1}\u{d}eve@x.example\u{3}eve",
             "kind =im.message.sent",
             "tenant contoso",
             "network skype",
@@ -394,9 +393,9 @@ mod tests {
             let row = Row { parties: vec![party(Relation::From, address, name)], ..Row::default() };
             shown(&mut documents, &row)[0].clone()
         };
-        assert_eq!(from("ab", Some("c")), "from ab|c");
-        assert_eq!(from("a", Some("bc")), "from a|bc");
-        assert_eq!(from("abc", None), "from abc");
-        assert_eq!(from("abc", Some("")), "from abc");
+        assert_eq!(from("ab", Some("c")), "from \u{1}\u{2}ab\u{1}c");
+        assert_eq!(from("a", Some("bc")), "from \u{1}\u{1}a\u{2}bc");
+        assert_eq!(from("abc", None), "from \u{1}\u{3}abc");
+        assert_eq!(from("abc", Some("")), "from \u{1}\u{3}abc");
     }
 }

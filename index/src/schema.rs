@@ -29,9 +29,9 @@ pub(crate) fn is_hashed(text: &str) -> bool {
     text.len() > RAW_BYTES_MAX || text.starts_with(HASHED)
 }
 
-/// Whether a term is no text of a record: a hash, or a mark.
+/// Whether a term is no text of a record: a hash or, which begins as one, a mark.
 pub(crate) fn stands_for_another(term: &str) -> bool {
-    term.starts_with(HASHED) || term == PRESENT_PARTY
+    term.starts_with(HASHED)
 }
 
 /// The beginning of an attribute's terms.
@@ -59,7 +59,7 @@ const HASHED: &str = "sha256:";
 /// indexer leaves a field without terms out and its merger does not: with a term in each, both
 /// write the same bytes. No query asks for it: [`raw_term`] makes no such term.
 pub(crate) const PRESENT: &str = HASHED;
-/// The same for addresses, whose terms are in lower case.
+/// The same for parties: neither a key nor a domain begins so.
 pub(crate) const PRESENT_PARTY: &str = "P";
 
 /// Name of the fast field that holds the time.
@@ -78,7 +78,7 @@ pub(crate) struct Fields {
     pub(crate) schema: Schema,
     /// Words of body, detail and title, with positions.
     pub(crate) text: Field,
-    /// Address terms of senders, recipients and everybody else.
+    /// Keys and domains of senders, recipients and everybody else, see [`party`](crate::party).
     pub(crate) from: Field,
     pub(crate) to: Field,
     pub(crate) other: Field,
@@ -88,7 +88,7 @@ pub(crate) struct Fields {
     pub(crate) tenant: Field,
     pub(crate) network: Field,
     pub(crate) flag: Field,
-    /// Address terms of bridges.
+    /// The same of bridges.
     pub(crate) via: Field,
     /// The attribute's name and its value, see [`attribute_term`].
     pub(crate) attribute: Field,
@@ -138,6 +138,11 @@ impl Fields {
             message: schema.add_u64_field(MESSAGE, fast),
             schema: schema.build(),
         }
+    }
+
+    /// The fields of parties. The order is part of the split's format.
+    pub(crate) fn parties(&self) -> [Field; 4] {
+        [self.from, self.to, self.other, self.via]
     }
 }
 

@@ -1,7 +1,7 @@
 //! Words, phrases and proximity that Tantivy has no query for: patterns, and places.
 
-use tantivy::index::SegmentReader;
-use tantivy::postings::{Postings, SegmentPostings};
+use tantivy::index::{InvertedIndexReader, SegmentReader};
+use tantivy::postings::{Postings, SegmentPostings, TermInfo};
 use tantivy::query::{
     BitSetDocSet, ConstScorer, EmptyScorer, EnableScoring, Explanation, Query, Scorer, Weight,
 };
@@ -67,7 +67,7 @@ impl PlacesQuery {
 fn union(
     reader: &SegmentReader,
     field: Field,
-    terms: &[tantivy::postings::TermInfo],
+    terms: &[TermInfo],
     stop: &Stop,
     boost: Score,
 ) -> tantivy::Result<Box<dyn Scorer>> {
@@ -82,16 +82,27 @@ fn union(
     }
     let (mut docs, mut walk) = (BitSet::with_max_value(reader.max_doc()), Walk::new(stop));
     for term in terms {
-        let mut block = index.read_block_postings_from_terminfo(term, IndexRecordOption::Basic)?;
-        while !block.docs().is_empty() {
-            walk.step()?;
-            block.docs().iter().for_each(|doc| {
-                docs.insert(*doc);
-            });
-            block.advance();
-        }
+        gather(&index, term, &mut docs, &mut walk)?;
     }
     Ok(Box::new(ConstScorer::new(BitSetDocSet::from(docs), boost)))
+}
+
+/// Adds the records that have a term.
+pub(crate) fn gather(
+    index: &InvertedIndexReader,
+    term: &TermInfo,
+    docs: &mut BitSet,
+    walk: &mut Walk<'_>,
+) -> tantivy::Result<()> {
+    let mut block = index.read_block_postings_from_terminfo(term, IndexRecordOption::Basic)?;
+    while !block.docs().is_empty() {
+        walk.step()?;
+        block.docs().iter().for_each(|doc| {
+            docs.insert(*doc);
+        });
+        block.advance();
+    }
+    Ok(())
 }
 
 /// The records that have a term of this form in a field that is compared whole.
@@ -180,7 +191,7 @@ impl Word {
             );
             return Err(TantivyError::InvalidArgument(message));
         }
-        let mut open = |terms: Vec<tantivy::postings::TermInfo>| {
+        let mut open = |terms: Vec<TermInfo>| {
             let terms = terms.into_iter().map(|term| {
                 walk.step()?;
                 Ok(index.read_postings_from_terminfo(&term, IndexRecordOption::WithFreqsAndPositions)?)

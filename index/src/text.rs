@@ -19,8 +19,8 @@ mod snippet;
 mod tests;
 mod words;
 
-pub(crate) use address::address_form;
 pub use address::{ADDRESS_BYTES_MAX, address_terms};
+pub(crate) use address::{AddressForms, address_form, name_of};
 pub(crate) use cut::variant;
 use cut::{Cut, Cutter};
 pub(crate) use fold::{folded, folded_picture, is_part_of_picture, written};

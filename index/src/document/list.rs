@@ -9,7 +9,7 @@ use tantivy::tokenizer::{Token, TokenStream, Tokenizer};
 const SCANNED_BYTES_MAX: usize = 4_096;
 
 /// Appends a term to a list.
-pub(super) fn push_term(list: &mut String, term: &str) {
+pub(crate) fn push_term(list: &mut String, term: &str) {
     // Terms are cut or hashed long before the numbers that are no characters.
     let length = u32::try_from(term.len()).ok().and_then(char::from_u32);
     debug_assert!(length.is_some(), "a term of {} bytes", term.len());
@@ -41,7 +41,7 @@ pub(super) fn push_list(list: &mut String, from: usize, more: &str, many: &mut O
 }
 
 /// The terms of a list.
-pub(super) fn terms(list: &str) -> impl Iterator<Item = &str> {
+pub(crate) fn terms(list: &str) -> impl Iterator<Item = &str> {
     let mut rest = list;
     std::iter::from_fn(move || {
         let (term, after) = first(rest)?;

@@ -1,15 +1,20 @@
 //! What a query matches in the splits.
 
-use std::sync::Arc;
+use std::collections::HashMap;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, PoisonError};
 
-use tantivy::query::{Bm25StatisticsProvider, EnableScoring, Query, Weight};
-use tantivy::schema::{Field, Schema};
+use tantivy::query::{Bm25StatisticsProvider, EnableScoring, Scorer};
+use tantivy::schema::Field;
 use tantivy::{COLLECT_BLOCK_BUFFER_LEN, DocSet, TERMINATED, Term};
 
 use super::docs::Docs;
-use super::run::Run;
-use crate::compile::Scoring;
+use super::marks::Marks;
+use super::run::{Run, Stop};
+use crate::compile::{Scoring, compile};
 use crate::error::Error;
+use crate::query::Query;
+use crate::schema::Fields;
 use crate::split::OpenSplit;
 
 /// Documents after which a search asks whether it may go on.
@@ -17,10 +22,14 @@ const CHECK_DOCS: usize = 4_096;
 
 /// A query on some splits.
 pub(super) struct Matches<'s> {
+    query: &'s Query,
+    fields: &'s Fields,
+    scoring: Scoring,
+    marks: &'s Marks,
+    stop: &'s Stop,
     splits: &'s [Arc<OpenSplit>],
-    /// One for all splits: their schemas are the same, and the statistics are
-    /// those of all together, so that scores of different splits compare.
-    weight: Option<Box<dyn Weight>>,
+    /// Those of all splits together, so that scores of different splits compare.
+    statistics: Statistics<'s>,
 }
 
 fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
@@ -28,24 +37,39 @@ fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
 }
 
 impl<'s> Matches<'s> {
+    /// # Errors
+    ///
+    /// Those of compiling the query.
     pub(super) fn new(
-        query: &dyn Query,
-        schema: &Schema,
+        query: &'s Query,
+        fields: &'s Fields,
         splits: &'s [Arc<OpenSplit>],
         scoring: Scoring,
+        marks: &'s Marks,
+        stop: &'s Stop,
     ) -> Result<Self, Error> {
-        let statistics = Statistics(splits);
-        let weight = splits.first().map(|first| {
-            let scoring = match scoring {
-                Scoring::Unused => EnableScoring::disabled_from_schema(schema),
-                Scoring::Relevance => {
-                    EnableScoring::enabled_from_statistics_provider(&statistics, &first.searcher)
-                }
-            };
-            // Statistics are of all splits; the first stands for them.
-            query.weight(scoring).map_err(failed(first))
-        });
-        Ok(Matches { splits, weight: weight.transpose()? })
+        // Whether there are splits or not.
+        compile(query, fields, None, scoring, marks, stop)?;
+        Ok(Matches { query, fields, scoring, marks, stop, splits, statistics: Statistics::new(splits) })
+    }
+
+    /// A query that asks for nothing but what each split knows by itself.
+    pub(super) fn unmarked(query: &'s Query, run: &'s Run<'_>, fields: &'s Fields) -> Result<Self, Error> {
+        Self::new(query, fields, run.splits, Scoring::Unused, Marks::NONE, run.stop)
+    }
+
+    /// The query on one split, whose parties have places of their own there.
+    fn scorer(&self, split: &OpenSplit) -> Result<Box<dyn Scorer>, Error> {
+        let query =
+            compile(self.query, self.fields, Some(&split.forms), self.scoring, self.marks, self.stop)?;
+        let scoring = match self.scoring {
+            Scoring::Unused => EnableScoring::disabled_from_schema(&self.fields.schema),
+            Scoring::Relevance => {
+                EnableScoring::enabled_from_statistics_provider(&self.statistics, &split.searcher)
+            }
+        };
+        let weight = query.weight(scoring).map_err(failed(split))?;
+        weight.scorer(split.segment(), 1.0).map_err(failed(split))
     }
 
     /// All that matches at a version, by split.
@@ -56,8 +80,10 @@ impl<'s> Matches<'s> {
     fn docs_of(&self, run: &Run<'_>, at: usize, version: u64) -> Result<Docs, Error> {
         let split = &self.splits[at];
         let (mut docs, end) = (Docs::none(split.footer.docs), split.end_at(version));
-        let Some(weight) = self.weight.as_ref().filter(|_| end > 0) else { return Ok(docs) };
-        let mut scorer = weight.scorer(split.segment(), 1.0).map_err(failed(split))?;
+        if end == 0 {
+            return Ok(docs);
+        }
+        let mut scorer = self.scorer(split)?;
         let mut buffer = [0; COLLECT_BLOCK_BUFFER_LEN];
         for block in 0_usize.. {
             if block.is_multiple_of(CHECK_DOCS / COLLECT_BLOCK_BUFFER_LEN) {
@@ -86,8 +112,10 @@ impl<'s> Matches<'s> {
         mut each: impl FnMut(u32, f32),
     ) -> Result<(), Error> {
         let split = &self.splits[at];
-        let Some(weight) = self.weight.as_ref().filter(|_| of.len() > 0) else { return Ok(()) };
-        let mut scorer = weight.scorer(split.segment(), 1.0).map_err(failed(split))?;
+        if of.len() == 0 {
+            return Ok(());
+        }
+        let mut scorer = self.scorer(split)?;
         let mut doc = scorer.doc();
         for nth in 0_usize.. {
             if doc == TERMINATED {
@@ -106,17 +134,40 @@ impl<'s> Matches<'s> {
 }
 
 /// BM25 statistics of all splits together.
-struct Statistics<'s>(&'s [Arc<OpenSplit>]);
+struct Statistics<'s> {
+    splits: &'s [Arc<OpenSplit>],
+    /// What was asked already: each split asks the same.
+    terms: Mutex<HashMap<Term, u64>>,
+    tokens: Mutex<HashMap<Field, u64>>,
+}
 
-impl Statistics<'_> {
+impl<'s> Statistics<'s> {
+    fn new(splits: &'s [Arc<OpenSplit>]) -> Self {
+        Statistics { splits, terms: Mutex::default(), tokens: Mutex::default() }
+    }
+
     fn sum(&self, of: impl Fn(&tantivy::Searcher) -> tantivy::Result<u64>) -> tantivy::Result<u64> {
-        self.0.iter().map(|split| of(&split.searcher)).sum()
+        self.splits.iter().map(|split| of(&split.searcher)).sum()
+    }
+
+    fn known<K: Eq + Hash + Clone>(
+        &self,
+        known: &Mutex<HashMap<K, u64>>,
+        key: &K,
+        of: impl Fn(&tantivy::Searcher) -> tantivy::Result<u64>,
+    ) -> tantivy::Result<u64> {
+        if let Some(sum) = known.lock().unwrap_or_else(PoisonError::into_inner).get(key) {
+            return Ok(*sum);
+        }
+        let sum = self.sum(of)?;
+        known.lock().unwrap_or_else(PoisonError::into_inner).insert(key.clone(), sum);
+        Ok(sum)
     }
 }
 
 impl Bm25StatisticsProvider for Statistics<'_> {
     fn total_num_tokens(&self, field: Field) -> tantivy::Result<u64> {
-        self.sum(|searcher| searcher.total_num_tokens(field))
+        self.known(&self.tokens, &field, |searcher| searcher.total_num_tokens(field))
     }
 
     fn total_num_docs(&self) -> tantivy::Result<u64> {
@@ -124,6 +175,6 @@ impl Bm25StatisticsProvider for Statistics<'_> {
     }
 
     fn doc_freq(&self, term: &Term) -> tantivy::Result<u64> {
-        self.sum(|searcher| searcher.doc_freq(term))
+        self.known(&self.terms, term, |searcher| searcher.doc_freq(term))
     }
 }

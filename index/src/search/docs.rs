@@ -44,6 +44,19 @@ impl Docs {
         self.len
     }
 
+    /// Whether these are all documents of the split.
+    pub(super) fn is_all(&self) -> bool {
+        self.len == u64::from(self.of)
+    }
+
+    /// All of them in order, where they are few.
+    pub(super) fn few(&self) -> Option<&[u32]> {
+        match &self.kept {
+            Kept::List(list) => Some(list),
+            Kept::Bits(_) => None,
+        }
+    }
+
     /// Adds documents that are not in it yet.
     pub(super) fn add(&mut self, docs: &[u32]) {
         self.len += docs.len() as u64;

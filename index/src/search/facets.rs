@@ -1,28 +1,22 @@
 //! What an answer consists of: events over time, and who, what and where they are most.
 //!
 //! Counted from the index alone: the first deliveries that match, met with the documents of each
-//! term. Terms are gone through in their order in all splits at once, so that a term's count is
-//! complete when it is made, and a term that is in too few records is not counted at all.
+//! term. In how many documents a term is bounds how often it can count. Names that are one term each
+//! are gone through in order in all splits at once, and one that is in too few records is not counted
+//! at all; parties are gathered first, and counted as long as the next may still be among the most.
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
-use std::str;
-use std::sync::Arc;
+use std::sync::{Mutex, PoisonError};
 
 use jiff::tz::TimeZone;
-use tantivy::index::InvertedIndexReader;
-use tantivy::postings::TermInfo;
-use tantivy::schema::{Field, IndexRecordOption};
-use tantivy::termdict::TermMerger;
-use tantivy::{DocSet, TERMINATED};
 
 use super::docs::Docs;
 use super::histogram::{Histogram, in_calendar};
 use super::run::Run;
+use super::tally::{Candidate, Parties, Seen, one_term_each, parties_of, ranges};
 use crate::error::Error;
 use crate::schema::{Fields, PRESENT, kind_name};
-use crate::split::OpenSplit;
-use crate::text::address_terms;
 
 /// What is to be counted with a search.
 #[derive(Debug, Clone, PartialEq)]
@@ -40,9 +34,8 @@ pub struct Facets {
     /// Events over time.
     pub histogram: Histogram,
     /// Addresses of senders, recipients and others, without scheme, parameters
-    /// and resource where they have a domain. An address that reads like a word
-    /// of a name (`live:carol` without `live:`) cannot be told from one and is
-    /// left out.
+    /// and resource where they have a domain. Who is only known by a name is left
+    /// out.
     pub participants: Vec<FacetCount>,
     /// Domains of these, without the `@`.
     pub domains: Vec<FacetCount>,
@@ -61,43 +54,14 @@ pub struct FacetCount {
     pub count: u64,
 }
 
-/// What a term stands for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Stands<'t> {
-    Participant(&'t str),
-    Domain(&'t str),
-    Type(&'t str),
-    Conversation(&'t str),
-}
-
-/// A party has several terms, see [`address_terms`]; one of them stands for it.
-pub(super) fn party(term: &str) -> Option<Stands<'_>> {
-    let mut forms = Vec::new();
-    address_terms(term, None, &mut forms);
-    match &forms[..] {
-        [_] if term.starts_with('@') && term.len() > 1 => Some(Stands::Domain(&term[1..])),
-        // Words of names and ids of one word are the same; telephone numbers are neither.
-        [_] => term.starts_with('+').then_some(Stands::Participant(term)),
-        [_, domain] if domain.starts_with('@') => Some(Stands::Participant(term)),
-        // With a scheme and without a domain. A number stands for itself.
-        [_, bare] => (!bare.starts_with('+')).then_some(Stands::Participant(term)),
-        // Another of its terms is the address alone.
-        _ => None,
-    }
-}
-
-// What starts like the hash of a longer name is one, or only marks that the field is there.
-
-pub(super) fn kind(term: &str) -> Option<Stands<'_>> {
-    kind_name(term).map(Stands::Type)
-}
-
-pub(super) fn conversation(term: &str) -> Option<Stands<'_>> {
-    (!term.starts_with(PRESENT)).then_some(Stands::Conversation(term))
+/// The name of a conversation's term. What starts like the hash of a longer name is one, or only
+/// marks that the field is there.
+fn conversation(term: &str) -> Option<&str> {
+    (!term.starts_with(PRESENT)).then_some(term)
 }
 
 /// The most frequent, by how often and then by name.
-struct Best {
+pub(super) struct Best {
     top: usize,
     kept: BTreeSet<(Reverse<u64>, String)>,
 }
@@ -107,19 +71,25 @@ impl Best {
         Best { top, kept: BTreeSet::new() }
     }
 
-    /// Whether a later name with so many events would be kept.
-    fn keeps(&self, count: u64) -> bool {
-        let last = self.kept.last().map_or(0, |(Reverse(count), _)| *count);
-        self.top > 0 && count > if self.kept.len() < self.top { 0 } else { last }
+    /// Whether a name with so many events, or fewer, may be kept.
+    pub(super) fn may_keep(&self, most: u64, value: &str) -> bool {
+        if most == 0 || self.kept.len() < self.top {
+            return most > 0;
+        }
+        self.kept.last().is_some_and(|(count, last)| (Reverse(most), value) < (*count, last.as_str()))
     }
 
-    fn offer(&mut self, value: &str, count: u64) {
-        if self.keeps(count) {
+    pub(super) fn offer(&mut self, value: &str, count: u64) {
+        if self.may_keep(count, value) {
             self.kept.insert((Reverse(count), value.to_owned()));
             if self.kept.len() > self.top {
                 self.kept.pop_last();
             }
         }
+    }
+
+    fn merge(&mut self, other: Best) {
+        other.kept.into_iter().for_each(|(Reverse(count), value)| self.offer(&value, count));
     }
 
     fn counts(self) -> Vec<FacetCount> {
@@ -134,176 +104,156 @@ pub(super) fn facets(
     firsts: &[Docs],
     request: &FacetRequest,
 ) -> Result<Facets, Error> {
-    let (mut named, mut histogram) = (Named::new(request.top), None);
-    let work = |job| {
-        let mut named = Named::new(request.top);
-        match job {
-            0 => {
-                named.count(run, firsts, &[fields.from, fields.to, fields.other], party)?;
-            }
-            1 => named.count(run, firsts, &[fields.conversation], conversation)?,
-            2 => named.count(run, firsts, &[fields.kind], kind)?,
-            _ => return Ok((named, Some(over_time(run, firsts, &request.zone)?))),
+    let gathered = gather(run, fields, firsts, request)?;
+    let empty = Histogram::over(gathered.times, &request.zone);
+    let (participants, domains) = gathered.parties.candidates();
+    let splits = (0..run.splits.len()).filter(|at| firsts[*at].len() > 0).map(Count::Times);
+    let people = chunks(&participants).map(|part| Count::Candidates(part, People::Participants));
+    let hosts = chunks(&domains).map(|part| Count::Candidates(part, People::Domains));
+    let work: Vec<Count<'_>> = splits.chain(people).chain(hosts).collect();
+
+    let mut histogram = empty.clone();
+    let best = [(); 2].map(|()| Mutex::new(Best::new(request.top)));
+    let count = |nth: usize| {
+        match work[nth] {
+            Count::Times(at) => return Ok(Some(over_time(run, at, &firsts[at], empty.clone())?)),
+            Count::Candidates(part, of) => count_some(run, firsts, part, &best[of as usize])?,
         }
-        Ok((named, None))
+        Ok(None)
     };
-    run.each(&[0, 1, 2, 3], work, |job, (done, times)| match job {
-        0 => (named.participants, named.domains) = (done.participants, done.domains),
-        1 => named.conversations = done.conversations,
-        2 => named.types = done.types,
-        _ => histogram = times,
-    })?;
-    Ok(Facets {
-        histogram: histogram.unwrap_or_else(|| Histogram::over(None, &request.zone)),
-        participants: named.participants.counts(),
-        domains: named.domains.counts(),
-        types: named.types.counts(),
-        conversations: named.conversations.counts(),
-    })
+    let order: Vec<usize> = (0..work.len()).collect();
+    run.each(&order, count, |_, times| times.iter().for_each(|times| histogram.merge(times)))?;
+    let [participants, domains] =
+        best.map(|best| best.into_inner().unwrap_or_else(PoisonError::into_inner).counts());
+    let (types, conversations) = (gathered.types.counts(), gathered.conversations.counts());
+    Ok(Facets { histogram, participants, domains, types, conversations })
 }
 
-fn over_time(run: &Run<'_>, firsts: &[Docs], zone: &TimeZone) -> Result<Histogram, Error> {
-    let each_time = |each: &mut dyn FnMut(Option<i64>)| {
-        let mut times = Vec::new();
-        run.splits.iter().zip(firsts).try_for_each(|(split, firsts)| {
-            firsts.blocks(|docs| {
-                run.stop.check()?;
-                split.times_ms(docs, &mut times);
-                times.iter().for_each(|time| each(*time));
-                Ok(())
-            })
-        })
+/// What is counted at once.
+#[derive(Clone, Copy)]
+enum Count<'c> {
+    Times(usize),
+    Candidates(&'c [Candidate], People),
+}
+
+#[derive(Clone, Copy)]
+enum People {
+    Participants,
+    Domains,
+}
+
+/// Candidates that are counted before the threads look again whether others may be among the most.
+const CANDIDATES: usize = 4;
+
+fn chunks(candidates: &[Candidate]) -> impl Iterator<Item = &[Candidate]> {
+    candidates.chunks(CANDIDATES)
+}
+
+/// What is known before anything but the names of one term each is counted.
+struct Gathered {
+    conversations: Best,
+    types: Best,
+    parties: Parties,
+    /// The first and the last time of a calendar.
+    times: Option<(i64, i64)>,
+}
+
+/// Some of that.
+enum Part {
+    Conversations(Best),
+    Types(Best),
+    Split(Parties, Option<(i64, i64)>),
+}
+
+fn gather(
+    run: &Run<'_>,
+    fields: &Fields,
+    firsts: &[Docs],
+    request: &FacetRequest,
+) -> Result<Gathered, Error> {
+    let best = || Best::new(request.top);
+    let ranges = ranges(run, firsts, fields.conversation)?;
+    let first_split = ranges.len() + 1;
+    let work = |nth: usize| {
+        let mut best = best();
+        if let Some(range) = ranges.get(nth) {
+            one_term_each(run, firsts, fields.conversation, range, conversation, &mut best)?;
+            return Ok(Part::Conversations(best));
+        }
+        if nth < first_split {
+            one_term_each(run, firsts, fields.kind, &(None, None), kind_name, &mut best)?;
+            return Ok(Part::Types(best));
+        }
+        let at = nth - first_split;
+        let times = times_of(run, at, &firsts[at])?;
+        Ok(Part::Split(parties_of(run, at, &firsts[at], fields)?, times))
     };
-    let mut range = None;
-    each_time(&mut |time| {
-        if let Some(time) = time.filter(|time| in_calendar(*time)) {
-            let (first, last) = range.unwrap_or((time, time));
-            range = Some((time.min(first), time.max(last)));
+    let mut gathered =
+        Gathered { conversations: best(), types: best(), parties: Parties::default(), times: None };
+    let splits = (0..run.splits.len()).filter(|at| firsts[*at].len() > 0);
+    let order: Vec<usize> = (0..first_split).chain(splits.map(|at| first_split + at)).collect();
+    run.each(&order, work, |_, part| match part {
+        Part::Conversations(best) => gathered.conversations.merge(best),
+        Part::Types(best) => gathered.types.merge(best),
+        Part::Split(parties, times) => {
+            gathered.parties.merge(parties);
+            gathered.times = both(gathered.times, times);
         }
     })?;
-    let mut histogram = Histogram::over(range, zone);
-    each_time(&mut |time| histogram.add(time))?;
+    Ok(gathered)
+}
+
+fn both(one: Option<(i64, i64)>, other: Option<(i64, i64)>) -> Option<(i64, i64)> {
+    match (one, other) {
+        (Some(one), Some(other)) => Some((one.0.min(other.0), one.1.max(other.1))),
+        (one, other) => one.or(other),
+    }
+}
+
+/// The first and the last time of a calendar among some documents of a split.
+fn times_of(run: &Run<'_>, at: usize, firsts: &Docs) -> Result<Option<(i64, i64)>, Error> {
+    let (split, mut range) = (&run.splits[at], None);
+    let of_all = split.footer.time_ms_min.zip(split.footer.time_ms_max);
+    if firsts.is_all() && of_all.is_none_or(|(min, max)| in_calendar(min) && in_calendar(max)) {
+        return Ok(of_all);
+    }
+    let mut times = Vec::new();
+    firsts.blocks(|docs| {
+        run.stop.check()?;
+        split.times_ms(docs, &mut times);
+        for time in times.iter().flatten().filter(|time| in_calendar(**time)) {
+            range = both(range, Some((*time, *time)));
+        }
+        Ok(())
+    })?;
+    Ok(range)
+}
+
+fn over_time(run: &Run<'_>, at: usize, firsts: &Docs, mut histogram: Histogram) -> Result<Histogram, Error> {
+    let mut times = Vec::new();
+    firsts.blocks(|docs| {
+        run.stop.check()?;
+        run.splits[at].times_ms(docs, &mut times);
+        histogram.add(&times);
+        Ok(())
+    })?;
     Ok(histogram)
 }
 
-/// The most frequent of each kind.
-struct Named {
-    participants: Best,
-    domains: Best,
-    types: Best,
-    conversations: Best,
-}
-
-/// One field of one split.
-struct Listed {
-    split: usize,
-    terms: Arc<InvertedIndexReader>,
-}
-
-/// Terms after which a search asks whether it may go on.
-const CHECK_TERMS: usize = 1_024;
-
-impl Named {
-    fn new(top: usize) -> Named {
-        let best = || Best::new(top);
-        Named { participants: best(), domains: best(), types: best(), conversations: best() }
-    }
-
-    fn best(&mut self, stands: Stands<'_>) -> &mut Best {
-        match stands {
-            Stands::Participant(_) => &mut self.participants,
-            Stands::Domain(_) => &mut self.domains,
-            Stands::Type(_) => &mut self.types,
-            Stands::Conversation(_) => &mut self.conversations,
-        }
-    }
-
-    /// Counts the terms of some fields together: a record that has a term in several of them
-    /// counts once.
-    fn count(
-        &mut self,
-        run: &Run<'_>,
-        firsts: &[Docs],
-        fields: &[Field],
-        stands: impl Fn(&str) -> Option<Stands<'_>>,
-    ) -> Result<(), Error> {
-        let mut listed = Vec::new();
-        for (split, of) in run.splits.iter().enumerate().filter(|(at, _)| firsts[*at].len() > 0) {
-            for field in fields {
-                let terms = of.segment().inverted_index(*field).map_err(failed(of))?;
-                listed.push(Listed { split, terms });
-            }
-        }
-        let streams = listed.iter().map(|part| {
-            let split = &run.splits[part.split];
-            part.terms.terms().stream().map_err(|e| failed(split)(e.into()))
-        });
-        let mut merger = TermMerger::new(streams.collect::<Result<_, _>>()?);
-        let (mut found, mut docs): (Vec<(usize, TermInfo)>, Vec<u32>) = (Vec::new(), Vec::new());
-        for nth in 0_usize.. {
-            if nth.is_multiple_of(CHECK_TERMS) {
-                run.stop.check()?;
-            }
-            if !merger.advance() {
-                break;
-            }
-            found.clear();
-            found.extend(merger.current_segment_ords_and_term_infos());
-            let most = found.iter().map(|(_, info)| u64::from(info.doc_freq)).sum();
-            // Most terms are in too few records, whatever they stand for.
-            let bests = [&self.participants, &self.domains, &self.types, &self.conversations];
-            if !bests.into_iter().any(|best| best.keeps(most)) {
-                continue;
-            }
-            let Some(stands) = str::from_utf8(merger.key()).ok().and_then(&stands) else { continue };
-            if !self.best(stands).keeps(most) {
-                continue;
-            }
-            found.sort_unstable_by_key(|(at, _)| *at);
-            let mut count = 0;
-            for part in found.chunk_by(|a, b| listed[a.0].split == listed[b.0].split) {
-                let split = listed[part[0].0].split;
-                count += in_split(run, &listed, part, &firsts[split], &mut docs)?;
-            }
-            let (Stands::Participant(value)
-            | Stands::Domain(value)
-            | Stands::Type(value)
-            | Stands::Conversation(value)) = stands;
-            self.best(stands).offer(value, count);
-        }
-        Ok(())
-    }
-}
-
-fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
-    move |e| Error::tantivy(&format!("cannot count in {}", split.shown), e)
-}
-
-/// How many of `firsts` have a term, which is in these fields of the split.
-fn in_split(
+/// Counts candidates that may still be among the most frequent.
+fn count_some(
     run: &Run<'_>,
-    listed: &[Listed],
-    part: &[(usize, TermInfo)],
-    firsts: &Docs,
-    docs: &mut Vec<u32>,
-) -> Result<u64, Error> {
-    run.stop.check()?;
-    docs.clear();
-    for (at, info) in part {
-        let Listed { split, terms } = &listed[*at];
-        let postings = terms.read_postings_from_terminfo(info, IndexRecordOption::Basic);
-        let mut postings = postings.map_err(|e| failed(&run.splits[*split])(e.into()))?;
-        let mut doc = postings.doc();
-        while doc != TERMINATED {
-            if firsts.contains(doc) {
-                docs.push(doc);
-            }
-            doc = postings.advance();
+    firsts: &[Docs],
+    candidates: &[Candidate],
+    best: &Mutex<Best>,
+) -> Result<(), Error> {
+    let best = || best.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut seen = Seen::default();
+    for candidate in candidates {
+        if best().may_keep(candidate.most, &candidate.name) {
+            let count = candidate.count(run, firsts, &mut seen)?;
+            best().offer(&candidate.name, count);
         }
     }
-    if part.len() > 1 {
-        docs.sort_unstable();
-        docs.dedup();
-    }
-    Ok(docs.len() as u64)
+    Ok(())
 }

@@ -5,8 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use proptest::prelude::*;
 use proptest::sample::select;
 
-use super::facet_tests::parties;
-use super::facets::Stands;
+use super::facet_tests::participants;
 use super::tests::{World, cases, commits, queries, query, settings, world};
 use super::*;
 use crate::schema::{RAW_BYTES_MAX, raw_term};
@@ -20,10 +19,7 @@ fn request(query: &Query, order: Order, limit: usize) -> Request {
 fn names(event: &Event, by: GroupBy) -> BTreeSet<String> {
     match by {
         GroupBy::Conversation => event.conversation.as_deref().map(raw_term).into_iter().collect(),
-        GroupBy::Participant => parties(event, |stands| match stands {
-            Stands::Participant(name) => Some(name),
-            _ => None,
-        }),
+        GroupBy::Participant => participants(event),
     }
 }
 

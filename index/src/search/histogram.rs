@@ -75,16 +75,33 @@ impl Histogram {
             .unwrap_or_else(|| empty(Unit::Year, 1, vec![first, last.saturating_add(1)]))
     }
 
-    /// Counts one event.
-    pub(super) fn add(&mut self, time_ms: Option<i64>) {
-        let Some(time_ms) = time_ms else {
-            self.untimed += 1;
-            return;
-        };
-        let after = self.buckets.partition_point(|bucket| bucket.from_ms <= time_ms);
-        match after.checked_sub(1).and_then(|at| self.buckets.get_mut(at)) {
-            Some(bucket) if time_ms < bucket.to_ms => bucket.count += 1,
-            _ => self.beyond += 1,
+    /// Counts some events.
+    pub(super) fn add(&mut self, times_ms: &[Option<i64>]) {
+        // Records that were archived together mostly happened together.
+        let mut last = 0;
+        for time_ms in times_ms {
+            let Some(time_ms) = *time_ms else {
+                self.untimed += 1;
+                continue;
+            };
+            let is_in = |bucket: &Bucket| bucket.from_ms <= time_ms && time_ms < bucket.to_ms;
+            if !self.buckets.get(last).is_some_and(is_in) {
+                let after = self.buckets.partition_point(|bucket| bucket.from_ms <= time_ms);
+                last = after.saturating_sub(1);
+            }
+            match self.buckets.get_mut(last) {
+                Some(bucket) if is_in(bucket) => bucket.count += 1,
+                _ => self.beyond += 1,
+            }
+        }
+    }
+
+    /// Adds what was counted apart, in the same buckets.
+    pub(super) fn merge(&mut self, other: &Histogram) {
+        self.untimed += other.untimed;
+        self.beyond += other.beyond;
+        for (bucket, more) in self.buckets.iter_mut().zip(&other.buckets) {
+            bucket.count += more.count;
         }
     }
 }
@@ -166,10 +183,12 @@ mod tests {
             let mut of = Histogram::over(Some((first, last)), &TimeZone::UTC);
             assert_eq!((of.unit, of.step, of.buckets.len()), (unit, step, buckets), "{first} {last}");
             assert!(of.buckets.windows(2).all(|pair| pair[0].to_ms == pair[1].from_ms));
-            of.add(Some(first));
-            of.add(Some(last));
-            of.add(None);
-            of.add(Some(i64::MAX));
+            of.add(&[Some(first), Some(last), None]);
+            let mut more = of.clone();
+            more.buckets.iter_mut().for_each(|bucket| bucket.count = 0);
+            (more.untimed, more.beyond) = (0, 0);
+            more.add(&[Some(i64::MAX)]);
+            of.merge(&more);
             let ends = of.buckets[0].count + of.buckets.last().unwrap().count;
             assert_eq!(ends, if buckets == 1 { 4 } else { 2 }, "{first} {last}");
             assert_eq!((of.untimed, of.beyond), (1, 1));

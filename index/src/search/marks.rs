@@ -12,19 +12,17 @@ use std::sync::Arc;
 
 use foldhash::fast::RandomState;
 use tantivy::index::SegmentReader;
-use tantivy::query::{ConstScorer, EnableScoring, Explanation, Query as Compiled, Scorer, TermQuery, Weight};
-use tantivy::schema::IndexRecordOption;
-use tantivy::{DocId, DocSet, Score, TERMINATED, TantivyError, Term};
+use tantivy::query::{ConstScorer, EnableScoring, Explanation, Query as Compiled, Scorer, Weight};
+use tantivy::{DocId, DocSet, Score, TERMINATED, TantivyError};
 
 use super::collect::Matches;
 use super::docs::{BLOCK, Docs};
 use super::events::Events;
 use super::run::Run;
-use crate::compile::Scoring;
 use crate::error::Error;
 use crate::message::Change;
-use crate::query::{Flag, Query};
-use crate::schema::{Fields, kind_term};
+use crate::query::{Flag, Query, TypePattern};
+use crate::schema::Fields;
 use crate::split::OpenSplit;
 
 /// What is marked in the splits of a search, for each flag that its query asks for.
@@ -57,6 +55,9 @@ type Column = fn(&OpenSplit, &[u32], &mut Vec<Option<u64>>);
 type Values = HashSet<u64, RandomState>;
 
 impl Marks {
+    /// None, for queries that ask for none.
+    pub(super) const NONE: &Marks = &Marks(Vec::new());
+
     /// Whether a query asks for what no split knows by itself.
     pub(super) fn asked(query: &Query) -> bool {
         [Flag::Edited, Flag::Deleted, Flag::Duplicate].into_iter().any(|flag| query.asks(flag))
@@ -178,9 +179,8 @@ pub(super) fn changes(
     change: Change,
     version: u64,
 ) -> Result<Vec<Docs>, Error> {
-    let term = Term::from_field_text(fields.kind, &kind_term(change.short()));
-    let query = TermQuery::new(term, IndexRecordOption::Basic);
-    Matches::new(&query, &fields.schema, run.splits, Scoring::Unused)?.docs(run, version)
+    let query = Query::Type(TypePattern::Exact(change.short().to_owned()));
+    Matches::unmarked(&query, run, fields)?.docs(run, version)
 }
 
 /// Documents before `end`, a block at a time.

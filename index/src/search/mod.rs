@@ -8,7 +8,7 @@
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
 //! - `fetch`: the records of a page
-//! - `facets`, `histogram`: what the answer consists of
+//! - `facets`, `tally`, `histogram`: what the answer consists of
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
 //! - `versions`: what was done to the messages of a page
@@ -37,6 +37,7 @@ mod repeats;
 mod run;
 #[cfg(test)]
 mod run_tests;
+mod tally;
 #[cfg(test)]
 mod tests;
 #[cfg(test)]
@@ -50,7 +51,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 
 use custody_archive::{Archive, at_once};
 
-use crate::compile::{Scoring, compile};
+use crate::compile::Scoring;
 use crate::damage::guarded;
 use crate::error::{Error, Kind};
 use crate::manifest::{Folder, Manifest, SplitMeta};
@@ -432,14 +433,13 @@ impl<S: Source> Searcher<S> {
     }
 
     fn matches<'s>(
-        &self,
-        query: &Query,
+        &'s self,
+        query: &'s Query,
         scope: &'s Scope,
         scoring: Scoring,
-        stop: &Stop,
+        stop: &'s Stop,
     ) -> Result<Matches<'s>, Error> {
-        let compiled = compile(query, &self.fields, scoring, &scope.marks, stop)?;
-        Matches::new(&*compiled, &self.fields.schema, &scope.splits, scoring)
+        Matches::new(query, &self.fields, &scope.splits, scoring, &scope.marks, stop)
     }
 
     fn events(&self, query: &Query, scope: &Scope, run: &Run<'_>) -> Result<Events, Error> {

@@ -11,10 +11,10 @@ use tantivy::termdict::TermMerger;
 use tantivy::{DocSet, TERMINATED};
 
 use super::docs::Docs;
-use super::facets::{Stands, party};
 use super::groups::GroupBy;
 use super::run::Run;
 use crate::error::Error;
+use crate::party::PartyTerm;
 use crate::schema::{Fields, PRESENT};
 use crate::split::OpenSplit;
 
@@ -152,9 +152,9 @@ impl Listed {
 
 /// The participant that a term stands for.
 fn participant(term: &[u8]) -> Option<&str> {
-    match str::from_utf8(term).ok().and_then(party) {
-        Some(Stands::Participant(name)) => Some(name),
-        _ => None,
+    match PartyTerm::of(term)? {
+        PartyTerm::Key(key) => key.name(),
+        PartyTerm::Domain(_) => None,
     }
 }
 

@@ -7,7 +7,6 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use tantivy::query::{BooleanQuery, Query as Compiled, TermQuery};
 use tantivy::schema::IndexRecordOption;
 use tantivy::{DocSet, TERMINATED, Term};
 
@@ -16,11 +15,11 @@ use super::collect::Matches;
 use super::marks::each_value;
 use super::run::Run;
 use super::{FirstOf, Scope, Searcher};
-use crate::compile::Scoring;
 use crate::damage::guarded;
 use crate::error::{Error, Kind};
 use crate::message::Change;
-use crate::schema::{Fields, kind_term, raw_term};
+use crate::query::Query;
+use crate::schema::{Fields, kind_term};
 use crate::source::Source;
 use crate::split::OpenSplit;
 use crate::stop::Stop;
@@ -140,10 +139,8 @@ fn versions(
     changed: &HashSet<u64>,
     conversations: &[&str],
 ) -> Result<Found, Error> {
-    let term = |id: &&str| Term::from_field_text(fields.conversation, &raw_term(id));
-    let query = |id| Box::new(TermQuery::new(term(id), IndexRecordOption::Basic)) as Box<dyn Compiled>;
-    let query = BooleanQuery::union(conversations.iter().map(query).collect());
-    let docs = Matches::new(&query, &fields.schema, run.splits, Scoring::Unused)?.docs(run, through)?;
+    let query = Query::or(conversations.iter().map(|id| Query::Conversation((*id).into())).collect());
+    let docs = Matches::unmarked(&query, run, fields)?.docs(run, through)?;
     let parts = run.all(|at| {
         let (split, mut found) = (&run.splits[at], Vec::new());
         each_value(run, at, OpenSplit::messages, &docs[at], |doc, message| {

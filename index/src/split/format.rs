@@ -1,6 +1,7 @@
 //! The bytes of a split.
 //!
-//! The files of the segment one after another, in order of their names; then the
+//! The files of the segment and the [forms](super::forms) of its parties one after another, in order
+//! of their names; then the
 //! footer, JSON; then the footer's length as 4 bytes little-endian; then the 8
 //! bytes `custspl1`. A reader starts at the end.
 //!
@@ -47,7 +48,7 @@ pub(crate) struct Footer {
     pub(crate) time_ms_min: Option<i64>,
     pub(crate) time_ms_max: Option<i64>,
     pub(crate) tenants: Option<BTreeSet<String>>,
-    /// The segment's files.
+    /// The segment's files, and the forms.
     pub(crate) parts: Vec<Part>,
     /// The archive's batches and where they are, in order of version and of their first document.
     pub(crate) files: Vec<Covered>,
@@ -56,7 +57,7 @@ pub(crate) struct Footer {
 /// One file of the segment.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Part {
-    /// The file's extension, or `meta.json`.
+    /// The file's extension, `meta.json`, or `forms`.
     pub(crate) name: String,
     pub(crate) offset: u64,
     pub(crate) length: u64,

@@ -5,11 +5,13 @@
 //!
 //! - `format`: the bytes of a split, apart from what is in the segment
 //! - `write`: from records to bytes
+//! - `forms`: from what a party is found by to its terms
 //! - `join`: from small splits to a large one, with the same bytes
 //! - `relocate`: the same split when its batches are in other files
 //! - `open`: from a file to something that can be searched
 
 mod format;
+mod forms;
 mod join;
 mod open;
 mod relocate;
@@ -18,6 +20,7 @@ mod tests;
 mod write;
 
 pub(crate) use format::{Covered, SPLIT_VERSION, read_footer};
+pub(crate) use forms::{Forms, Known};
 pub(crate) use join::join;
 pub(crate) use open::OpenSplit;
 pub(crate) use relocate::relocate;

@@ -16,6 +16,7 @@ use tantivy::directory::{
 use tantivy::{HasLen, Index, ReloadPolicy, Searcher, SegmentReader};
 
 use super::format::{Footer, META, SEGMENT, STORE, read_footer};
+use super::forms::{FORMS, Forms};
 use super::write::empty_store;
 use crate::error::Error;
 use crate::manifest::{Folder, SplitMeta};
@@ -27,6 +28,8 @@ pub(crate) struct OpenSplit {
     pub(crate) shown: String,
     pub(crate) footer: Footer,
     pub(crate) searcher: Searcher,
+    /// What its parties are found by.
+    pub(crate) forms: Forms,
     /// Absent when no record has a time.
     time: Option<Column<i64>>,
     identity: Column<u64>,
@@ -70,7 +73,9 @@ impl OpenSplit {
     pub(crate) fn of(shown: &str, data: FileSlice) -> Result<OpenSplit, Error> {
         let footer = read_footer(shown, &data)?;
         let failed = |e| Error::tantivy(&format!("cannot open {shown}"), e);
-        let index = Index::open(SplitDirectory::new(data, &footer)?).map_err(failed)?;
+        let directory = SplitDirectory::new(data, &footer)?;
+        let forms = directory.forms().ok_or_else(|| Error::corrupt(format!("{shown} has no forms")))?;
+        let index = Index::open(directory).map_err(failed)?;
         let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
         let searcher = reader.searcher();
         let [segment] = searcher.segment_readers() else {
@@ -79,6 +84,7 @@ impl OpenSplit {
         if segment.max_doc() != footer.docs || segment.has_deletes() {
             return Err(Error::corrupt(format!("{shown} has not the documents that it says")));
         }
+        let forms = Forms::open(shown, &forms, segment)?;
         let time = segment.fast_fields().column_opt(TIME).map_err(failed)?;
         let identity = match segment.fast_fields().column_opt(IDENTITY).map_err(failed)? {
             Some(identity) => identity,
@@ -87,7 +93,8 @@ impl OpenSplit {
         };
         let message = segment.fast_fields().column_opt(MESSAGE).map_err(failed)?;
         let (shown, runs, searcher) = (shown.to_owned(), runs(&footer), searcher.clone());
-        Ok(OpenSplit { shown, footer, searcher, time, identity, message, changed: OnceLock::new(), runs })
+        let changed = OnceLock::new();
+        Ok(OpenSplit { shown, footer, searcher, forms, time, identity, message, changed, runs })
     }
 
     pub(crate) fn segment(&self) -> &SegmentReader {
@@ -216,6 +223,12 @@ impl SplitDirectory {
             (PathBuf::from(name), at(part.offset)..at(part.offset + part.length))
         });
         Ok(SplitDirectory { data, parts: Arc::new(parts.collect()), store })
+    }
+
+    /// The part that is not Tantivy's.
+    fn forms(&self) -> Option<FileSlice> {
+        let range = self.parts.get(Path::new(&format!("{SEGMENT}.{FORMS}")))?;
+        Some(self.data.slice(range.clone()))
     }
 }
 

@@ -13,6 +13,7 @@ use tantivy::store::Compressor;
 use tantivy::{Index, IndexSettings};
 
 use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION, STORE};
+use super::forms::{FORMS, forms_of};
 use crate::document::{Documents, OneRecord, Present};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
@@ -211,8 +212,8 @@ pub(super) fn empty_store() -> Result<Vec<u8>, Error> {
     ram.atomic_read(&store).map_err(|e| failed(e.into()))
 }
 
-/// The segment's files in order of their lasting names, taken out of the directory; the store is
-/// left out.
+/// The segment's files and its forms in order of their lasting names, taken out of the directory; the
+/// store is left out.
 pub(super) fn parts_of(
     index: &Index,
     ram: &RamDirectory,
@@ -228,9 +229,12 @@ pub(super) fn parts_of(
             segment.max_doc()
         )));
     }
+    // Before the files are taken out of the directory.
+    let forms = forms_of(index)?;
     let id = segment.id().uuid_string();
     let read = |path: &Path| ram.atomic_read(path).map_err(|e| failed(e.into()));
-    let mut files = vec![(META.to_owned(), lasting_meta(&id, &read(Path::new(META))?)?)];
+    let meta = lasting_meta(&id, &read(Path::new(META))?)?;
+    let mut files = vec![(META.to_owned(), meta), (FORMS.to_owned(), forms)];
     for path in metas.list_segment_files() {
         if ram.exists(&path).map_err(|e| failed(e.into()))? {
             let name = path.to_str().and_then(|name| name.strip_prefix(&*id)?.strip_prefix('.'));

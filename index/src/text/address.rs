@@ -15,6 +15,49 @@ const SCANNED_MAX: usize = 64;
 /// `matrix-federation:`-sized; what is longer before a colon is no scheme.
 const SCHEME_CHARS_MAX: usize = 12;
 
+/// What an address is found by, in lower case.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(crate) struct AddressForms {
+    /// The whole address, then without its scheme, then without parameters or resource; none twice.
+    pub(crate) forms: Vec<String>,
+    /// `@` and its domain.
+    pub(crate) domain: Option<String>,
+}
+
+impl AddressForms {
+    pub(crate) fn of(address: &str) -> AddressForms {
+        let whole = lower_case(address.trim());
+        let bare = without_scheme(&whole);
+        let mut found = AddressForms::default();
+        push(&whole, &mut found.forms);
+        push(bare, &mut found.forms);
+        if let Some(domain) = domain(bare) {
+            if let Some(plain) = without_tail(bare) {
+                push(plain, &mut found.forms);
+            }
+            found.domain = Some(cut(&format!("@{domain}")).to_owned());
+        }
+        found
+    }
+
+    /// The one that names the party.
+    pub(crate) fn name(&self) -> Option<&str> {
+        let (first, last) = (self.forms.first()?, self.forms.last()?);
+        Some(if self.domain.is_some() || last.starts_with('+') { last } else { first })
+    }
+}
+
+/// The form that names a party: without scheme and tail where it has a domain, else whole; a
+/// telephone number stands for itself. `whole` is a whole form that gives its others.
+pub(crate) fn name_of(whole: &str) -> &str {
+    let bare = without_scheme(whole);
+    match domain(bare) {
+        Some(_) => cut(without_tail(bare).unwrap_or(bare)),
+        None if bare.starts_with('+') => cut(bare),
+        None => whole,
+    }
+}
+
 /// Appends the terms a party is found by to `out`, none twice:
 ///
 /// - the whole address, lower-cased: `sip:alice@contoso.example;user=phone`
@@ -23,15 +66,9 @@ const SCHEME_CHARS_MAX: usize = 12;
 /// - its domain: `@contoso.example`
 /// - each word of the display name
 pub fn address_terms(address: &str, name: Option<&str>, out: &mut Vec<String>) {
-    let whole = lower_case(address.trim());
-    let bare = without_scheme(&whole);
-    push(&whole, out);
-    push(bare, out);
-    if let Some(domain) = domain(bare) {
-        if let Some(plain) = without_tail(bare) {
-            push(plain, out);
-        }
-        push(&format!("@{domain}"), out);
+    let AddressForms { forms, domain } = AddressForms::of(address);
+    for term in forms.into_iter().chain(domain) {
+        push(&term, out);
     }
     let mut many: Option<HashSet<String>> = None;
     for token in words(name.unwrap_or_default()) {
