@@ -63,8 +63,12 @@ impl Marks {
         [Flag::Edited, Flag::Deleted, Flag::Duplicate].into_iter().any(|flag| query.asks(flag))
     }
 
-    /// Marks what the query asks for.
-    pub(super) fn of(query: &Query, among: &Among<'_>) -> Result<Marks, Error> {
+    /// Marks what the query asks for; `told_apart` knows deliveries of one event.
+    pub(super) fn of(
+        query: &Query,
+        among: &Among<'_>,
+        told_apart: impl FnOnce(Vec<Docs>) -> Result<Events, Error>,
+    ) -> Result<Marks, Error> {
         let mut marks = Marks::default();
         for (flag, change) in [(Flag::Edited, Change::Edited), (Flag::Deleted, Change::Deleted)] {
             if query.asks(flag) {
@@ -72,7 +76,9 @@ impl Marks {
             }
         }
         if query.asks(Flag::Duplicate) {
-            marks.0.push((Flag::Duplicate, among.delivered_again()?));
+            let all = among.run.splits.iter();
+            let all = all.map(|split| Docs::up_to(split.end_at(among.version), split.footer.docs));
+            marks.0.push((Flag::Duplicate, among.delivered_again(&told_apart(all.collect())?)?));
         }
         Ok(marks)
     }
@@ -120,10 +126,7 @@ impl Among<'_> {
         Ok(self.marked(marked))
     }
 
-    fn delivered_again(&self) -> Result<Marked, Error> {
-        let all =
-            self.run.splits.iter().map(|split| Docs::up_to(split.end_at(self.version), split.footer.docs));
-        let events = Events::of(self.run, all.collect(), self.held_max)?;
+    fn delivered_again(&self, events: &Events) -> Result<Marked, Error> {
         let values = |wanted: &(dyn Fn(u64) -> bool + Sync)| {
             Ok(events.further(self.run, wanted)?.into_keys().collect())
         };

@@ -374,7 +374,7 @@ impl<S: Source> Searcher<S> {
             // An edit may be in any of them.
             let joined = if searched.is_empty() { &[] } else { &all[..] };
             let splits = self.open_all(joined, stop)?;
-            let marks = self.marks(query, &splits, &searched, through_version, stop)?;
+            let marks = self.marks(query, manifest, &splits, &searched, through_version, stop)?;
             (searched.iter().map(|at| splits[*at].clone()).collect(), marks)
         } else {
             let wanted: Vec<&SplitMeta> = searched.iter().map(|at| all[*at]).collect();
@@ -387,13 +387,16 @@ impl<S: Source> Searcher<S> {
     fn marks(
         &self,
         query: &Query,
+        manifest: &Manifest,
         splits: &[Arc<OpenSplit>],
         searched: &[usize],
         version: u64,
         stop: &Stop,
     ) -> Result<Marks, Error> {
         let (run, held_max) = (self.run_over(splits, stop), self.settings.matches_held_max);
-        Marks::of(query, &Among { run: &run, fields: &self.fields, version, searched, held_max })
+        let told_apart = |all| self.told_apart(manifest, &run, all);
+        let among = Among { run: &run, fields: &self.fields, version, searched, held_max };
+        Marks::of(query, &among, told_apart)
     }
 
     /// The splits in their order; several are opened at once.
@@ -452,7 +455,11 @@ impl<S: Source> Searcher<S> {
             }
             _ => self.matches(query, scope, Scoring::Unused, run.stop)?.docs(run, scope.through_version)?,
         };
-        let (manifest, held_max) = (&scope.manifest, self.settings.matches_held_max);
+        self.told_apart(&scope.manifest, run, matches)
+    }
+
+    fn told_apart(&self, manifest: &Manifest, run: &Run<'_>, matches: Vec<Docs>) -> Result<Events, Error> {
+        let held_max = self.settings.matches_held_max;
         let whole = Whole {
             through_version: through(manifest)?,
             docs: manifest.splits.iter().map(|split| split.docs).sum(),

@@ -50,7 +50,8 @@ impl<S: Source> Searcher<S> {
         stop: &Stop,
     ) -> Result<(), Error> {
         let message = |found: &FirstOf| scope.splits[found.first.split].message(found.first.doc);
-        let messages: Vec<Option<u64>> = found.iter().map(message).collect();
+        // A damaged split must not end more than the search.
+        let messages: Vec<Option<u64>> = guarded(&self.folder, || Ok(found.iter().map(message).collect()))?;
         if messages.iter().all(Option::is_none) {
             return Ok(());
         }
