@@ -244,7 +244,8 @@ fn close_behind(places: &[Place], to: u32, within: u32) -> std::ops::Range<usize
 }
 
 fn in_order(mut places: Vec<Place>) -> Vec<Place> {
-    places.sort_unstable();
+    // They are a few lists in order, which a stable sort merges.
+    places.sort();
     places.dedup();
     places
 }
@@ -252,20 +253,53 @@ fn in_order(mut places: Vec<Place>) -> Vec<Place> {
 /// From each of the first to each of the second that begins close behind it. Both are in order, and
 /// so is this, none of it twice.
 fn behind(first: &[Place], second: &[Place], within: u32) -> Vec<Place> {
-    let (mut out, mut ends) = (Vec::new(), Vec::new());
+    let (mut out, mut ends) = (Vec::new(), Ends::default());
     for same in first.chunk_by(|one, other| one.0 == other.0) {
-        ends.clear();
+        ends.begin(same[0].0);
         let mut known = 0;
         for (_, to) in same {
             let close = close_behind(second, *to, within);
-            ends.extend(second[close.start.max(known).min(close.end)..close.end].iter().map(|place| place.1));
+            let new = second.get(close.start.max(known)..close.end).unwrap_or_default();
+            new.iter().for_each(|place| ends.add(place.1));
             known = known.max(close.end);
         }
-        ends.sort_unstable();
-        ends.dedup();
-        out.extend(ends.iter().map(|end| (same[0].0, *end)));
+        ends.append_to(&mut out);
     }
     out
+}
+
+/// The ends of places with one beginning. In nested proximity many have one end: a bit for each is
+/// faster than sorting them, and no longer than a place is wide.
+#[derive(Default)]
+struct Ends {
+    from: u32,
+    bits: Vec<u64>,
+}
+
+impl Ends {
+    fn begin(&mut self, from: u32) {
+        self.from = from;
+        self.bits.clear();
+    }
+
+    fn add(&mut self, end: u32) {
+        let far = end - self.from;
+        let word = (far / 64) as usize;
+        if word >= self.bits.len() {
+            self.bits.resize(word + 1, 0);
+        }
+        self.bits[word] |= 1 << (far % 64);
+    }
+
+    fn append_to(&self, out: &mut Vec<Place>) {
+        for (at, word) in (0..).zip(&self.bits) {
+            let mut rest = *word;
+            while rest != 0 {
+                out.push((self.from, self.from + at * 64 + rest.trailing_zeros()));
+                rest &= rest - 1;
+            }
+        }
+    }
 }
 
 /// Those that none of the others is close to, nor over.
