@@ -62,8 +62,12 @@ pub(crate) fn of_form(
     index: &InvertedIndexReader,
     stop: &Stop,
 ) -> tantivy::Result<Vec<TermInfo>> {
-    let mut out = Vec::new();
+    let (mut out, suffix) = (Vec::new(), form.suffix().as_bytes());
     each_from(index, &format!("{start}{}", form.prefix()), stop, &mut |key, info| {
+        // Most terms of a large dictionary end otherwise, which is soon seen.
+        if !key.ends_with(suffix) {
+            return;
+        }
         let text = key.get(start.len()..).and_then(|key| std::str::from_utf8(key).ok());
         if is_word(key) && text.is_some_and(|text| !stands_for_another(text) && form.matches(text)) {
             out.push(info.clone());

@@ -34,6 +34,11 @@ impl Glob {
         &self.0[..self.0.find(['*', '?']).unwrap_or(self.0.len())]
     }
 
+    /// What everything of this form ends with.
+    pub(crate) fn suffix(&self) -> &str {
+        &self.0[self.0.rfind(['*', '?']).map_or(0, |at| at + 1)..]
+    }
+
     /// Whether a text is of this form. Takes time of both lengths multiplied at worst.
     pub fn matches(&self, text: &str) -> bool {
         let (mut form, mut rest) = (self.0.as_str(), text);
@@ -91,6 +96,15 @@ mod tests {
             assert_eq!(Glob::new(form).matches(text), expected, "{form} {text}");
         }
         assert_eq!(Glob::new("**a***").as_str(), "*a*");
+        for (form, prefix, suffix) in [
+            ("*berg", "", "berg"),
+            ("col?ž*x", "col", "x"),
+            ("a*", "a", ""),
+            ("?", "", ""),
+            ("ab", "ab", "ab"),
+        ] {
+            assert_eq!((Glob::new(form).prefix(), Glob::new(form).suffix()), (prefix, suffix), "{form}");
+        }
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Instant;
 
 use custody_archive::{Archive, BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
 use custody_cli::sim::{SimSettings, Simulator, Wording};
-use custody_index::{CaughtUp, IndexStore, Indexer, Searcher, Settings};
+use custody_index::{CaughtUp, IndexStore, Indexer, Manifest, Searcher, Settings};
 use custody_schemas::{Incoming, Partition};
 use jiff::Timestamp;
 
@@ -89,12 +89,16 @@ impl Kept {
         Ok(())
     }
 
-    /// Bytes of the archive and of the index.
-    pub(crate) fn bytes(&self) -> Done<(u64, u64)> {
+    /// Bytes of the archive, of the index, and of what the index keeps for pages of earlier searches.
+    pub(crate) fn bytes(&self) -> Done<[u64; 3]> {
         let sum = |files: Vec<PathBuf>| -> Done<u64> {
             files.iter().map(|file| Ok(fs::metadata(file)?.len())).sum::<Done<u64>>()
         };
-        Ok((sum(files(&self.dir.join("archive"))?)?, sum(files(&self.dir.join("index"))?)?))
+        let newest = files(&self.dir.join("index/manifest"))?.into_iter().max().ok_or("there is no index")?;
+        let manifest: Manifest = serde_json::from_slice(&fs::read(newest)?)?;
+        let index = manifest.splits.iter().map(|split| split.bytes).sum();
+        let all = sum(files(&self.dir.join("index"))?)?;
+        Ok([sum(files(&self.dir.join("archive"))?)?, index, all - index])
     }
 
     /// The same in another folder, which may grow without changing this one: no file of an archive

@@ -148,8 +148,8 @@ pub(crate) fn with_memory<T>(work: impl FnOnce() -> Done<T>) -> Done<T> {
 /// The head of the table.
 pub(crate) fn head() {
     println!(
-        "{:>9} {:>8} {:>7} {:>8} {:>8} {:>8} {:>8} {:>5}  search",
-        "found", "cold", "MB", "opened", "p50", "p95", "p99", "runs"
+        "{:>9} {:>8} {:>7} {:>8} {:>8} {:>8} {:>8} {:>8} {:>5}  search",
+        "found", "cold", "MB", "opened", "least", "p50", "p95", "p99", "runs"
     );
 }
 
@@ -159,10 +159,11 @@ pub(crate) fn line(row: &Row, total: u64, first: Option<(Option<(f64, f64)>, f64
     let cold = first.and_then(|(cold, _)| cold);
     let numbers = [cold.map(|cold| cold.0), first.map(|(_, opened)| opened)].map(shown);
     println!(
-        "{total:>9} {:>8} {:>7} {:>8} {:>8.2} {:>8.2} {:>8.2} {:>5}  {}  ({})",
+        "{total:>9} {:>8} {:>7} {:>8} {:>8.2} {:>8.2} {:>8.2} {:>8.2} {:>5}  {}  ({})",
         numbers[0],
         shown(cold.map(|cold| cold.1)),
         numbers[1],
+        times.percent(0),
         times.percent(50),
         times.percent(95),
         times.percent(99),
