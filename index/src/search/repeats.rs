@@ -136,9 +136,12 @@ impl Known {
             let split = &run.splits[at];
             let first = after.map_or(0, |version| split.end_at(version));
             let mut grown = false;
-            each_identity(run, split, first, |_, identity| {
-                if known.seen.add(identity) {
-                    grown |= !known.twice.add(identity);
+            identities_of(run, split, first, |_, identities| {
+                known.seen.bring(identities);
+                for identity in identities {
+                    if known.seen.add(*identity) {
+                        grown |= !known.twice.add(*identity);
+                    }
                 }
             })?;
             Ok(grown)
@@ -160,16 +163,12 @@ impl Known {
                 return Ok(docs.clone());
             }
             let (mut docs, mut block) = (Docs::none(split.footer.docs), Vec::new());
-            each_identity(run, split, 0, |doc, identity| {
-                if known.twice.has(identity) {
-                    block.push(doc);
-                }
-                if block.len() == BLOCK {
-                    docs.add(&block);
-                    block.clear();
-                }
+            identities_of(run, split, 0, |first, identities| {
+                let both = (first..).zip(identities);
+                block.clear();
+                block.extend(both.filter(|(_, identity)| known.twice.has(**identity)).map(|(doc, _)| doc));
+                docs.add(&block);
             })?;
-            docs.add(&block);
             Ok(Arc::new(docs))
         })?;
         for (split, docs) in run.splits.iter().zip(&found) {
@@ -179,18 +178,19 @@ impl Known {
     }
 }
 
-/// Every document of a split from `first` on.
-fn each_identity(
+/// Hands out the identities of a split's documents from `first` on, with the number of the first of
+/// each block.
+fn identities_of(
     run: &Run<'_>,
     split: &OpenSplit,
     first: u32,
-    mut each: impl FnMut(u32, u64),
+    mut each: impl FnMut(u32, &[u64]),
 ) -> Result<(), Error> {
     let mut identities = Vec::new();
     for start in (first..split.footer.docs).step_by(BLOCK) {
         run.stop.check()?;
         split.identities_from(start, BLOCK, &mut identities);
-        (start..).zip(&identities).for_each(|(doc, identity)| each(doc, *identity));
+        each(start, &identities);
     }
     Ok(())
 }
