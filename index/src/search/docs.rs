@@ -7,6 +7,9 @@ pub(super) const BLOCK: usize = 1_024;
 /// Bits of a document in the list.
 const LISTED_BITS: usize = 32;
 
+/// Bits for each document that are worth it where many are asked for.
+const ASKED_BITS: usize = 1_024;
+
 /// Documents of a split, each once. Takes at most a bit for each document of the split.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Docs {
@@ -54,6 +57,19 @@ impl Docs {
         match &self.kept {
             Kept::List(list) => Some(list),
             Kept::Bits(_) => None,
+        }
+    }
+
+    /// The same, made to be asked for one document after another: a list only where they are very
+    /// few.
+    pub(super) fn to_ask(&self) -> Docs {
+        match &self.kept {
+            Kept::List(list) if list.len() * ASKED_BITS > self.of as usize => {
+                let mut bits = vec![0; (self.of as usize).div_ceil(64)];
+                list.iter().for_each(|doc| set(&mut bits, *doc));
+                Docs { of: self.of, len: self.len, kept: Kept::Bits(bits) }
+            }
+            _ => self.clone(),
         }
     }
 
@@ -221,6 +237,8 @@ mod tests {
                 all.sort_unstable();
                 all
             };
+            let asked = docs.to_ask();
+            assert_eq!(listed(&asked), all, "{step}");
             for other in [&few, &many] {
                 assert_eq!(listed_of(&docs.and(other)), listed_of(other), "{step}");
                 assert_eq!(listed_of(&other.and(&docs)), listed_of(other), "{step}");

@@ -104,6 +104,7 @@ pub(super) fn facets(
     firsts: &[Docs],
     request: &FacetRequest,
 ) -> Result<Facets, Error> {
+    let firsts: &[Docs] = &firsts.iter().map(Docs::to_ask).collect::<Vec<_>>();
     let gathered = gather(run, fields, firsts, request)?;
     let empty = Histogram::over(gathered.times, &request.zone);
     let (participants, domains) = gathered.parties.candidates();

@@ -139,8 +139,9 @@ where
         let events = self.events(&request.query, &scope, &run)?;
         explained.match_us = watch.lap_us();
         let ranks = Ranks::new(&scope.splits, page.as_ref());
+        let asked_for: Vec<Docs> = events.firsts.iter().map(Docs::to_ask).collect();
         let pick = Pick {
-            names: Names { run: &run, fields: &self.fields, firsts: &events.firsts },
+            names: Names { run: &run, fields: &self.fields, firsts: &asked_for },
             by,
             order: request.order,
             limit: request.limit,

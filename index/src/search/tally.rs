@@ -211,23 +211,44 @@ impl Parties {
 
 /// Documents of a split that were counted already.
 #[derive(Default)]
-pub(super) struct Seen(Vec<u64>);
+pub(super) struct Seen {
+    bits: Vec<u64>,
+    /// Where bits are set: they are few, and are taken back one by one.
+    set: Vec<u32>,
+    docs: u32,
+}
 
 impl Seen {
     fn none_of(&mut self, docs: u32) {
-        self.0.clear();
-        self.0.resize((docs as usize).div_ceil(64), 0);
+        for doc in self.set.drain(..) {
+            if let Some(word) = self.bits.get_mut(doc as usize / 64) {
+                *word = 0;
+            }
+        }
+        self.docs = docs;
+        let words = (docs as usize).div_ceil(64);
+        if self.bits.len() < words {
+            self.bits.resize(words, 0);
+        }
     }
 
     /// Whether it was not there yet. One beyond the split's end never is: a damaged split might name it.
     fn add(&mut self, doc: u32) -> bool {
-        let Some(word) = self.0.get_mut(doc as usize / 64) else { return false };
+        let Some(word) = self.bits.get_mut(doc as usize / 64).filter(|_| doc < self.docs) else {
+            return false;
+        };
         let bit = 1 << (doc % 64);
         let new = *word & bit == 0;
-        *word |= bit;
+        if new {
+            *word |= bit;
+            self.set.push(doc);
+        }
         new
     }
 }
+
+/// Seeking a document takes as long as going through so many.
+const SOUGHT: usize = 8;
 
 /// How many of `firsts` have one of these terms of a split.
 fn count_in(
@@ -240,7 +261,7 @@ fn count_in(
     if let ([_], true) = (terms, firsts.is_all()) {
         return Ok(in_terms);
     }
-    if let Some(few) = firsts.few().filter(|few| (few.len() * terms.len()) as u64 <= in_terms) {
+    if let Some(few) = firsts.few().filter(|few| (few.len() * terms.len() * SOUGHT) as u64 <= in_terms) {
         return among(split, terms, few);
     }
     if terms.len() > 1 {

@@ -1,7 +1,7 @@
 //! How long searches take: with nothing in memory, newly opened, and warm.
 //!
 //! ```text
-//! cargo bench -p custody-tests --bench search -- [--events N] [--dir DIR] [--growth] [--ingest]
+//! cargo bench -p custody-tests --bench search -- [--events N] [--dir DIR] [--growth] [--ingest] [--only TEXT]
 //! ```
 //!
 //! Simulated events of 200,000 words are archived and indexed below TMPDIR first, or in DIR, which is
@@ -13,6 +13,7 @@
 //!
 //! - `--growth` asks some of them at one million, ten millions and N, as far as DIR does not hold more,
 //!   mostly about one day
+//! - `--only` leaves out all searches but those whose line has that text
 //! - `--ingest` archives and indexes at full speed beside the searches, in a copy (of links)
 
 mod beside;
@@ -51,6 +52,14 @@ struct Args {
     dir: Option<PathBuf>,
     growth: bool,
     ingest: bool,
+    only: String,
+}
+
+impl Default for Args {
+    fn default() -> Args {
+        let (dir, only) = (None, String::new());
+        Args { events: EVENTS, effort: TO_MEASURE, dir, growth: false, ingest: false, only }
+    }
 }
 
 fn main() -> Done {
@@ -64,7 +73,10 @@ fn main() -> Done {
 fn tried() -> Done {
     let dir = tempfile::tempdir()?;
     for (growth, ingest) in [(true, false), (false, false), (false, true)] {
-        measured(&Args { events: EVENTS_TO_TRY, effort: TO_TRY, dir: None, growth, ingest }, dir.path())?;
+        measured(
+            &Args { growth, ingest, events: EVENTS_TO_TRY, effort: TO_TRY, ..Args::default() },
+            dir.path(),
+        )?;
     }
     Ok(())
 }
@@ -80,7 +92,8 @@ fn measured(args: &Args, dir: &Path) -> Done {
         let searcher = kept.searcher()?;
         (Chosen::of(&searcher, args.events)?, last_time(&searcher)?)
     };
-    let rows = rows(&chosen, &days_before(last), &second_day()?)?;
+    let mut rows = rows(&chosen, &days_before(last), &second_day()?)?;
+    rows.retain(|row| format!("{}  ({})", row.text, row.what).contains(&args.only));
     if args.ingest {
         return beside(&kept, dir, last, &rows, args);
     }
@@ -180,7 +193,7 @@ fn second_day() -> Done<String> {
 
 /// `None` from `cargo test`.
 fn args() -> Done<Option<Args>> {
-    let mut parsed = Args { events: EVENTS, effort: TO_MEASURE, dir: None, growth: false, ingest: false };
+    let mut parsed = Args::default();
     let mut is_bench = false;
     let mut args = env::args().skip(1);
     while let Some(arg) = args.next() {
@@ -192,10 +205,10 @@ fn args() -> Done<Option<Args>> {
             "--dir" => parsed.dir = Some(args.next().ok_or("--dir needs a value")?.into()),
             "--growth" => parsed.growth = true,
             "--ingest" => parsed.ingest = true,
+            "--only" => parsed.only = args.next().ok_or("--only needs a value")?,
             _ => {
-                return Err(
-                    format!("unknown argument {arg:?}; use --events, --dir, --growth or --ingest").into()
-                );
+                let known = "--events, --dir, --growth, --ingest or --only";
+                return Err(format!("unknown argument {arg:?}; use {known}").into());
             }
         }
     }
