@@ -2,7 +2,7 @@
 
 use crate::query::Attribute;
 use crate::source::Row;
-use crate::text::{lower_case, words};
+use crate::text::{lowered, words};
 
 /// Hands every attribute of a record to `each`, in lower case; some more than once. `body` is the
 /// plain text of the row's body.
@@ -13,35 +13,50 @@ pub(crate) fn attributes(
     each: &mut dyn FnMut(Attribute, &str),
 ) {
     if let Some(client) = row.client {
-        whole_and_words(Attribute::Client, client, each);
+        of_client(client, each);
     }
+    all_but_client(row, body, topic, each);
+}
+
+/// Those of a sender's software.
+pub(crate) fn of_client(client: &str, each: &mut dyn FnMut(Attribute, &str)) {
+    whole_and_words(Attribute::Client, client, each);
+}
+
+/// All others.
+pub(crate) fn all_but_client(
+    row: &Row<'_>,
+    body: Option<&str>,
+    topic: Option<&str>,
+    each: &mut dyn FnMut(Attribute, &str),
+) {
     if let Some(file) = &row.file {
         each(Attribute::Has, "file");
         if let Some(name) = file.name {
             whole_and_words(Attribute::File, name, each);
         }
         for text in [file.id, file.sha256].into_iter().flatten() {
-            each(Attribute::File, &lower_case(text.trim()));
+            each(Attribute::File, &lowered(text.trim()));
         }
         if let Some(media_type) = file.media_type {
-            each(Attribute::Media, &lower_case(media_type.trim()));
+            each(Attribute::Media, &lowered(media_type.trim()));
         }
     }
     if let Some(call) = &row.call {
         for media in
             call.media.unwrap_or_default().split(',').map(str::trim).filter(|media| !media.is_empty())
         {
-            each(Attribute::Media, &lower_case(media));
+            each(Attribute::Media, &lowered(media));
         }
         if let Some(code) = call.response_code {
             each(Attribute::Response, &code.to_string());
         }
     }
     for scope in row.parties.iter().filter_map(|party| party.scope) {
-        each(Attribute::Scope, &lower_case(scope.trim()));
+        each(Attribute::Scope, &lowered(scope.trim()));
     }
     if let Some(topic) = topic {
-        each(Attribute::Topic, &lower_case(topic));
+        each(Attribute::Topic, &lowered(topic));
     }
     if row.in_reply_to.is_some() {
         each(Attribute::Has, "reply");
@@ -55,7 +70,7 @@ pub(crate) fn attributes(
 }
 
 fn whole_and_words(attribute: Attribute, text: &str, each: &mut dyn FnMut(Attribute, &str)) {
-    each(attribute, &lower_case(text.trim()));
+    each(attribute, &lowered(text.trim()));
     for word in words(text) {
         each(attribute, &word.term);
     }

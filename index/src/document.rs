@@ -14,12 +14,14 @@ use foldhash::fast::RandomState;
 use tantivy::schema::Field;
 use tantivy::schema::document::{Document, ReferenceValue, ReferenceValueLeaf, Value};
 
-use crate::attributes::attributes;
+use crate::attributes::{all_but_client, of_client};
 use crate::message::Message;
 use crate::party::party_terms;
-use crate::schema::{Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term};
+use crate::schema::{
+    Fields, GAP, PRESENT, PRESENT_PARTY, QUARANTINED, kind_term, raw_term, write_attribute_term,
+};
 use crate::source::{Party, Row};
-use crate::text::{append_part, lower_case};
+use crate::text::{append_part, lower_case, lowered};
 
 mod list;
 
@@ -39,7 +41,9 @@ pub(crate) struct Documents {
     parties: HashMap<Vec<u8>, usize, RandomState>,
     known: Vec<Known>,
     kinds: HashMap<String, String, RandomState>,
-    /// Texts of both.
+    /// The lists of terms of clients.
+    clients: HashMap<String, String, RandomState>,
+    /// Texts of all of these.
     known_bytes: usize,
     key: Vec<u8>,
     /// The parties of the record in hand.
@@ -47,6 +51,7 @@ pub(crate) struct Documents {
     /// Of the record in hand: its text, then the terms of its attributes.
     text: String,
     ranges: Vec<Range<usize>>,
+    term: String,
 }
 
 /// The lists of terms of a party.
@@ -88,11 +93,13 @@ impl Documents {
             parties: HashMap::default(),
             known: Vec::new(),
             kinds: HashMap::default(),
+            clients: HashMap::default(),
             known_bytes: 0,
             key: Vec::new(),
             of_row: Vec::new(),
             text: String::new(),
             ranges: Vec::new(),
+            term: String::new(),
         }
     }
 
@@ -126,11 +133,12 @@ impl Documents {
             values.text(fields.text, &self.text);
         }
 
-        let remembered = self.known.len() + row.parties.len() + self.kinds.len();
+        let remembered = self.known.len() + row.parties.len() + self.kinds.len() + self.clients.len();
         if remembered > KNOWN_MAX || self.known_bytes > KNOWN_BYTES_MAX {
             self.parties.clear();
             self.known.clear();
             self.kinds.clear();
+            self.clients.clear();
             self.known_bytes = 0;
         }
         self.of_row.clear();
@@ -172,7 +180,7 @@ impl Documents {
             }
         }
         if let Some(tenant) = row.tenant {
-            values.term(fields.tenant, &raw_term(&lower_case(tenant)));
+            values.term(fields.tenant, &raw_term(&lowered(tenant)));
         }
         values.lists(fields.network, self.of_row.iter().map(|(.., at)| &*known[*at].network));
         if row.quarantined {
@@ -183,12 +191,20 @@ impl Documents {
         }
         self.text.clear();
         self.ranges.clear();
-        attributes(row, body.as_deref(), topic, &mut |attribute, value| {
+        all_but_client(row, body.as_deref(), topic, &mut |attribute, value| {
             let from = self.text.len();
-            push_term(&mut self.text, &attribute_term(attribute, value));
+            write_attribute_term(attribute, value, &mut self.term);
+            push_term(&mut self.text, &self.term);
             self.ranges.push(from..self.text.len());
         });
-        values.lists(fields.attribute, self.ranges.iter().map(|range| &self.text[range.clone()]));
+        if let Some(client) = row.client.filter(|client| !self.clients.contains_key(*client)) {
+            let list = client_terms(client);
+            self.known_bytes += client.len() + list.len();
+            self.clients.insert(client.to_owned(), list);
+        }
+        let client = row.client.and_then(|client| self.clients.get(client));
+        let others = self.ranges.iter().map(|range| &self.text[range.clone()]);
+        values.lists(fields.attribute, client.map(String::as_str).into_iter().chain(others));
         if let Some(time_ms) = row.time_ms {
             values.values.push((fields.time, Part::Signed(time_ms)));
         }
@@ -204,6 +220,18 @@ impl Documents {
         }
         OneRecord(Arc::clone(&self.values))
     }
+}
+
+/// The terms of a client, none twice.
+fn client_terms(client: &str) -> String {
+    let (mut list, mut many, mut term, mut one) = (String::new(), None, String::new(), String::new());
+    of_client(client, &mut |attribute, value| {
+        write_attribute_term(attribute, value, &mut term);
+        one.clear();
+        push_term(&mut one, &term);
+        push_list(&mut list, 0, &one, &mut many);
+    });
+    list
 }
 
 impl Known {

@@ -11,7 +11,7 @@ pub(crate) fn may_match(query: &Query, split: &SplitMeta) -> bool {
         Query::Or(parts) => parts.iter().any(|part| may_match(part, split)),
         Query::Date(range) => overlaps(range, split),
         Query::Tenant(Match::Is(tenant)) => {
-            split.tenants.as_ref().is_none_or(|tenants| tenants.contains(&raw_term(tenant)))
+            split.tenants.as_ref().is_none_or(|tenants| tenants.contains(&*raw_term(tenant)))
         }
         // The other terms are only known to the split itself, and what a `Not`
         // leaves is not known from what it takes.

@@ -3,6 +3,8 @@
 //! Whatever is compared whole is one raw term. The query side makes its terms
 //! with the functions here, so that both sides always agree.
 
+use std::borrow::Cow;
+
 use custody_schemas::Hash;
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
 use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
@@ -49,7 +51,16 @@ pub(crate) fn attribute_start(attribute: Attribute) -> &'static str {
 
 /// The term of an attribute.
 pub(crate) fn attribute_term(attribute: Attribute, value: &str) -> String {
-    format!("{}{}", attribute_start(attribute), raw_term(value))
+    let mut term = String::new();
+    write_attribute_term(attribute, value, &mut term);
+    term
+}
+
+/// The same in place of what is there.
+pub(crate) fn write_attribute_term(attribute: Attribute, value: &str, term: &mut String) {
+    term.clear();
+    term.push_str(attribute_start(attribute));
+    term.push_str(&raw_term(value));
 }
 
 /// Starts a term that stands for a longer one.
@@ -157,11 +168,11 @@ pub(crate) fn tokenizers() -> TokenizerManager {
 
 /// The term of something compared whole. What is too long is replaced by its
 /// hash, and so is what reads like one: two different texts never share a term.
-pub(crate) fn raw_term(text: &str) -> String {
+pub(crate) fn raw_term(text: &str) -> Cow<'_, str> {
     if !is_hashed(text) {
-        return text.to_owned();
+        return Cow::Borrowed(text);
     }
-    format!("{HASHED}{}", Hash::of(text.as_bytes()))
+    Cow::Owned(format!("{HASHED}{}", Hash::of(text.as_bytes())))
 }
 
 /// The longest name of a type that is its own term, in bytes.

@@ -180,6 +180,12 @@ pub(crate) fn lower_case(text: &str) -> String {
     if text.is_ascii() { text.to_ascii_lowercase() } else { text.chars().flat_map(lower).collect() }
 }
 
+/// The same, borrowed where it is in lower case already.
+pub(crate) fn lowered(text: &str) -> Cow<'_, str> {
+    let is_lower = text.bytes().all(|byte| byte.is_ascii() && !byte.is_ascii_uppercase());
+    if is_lower { Cow::Borrowed(text) } else { Cow::Owned(lower_case(text)) }
+}
+
 /// A character as it may be shown on a terminal or a page: archived text must
 /// not move the cursor, nor reorder what stands around it.
 pub(crate) fn printable(c: char) -> char {

@@ -18,7 +18,9 @@ fn request(query: &Query, order: Order, limit: usize) -> Request {
 /// The groups that an event is in.
 fn names(event: &Event, by: GroupBy) -> BTreeSet<String> {
     match by {
-        GroupBy::Conversation => event.conversation.as_deref().map(raw_term).into_iter().collect(),
+        GroupBy::Conversation => {
+            event.conversation.as_deref().map(|id| raw_term(id).into_owned()).into_iter().collect()
+        }
         GroupBy::Participant => participants(event),
     }
 }

@@ -151,7 +151,7 @@ impl Growing {
             return;
         }
         tenant.clone_into(&mut self.last_tenant);
-        tenants.insert(raw_term(&lower_case(tenant)));
+        tenants.insert(raw_term(&lower_case(tenant)).into_owned());
         if tenants.len() > TENANTS_MAX {
             self.tenants = None;
         }
