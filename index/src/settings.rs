@@ -31,6 +31,10 @@ pub struct Settings {
     /// them, so that totals stay exact and memory bounded. All matches take a bit
     /// for each record searched.
     pub matches_held_max: usize,
+    /// Bytes that a searcher takes to remember what the documents of its splits name, some 8 to 12
+    /// for each document: facets that are asked for again are counted from it. Where it would take
+    /// more nothing is remembered, and they take longer.
+    pub facets_bytes_max: usize,
     /// Threads of one search. Its answer does not depend on them.
     pub search_threads: usize,
     /// Records searched that are worth a thread: fewer are done before it has
@@ -56,6 +60,7 @@ impl Default for Settings {
             manifests_kept: 10,
             splits_open_max: 256,
             matches_held_max: 4_000_000,
+            facets_bytes_max: 256 << 20,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             thread_docs_min: 50_000,
             search_ms_max: 60_000,

@@ -6,6 +6,7 @@ use custody_archive::Relation;
 use custody_schemas::kind::short_name;
 use jiff::tz::TimeZone;
 use proptest::prelude::*;
+use proptest::sample::select;
 
 use super::histogram::in_calendar;
 use super::tests::{World, cases, commits, queries, query, settings, world};
@@ -78,11 +79,27 @@ fn check(world: &World, query: &Query, top: usize) -> Result<(), TestCaseError> 
 proptest! {
     #![proptest_config(ProptestConfig { cases: cases().div_ceil(2), ..ProptestConfig::default() })]
 
+    /// The first time by the lists of the index, then by what is remembered of it, while it grows.
     #[test]
-    fn facets_are_what_a_slow_count_says(commits in commits(), queries in queries(), top in 0_usize..8) {
-        let world = world(commits);
+    fn facets_are_what_a_slow_count_says(
+        mut commits in commits(),
+        queries in queries(),
+        top in 0_usize..8,
+        bytes_max in select(vec![0, 1_000, 1 << 20]),
+    ) {
+        let later = commits.split_off(commits.len().div_ceil(2));
+        let mut world = world(commits);
+        world.searcher.named = Named::new(bytes_max);
         for query in &queries {
             check(&world, query, top)?;
+        }
+        for commit in later {
+            world.source.commit(commit);
+            world.indexer.catch_up().unwrap();
+            world.searcher.refresh().unwrap();
+            for query in queries.iter().take(3) {
+                check(&world, query, top)?;
+            }
         }
     }
 }
@@ -113,6 +130,9 @@ fn deliveries_and_roles_of_one_event_count_once() {
 
     let error = world.searcher.search(&asked(&query("fox"), 1_001)).unwrap_err();
     assert_eq!(error.to_string(), "at most 1000 of each facet are named, not 1001");
+    let again = world.searcher.search(&asked(&query("fox"), 1)).unwrap();
+    assert_eq!(again.facets.as_ref(), Some(&facets));
+    assert_eq!(world.searcher.named.splits(), world.searcher.manifest().splits.len());
     let several = Settings { search_threads: 3, thread_docs_min: 1, ..settings() };
     let several = Searcher::open(&store(world._dir.path()), world.source.clone(), several).unwrap();
     assert_eq!(several.search(&asked(&query("fox"), 1)).unwrap().facets, Some(facets));

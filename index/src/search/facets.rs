@@ -4,6 +4,7 @@
 //! term. In how many documents a term is bounds how often it can count. Names that are one term each
 //! are gone through in order in all splits at once, and one that is in too few records is not counted
 //! at all; parties are gathered first, and counted as long as the next may still be among the most.
+//! Whoever asks again is answered from what is remembered of the splits, see [`Named`].
 
 use std::cmp::Reverse;
 use std::collections::BTreeSet;
@@ -13,6 +14,7 @@ use jiff::tz::TimeZone;
 
 use super::docs::Docs;
 use super::histogram::{Histogram, in_calendar};
+use super::named::Named;
 use super::run::Run;
 use super::tally::{Candidate, Parties, Seen, one_term_each, parties_of, ranges};
 use crate::error::Error;
@@ -56,7 +58,7 @@ pub struct FacetCount {
 
 /// The name of a conversation's term. What starts like the hash of a longer name is one, or only
 /// marks that the field is there.
-fn conversation(term: &str) -> Option<&str> {
+pub(super) fn conversation(term: &str) -> Option<&str> {
     (!term.starts_with(PRESENT)).then_some(term)
 }
 
@@ -67,7 +69,7 @@ pub(super) struct Best {
 }
 
 impl Best {
-    fn new(top: usize) -> Best {
+    pub(super) fn new(top: usize) -> Best {
         Best { top, kept: BTreeSet::new() }
     }
 
@@ -103,9 +105,11 @@ pub(super) fn facets(
     fields: &Fields,
     firsts: &[Docs],
     request: &FacetRequest,
+    named: &Named,
 ) -> Result<Facets, Error> {
     let firsts: &[Docs] = &firsts.iter().map(Docs::to_ask).collect::<Vec<_>>();
-    let gathered = gather(run, fields, firsts, request)?;
+    let remembered = named.best(run, fields, firsts, request.top)?;
+    let gathered = gather(run, fields, firsts, request, remembered.is_some())?;
     let empty = Histogram::over(gathered.times, &request.zone);
     let (participants, domains) = gathered.parties.candidates();
     let splits = (0..run.splits.len()).filter(|at| firsts[*at].len() > 0).map(Count::Times);
@@ -124,9 +128,13 @@ pub(super) fn facets(
     };
     let order: Vec<usize> = (0..work.len()).collect();
     run.each(&order, count, |_, times| times.iter().for_each(|times| histogram.merge(times)))?;
-    let [participants, domains] =
-        best.map(|best| best.into_inner().unwrap_or_else(PoisonError::into_inner).counts());
-    let (types, conversations) = (gathered.types.counts(), gathered.conversations.counts());
+    let [participants, domains, conversations] = remembered.unwrap_or_else(|| {
+        let [participants, domains] =
+            best.map(|best| best.into_inner().unwrap_or_else(PoisonError::into_inner));
+        [participants, domains, gathered.conversations]
+    });
+    let [participants, domains, conversations] = [participants, domains, conversations].map(Best::counts);
+    let types = gathered.types.counts();
     Ok(Facets { histogram, participants, domains, types, conversations })
 }
 
@@ -171,9 +179,10 @@ fn gather(
     fields: &Fields,
     firsts: &[Docs],
     request: &FacetRequest,
+    remembered: bool,
 ) -> Result<Gathered, Error> {
     let best = || Best::new(request.top);
-    let ranges = ranges(run, firsts, fields.conversation)?;
+    let ranges = if remembered { Vec::new() } else { ranges(run, firsts, fields.conversation)? };
     let first_split = ranges.len() + 1;
     let work = |nth: usize| {
         let mut best = best();
@@ -187,7 +196,11 @@ fn gather(
         }
         let at = nth - first_split;
         let times = times_of(run, at, &firsts[at])?;
-        Ok(Part::Split(parties_of(run, at, &firsts[at], fields)?, times))
+        let parties = match remembered {
+            true => Parties::default(),
+            false => parties_of(run, at, &firsts[at], fields)?,
+        };
+        Ok(Part::Split(parties, times))
     };
     let mut gathered =
         Gathered { conversations: best(), types: best(), parties: Parties::default(), times: None };

@@ -163,7 +163,9 @@ where
         let firsts = with_copies(&run, &events, each)?;
         explained.pick_us = watch.lap_us();
         let wanted = request.facets.as_ref();
-        let facets = wanted.map(|wanted| facets(&run, &self.fields, &events.firsts, wanted)).transpose()?;
+        let facets = wanted
+            .map(|wanted| facets(&run, &self.fields, &events.firsts, wanted, &self.named))
+            .transpose()?;
         explained.facets_us = watch.lap_us();
         let answer = Grouped {
             through_version: scope.through_version,

@@ -8,7 +8,7 @@
 //! - `repeats`: which documents may have other deliveries, remembered
 //! - `page`: the first few in an order
 //! - `fetch`: the records of a page
-//! - `facets`, `tally`, `histogram`: what the answer consists of
+//! - `facets`, `tally`, `histogram`: what the answer consists of; `named`: for those who ask again
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
 //! - `versions`: what was done to the messages of a page
@@ -30,6 +30,7 @@ mod histogram;
 #[cfg(test)]
 mod mark_tests;
 mod marks;
+mod named;
 mod names;
 mod order;
 mod page;
@@ -73,6 +74,7 @@ pub use groups::{Group, GroupBy, Grouped};
 pub use histogram::{Bucket, Histogram, Unit};
 use marks::Among;
 pub(crate) use marks::Marks;
+use named::Named;
 use order::{Asked, First, Ranks};
 pub use order::{Cursor, Order};
 use page::{Pick, Picked};
@@ -91,6 +93,7 @@ pub struct Searcher<S: Source = Archive> {
     manifest: Mutex<Arc<Manifest>>,
     cache: Mutex<Cache>,
     repeats: Repeats,
+    named: Named,
 }
 
 /// The splits that a query is run on, and what of them counts.
@@ -129,6 +132,7 @@ impl<S: Source> Searcher<S> {
         let folder = Folder::new(store);
         let manifest = Mutex::new(Arc::new(newest(&folder)?));
         let cache = Mutex::new(Cache::new(settings.splits_open_max));
+        let named = Named::new(settings.facets_bytes_max);
         Ok(Searcher {
             folder,
             source,
@@ -137,6 +141,7 @@ impl<S: Source> Searcher<S> {
             manifest,
             cache,
             repeats: Repeats::default(),
+            named,
         })
     }
 
@@ -247,8 +252,9 @@ impl<S: Source> Searcher<S> {
         let hits = with_copies(&run, &events, hits.into_iter().map(|(_, first)| first))?;
         let pick_us = watch.lap_us();
         let facets = request.facets.as_ref();
-        let facets =
-            facets.map(|wanted| facets::facets(&run, &self.fields, &events.firsts, wanted)).transpose()?;
+        let facets = facets
+            .map(|wanted| facets::facets(&run, &self.fields, &events.firsts, wanted, &self.named))
+            .transpose()?;
         let facets_us = watch.lap_us();
         let explained = Explained {
             splits_only_counted: only_counted,
