@@ -234,7 +234,7 @@ impl Word {
 }
 
 /// Tantivy's own may only be asked forward.
-fn seek(postings: &mut SegmentPostings, target: DocId) -> DocId {
+pub(crate) fn seek(postings: &mut SegmentPostings, target: DocId) -> DocId {
     if postings.doc() < target { postings.seek(target) } else { postings.doc() }
 }
 

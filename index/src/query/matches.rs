@@ -9,7 +9,7 @@ use super::term::Term;
 use crate::text::{Words, lower_case};
 
 /// What a query can ask of one record.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone, Copy, Default)]
 pub struct Doc<'a> {
     /// Plain text: no markup.
     pub text: &'a str,

@@ -6,16 +6,16 @@
 //! names and sets take, within [`Settings::facets_bytes_max`](crate::Settings::facets_bytes_max).
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex};
 
 use foldhash::fast::RandomState;
 
 use super::docs::Docs;
 use super::facets::Best;
+use super::repeats::unless_busy;
 use super::run::Run;
 use crate::error::Error;
 use crate::schema::Fields;
-use crate::split::OpenSplit;
 
 mod read;
 
@@ -86,16 +86,7 @@ impl Named {
         firsts: &[Docs],
         top: usize,
     ) -> Result<Option<[Best; 3]>, Error> {
-        let mut state = match self.state.try_lock() {
-            Ok(state) => state,
-            // Nobody waits for another's work.
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                let mut state = PoisonError::into_inner(poisoned);
-                *state = State::default();
-                state
-            }
-        };
+        let Some(mut state) = unless_busy(&self.state) else { return Ok(None) };
         let again = std::mem::replace(&mut state.asked, true);
         if !again || !state.remember(run, fields, firsts, self.bytes_max)? {
             return Ok(None);
@@ -171,8 +162,4 @@ impl State {
         let splits: usize = self.splits.values().map(|split| split.bytes()).sum();
         splits + self.names.iter().map(|names| names.bytes).sum::<usize>()
     }
-}
-
-fn failed(split: &OpenSplit) -> impl FnOnce(tantivy::TantivyError) -> Error {
-    move |e| Error::tantivy(&format!("cannot count in {}", split.shown), e)
 }

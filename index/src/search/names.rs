@@ -13,13 +13,13 @@ use tantivy::{DocSet, TERMINATED};
 use super::docs::Docs;
 use super::groups::GroupBy;
 use super::run::Run;
+use super::tally::CHECK_TERMS;
 use crate::error::Error;
 use crate::party::PartyTerm;
 use crate::schema::{Fields, PRESENT};
+use crate::spans::seek;
 use crate::split::OpenSplit;
 
-/// Terms after which a search asks whether it may go on.
-const CHECK_TERMS: usize = 1_024;
 /// Documents are looked up in a list that is so many times as long; a shorter one is gone through.
 const LOOK_UP: u64 = 16;
 
@@ -130,9 +130,7 @@ impl Listed {
         if firsts.len().saturating_mul(LOOK_UP) < u64::from(self.info.doc_freq) {
             return firsts.blocks(|docs| {
                 for doc in docs {
-                    // Tantivy's own may only be asked forward.
-                    let at = if postings.doc() < *doc { postings.seek(*doc) } else { postings.doc() };
-                    if at == *doc {
+                    if seek(&mut postings, *doc) == *doc {
                         out.push(*doc);
                     }
                 }

@@ -6,7 +6,7 @@
 //! whatever is searched for.
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex, PoisonError, TryLockError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 
 use super::docs::Docs;
 use super::events::Filter;
@@ -70,16 +70,7 @@ impl Repeats {
         if matches < WORTH_MATCHES {
             return Ok(None);
         }
-        let mut state = match self.0.try_lock() {
-            Ok(state) => state,
-            // Nobody waits for another's work.
-            Err(TryLockError::WouldBlock) => return Ok(None),
-            Err(TryLockError::Poisoned(poisoned)) => {
-                let mut state = PoisonError::into_inner(poisoned);
-                *state = State::default();
-                state
-            }
-        };
+        let Some(mut state) = unless_busy(&self.0) else { return Ok(None) };
         let known = state.known.as_ref().map(|known| (known.through_version, known.docs));
         if known.is_none_or(|(through, _)| through < whole.through_version) {
             state.owed = state.owed.saturating_add(matches);
@@ -95,6 +86,21 @@ impl Repeats {
         }
         let Some(known) = &mut state.known else { return Ok(None) };
         known.of(run).map(Some)
+    }
+}
+
+/// What is remembered, unless another search works on it: nobody waits for another's work. Where one
+/// gave up in the middle of it, nothing is.
+pub(super) fn unless_busy<T: Default>(remembered: &Mutex<T>) -> Option<MutexGuard<'_, T>> {
+    match remembered.try_lock() {
+        Ok(state) => Some(state),
+        Err(TryLockError::WouldBlock) => None,
+        Err(TryLockError::Poisoned(poisoned)) => {
+            let mut state = PoisonError::into_inner(poisoned);
+            *state = T::default();
+            remembered.clear_poison();
+            Some(state)
+        }
     }
 }
 

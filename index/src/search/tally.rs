@@ -4,11 +4,11 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use foldhash::fast::RandomState;
+use tantivy::TERMINATED;
 use tantivy::index::InvertedIndexReader;
 use tantivy::postings::TermInfo;
 use tantivy::schema::{Field, IndexRecordOption};
 use tantivy::termdict::TermMerger;
-use tantivy::{DocSet, TERMINATED};
 
 use super::docs::Docs;
 use super::facets::Best;
@@ -16,10 +16,11 @@ use super::run::Run;
 use crate::error::Error;
 use crate::party::PartyTerm;
 use crate::schema::Fields;
+use crate::spans::seek;
 use crate::split::OpenSplit;
 
 /// Terms after which a search asks whether it may go on.
-const CHECK_TERMS: usize = 1_024;
+pub(super) const CHECK_TERMS: usize = 1_024;
 
 /// Terms of a dictionary that are worth a piece of work of their own; few where tests have few.
 const RANGE_TERMS: usize = if cfg!(test) { 2 } else { 16_384 };
@@ -295,8 +296,7 @@ fn among(
     for doc in few {
         let mut has = false;
         postings.retain_mut(|postings| {
-            // Tantivy's own may only be asked forward.
-            let at = if postings.doc() < *doc { postings.seek(*doc) } else { postings.doc() };
+            let at = seek(postings, *doc);
             has |= at == *doc;
             at != TERMINATED
         });

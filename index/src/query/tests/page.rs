@@ -18,26 +18,7 @@ fn between(text: &str, open: char, close: char) -> Vec<&str> {
 }
 
 fn said(text: &str) -> Doc<'_> {
-    Doc {
-        text,
-        from_terms: &[],
-        to_terms: &[],
-        other_terms: &[],
-        via_terms: &[],
-        conversation: None,
-        type_short: "im.message.sent",
-        tenant: None,
-        networks: &[],
-        attributes: &[],
-        quarantined: false,
-        gap: false,
-        edited: false,
-        deleted: false,
-        duplicate: false,
-        time_ms: None,
-        archived_ms: None,
-        duration_ms: None,
-    }
+    Doc { text, type_short: "im.message.sent", ..Doc::default() }
 }
 
 #[test]

@@ -6,20 +6,18 @@ use foldhash::fast::RandomState;
 use tantivy::postings::TermInfo;
 use tantivy::schema::{Field, IndexRecordOption};
 
-use super::{CONVERSATIONS, DOMAINS, PARTICIPANTS, failed};
+use super::{CONVERSATIONS, DOMAINS, PARTICIPANTS};
 use crate::error::Error;
 use crate::party::PartyTerm;
 use crate::schema::Fields;
 use crate::search::docs::Docs;
 use crate::search::facets::conversation;
 use crate::search::run::Run;
+use crate::search::tally::{CHECK_TERMS, failed};
 use crate::split::OpenSplit;
 
 /// Stands for no name.
 pub(super) const NONE: u32 = u32::MAX;
-
-/// Terms after which a search asks whether it may go on.
-const CHECK_TERMS: usize = 1_024;
 
 /// What each document of a split names.
 pub(super) struct OfSplit {

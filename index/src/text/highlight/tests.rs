@@ -172,31 +172,8 @@ fn check(content_type: Option<&str>, body: &str, query: &Query) -> Result<(), Te
     }
     // There is something to show exactly when the text is a match.
     let whole = said.text();
-    prop_assert_eq!(!highlights.parts.is_empty(), matches(query, &Doc { text: &whole, ..no_doc() }));
+    prop_assert_eq!(!highlights.parts.is_empty(), matches(query, &Doc { text: &whole, ..Doc::default() }));
     Ok(())
-}
-
-fn no_doc() -> Doc<'static> {
-    Doc {
-        text: "",
-        from_terms: &[],
-        to_terms: &[],
-        other_terms: &[],
-        via_terms: &[],
-        conversation: None,
-        type_short: "",
-        tenant: None,
-        networks: &[],
-        attributes: &[],
-        quarantined: false,
-        gap: false,
-        edited: false,
-        deleted: false,
-        duplicate: false,
-        time_ms: None,
-        archived_ms: None,
-        duration_ms: None,
-    }
 }
 
 fn of_text() -> impl Strategy<Value = Query> {
