@@ -14,14 +14,22 @@
 mod check;
 mod check_lines;
 mod check_receipt;
+mod describe;
+mod document;
 mod error;
+#[cfg(test)]
+mod fixture;
 mod folder;
+mod format;
+mod item;
 mod line;
+mod names;
 mod plan;
 mod produce;
 mod receipt;
 mod request;
 mod settings;
+mod thread;
 
 pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};

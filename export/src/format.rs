@@ -1,0 +1,79 @@
+//! What a format is: a pure function from a document to files and to lines of files.
+
+use std::path::PathBuf;
+
+use crate::document::Document;
+use crate::error::Error;
+
+/// A form that documents are written in.
+///
+/// Documents are rendered by several threads and written in their order, so nothing may depend on
+/// what was rendered before. The same document gives the same bytes: no clock, no chance, no order
+/// of a hash map. All paths are relative to the volume, with `/`.
+pub(crate) trait Format: Sync {
+    /// Lines that a volume's files begin with, such as a header.
+    fn begin(&self) -> Result<Vec<Line>, Error> {
+        Ok(Vec::new())
+    }
+
+    /// The files of a document, and its lines in files of the volume.
+    fn render(&self, document: &Document<'_>) -> Result<Rendered, Error>;
+
+    /// Lines that a volume's files end with.
+    fn end(&self) -> Result<Vec<Line>, Error> {
+        Ok(Vec::new())
+    }
+}
+
+/// What a document becomes.
+#[derive(Debug, Default)]
+pub(crate) struct Rendered {
+    /// Files of its own, named by its number.
+    pub(crate) files: Vec<NewFile>,
+    /// What it adds to files of the volume.
+    pub(crate) lines: Vec<Line>,
+    /// What could not be written as it is.
+    pub(crate) exceptions: Vec<Exception>,
+}
+
+/// A file of a document.
+#[derive(Debug)]
+pub(crate) struct NewFile {
+    /// Each part of it is safe as a file's name.
+    pub(crate) path: String,
+    pub(crate) body: Body,
+}
+
+/// What is in it.
+#[derive(Debug)]
+pub(crate) enum Body {
+    /// These bytes.
+    Bytes(Vec<u8>),
+    /// A copy of a file.
+    Copy(PathBuf),
+}
+
+/// Bytes that are added to the end of a file of the volume.
+#[derive(Debug)]
+pub(crate) struct Line {
+    pub(crate) path: &'static str,
+    pub(crate) bytes: Vec<u8>,
+}
+
+/// Something that a reader would expect and does not get: a line of `exceptions.csv`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) struct Exception {
+    /// The document's number, or the attachment's.
+    pub(crate) number: String,
+    /// The record's position, if it is about one.
+    pub(crate) position: Option<String>,
+    /// What is missing or was changed, and why.
+    pub(crate) what: String,
+}
+
+impl Rendered {
+    /// One file.
+    pub(crate) fn file(path: String, bytes: Vec<u8>) -> Self {
+        Rendered { files: vec![NewFile { path, body: Body::Bytes(bytes) }], ..Rendered::default() }
+    }
+}

@@ -1,0 +1,175 @@
+//! A record as a production shows it: its bytes, and what they say.
+
+use std::borrow::Cow;
+
+use custody_archive::Record;
+use custody_schemas::decode::{Decoded, Warning, decode};
+use custody_schemas::event::{Data, Event, Party};
+use custody_schemas::text::plain;
+use custody_schemas::{Hash, Incoming, Kind, Position, gap};
+use serde::{Deserialize, Serialize};
+
+/// The type of a record that cannot be decoded.
+pub(crate) const QUARANTINED: &str = "quarantined";
+
+/// The bytes of a record that may be shown, and where they came from. What was redacted is not in
+/// them any more, so no format can show it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Shown {
+    pub(crate) position: Position,
+    /// Of the record as it was archived, whatever was redacted.
+    pub(crate) leaf: Hash,
+    pub(crate) batch: String,
+    pub(crate) batch_root: Hash,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) archived_ms: i64,
+    /// Milliseconds since 1970 UTC.
+    pub(crate) broker_time_ms: Option<i64>,
+    pub(crate) key: Option<Vec<u8>>,
+    pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    pub(crate) payload: Option<Vec<u8>>,
+    /// The archive says that it is the row of a gap.
+    pub(crate) is_gap: bool,
+    /// How many records that match are deliveries of its event, itself included.
+    pub(crate) deliveries: u64,
+    /// It is no hit: it stands near one.
+    pub(crate) is_context: bool,
+    /// How many places of it were redacted.
+    pub(crate) redactions: u32,
+}
+
+impl Shown {
+    /// All of a record.
+    pub(crate) fn whole(record: Record, deliveries: u64, is_context: bool) -> Self {
+        Shown {
+            position: record.position,
+            leaf: record.leaf,
+            batch: record.batch,
+            batch_root: record.batch_root,
+            archived_ms: record.archived_ms,
+            broker_time_ms: record.broker_time_ms,
+            key: record.key,
+            headers: record.headers,
+            payload: record.payload,
+            is_gap: record.gap.is_some(),
+            deliveries,
+            is_context,
+            redactions: 0,
+        }
+    }
+}
+
+/// Header names and values as decoding takes them.
+type Headers<'a> = Vec<(&'a str, Option<&'a [u8]>)>;
+
+/// A record, decoded.
+#[derive(Debug)]
+pub(crate) struct Item<'a> {
+    pub(crate) shown: &'a Shown,
+    /// The type's short name; [`QUARANTINED`] for what cannot be decoded.
+    pub(crate) kind: String,
+    /// `None` for what cannot be decoded.
+    pub(crate) event: Option<Event<'a>>,
+    /// Why it cannot be decoded.
+    pub(crate) quarantined: Option<String>,
+    /// What was lost, in words, for the row of a gap.
+    pub(crate) gap: Option<String>,
+    /// What is odd about it.
+    pub(crate) warnings: Vec<Warning>,
+    /// When it happened, microseconds since 1970 UTC.
+    pub(crate) time_us: Option<i64>,
+    nothing: Data<'a>,
+}
+
+/// Decodes records and hands them on, in their order.
+pub(crate) fn with_items<R>(shown: &[Shown], then: impl FnOnce(&[Item<'_>]) -> R) -> R {
+    let headers: Vec<Headers<'_>> = shown
+        .iter()
+        .map(|shown| shown.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect())
+        .collect();
+    let items: Vec<_> =
+        shown.iter().zip(&headers).map(|(shown, headers)| Item::new(shown, headers)).collect();
+    then(&items)
+}
+
+impl<'a> Item<'a> {
+    fn new(shown: &'a Shown, headers: &'a Headers<'a>) -> Self {
+        let incoming = Incoming {
+            key: shown.key.as_deref(),
+            headers,
+            payload: shown.payload.as_deref(),
+            broker_time_ms: shown.broker_time_ms,
+        };
+        let lost = shown.is_gap.then(|| gap::parse(&shown.position, &incoming)).flatten();
+        let decoded = decode(&incoming);
+        let kind = decoded.as_ref().map_or(Cow::Borrowed(QUARANTINED), Decoded::short_type).into_owned();
+        let item = Item {
+            shown,
+            kind,
+            event: None,
+            quarantined: None,
+            gap: lost.as_ref().map(gap::detail),
+            warnings: Vec::new(),
+            time_us: None,
+            nothing: Data::default(),
+        };
+        match decoded {
+            Err(reason) => Item { quarantined: Some(reason.0), ..item },
+            Ok(decoded) => Item {
+                event: Some(decoded.event),
+                time_us: decoded.time_us,
+                // The type of a gap is not of the contract, and need not be.
+                warnings: if item.gap.is_some() { Vec::new() } else { decoded.warnings },
+                ..item
+            },
+        }
+    }
+
+    /// The type, if it is of the contract.
+    pub(crate) fn contract(&self) -> Option<Kind> {
+        Kind::from_full(&self.event.as_ref()?.kind)
+    }
+
+    /// What happened; nothing for what cannot be decoded.
+    pub(crate) fn data(&self) -> &Data<'a> {
+        self.event.as_ref().and_then(|event| event.data.as_deref()).unwrap_or(&self.nothing)
+    }
+
+    /// Where it stands in time, microseconds since 1970 UTC: when it happened, else when the broker
+    /// had it, else when it was archived.
+    pub(crate) fn at_us(&self) -> i64 {
+        let broker_us = || self.shown.broker_time_ms.map(|ms| ms.saturating_mul(1_000));
+        self.time_us.or_else(broker_us).unwrap_or_else(|| self.shown.archived_ms.saturating_mul(1_000))
+    }
+
+    /// Who did it.
+    pub(crate) fn from(&self) -> Option<&Party<'a>> {
+        self.data().from.as_ref()
+    }
+
+    /// To whom.
+    pub(crate) fn to(&self) -> &[Party<'a>] {
+        self.data().to.as_deref().unwrap_or_default()
+    }
+
+    /// The id of the message that it is, or is about.
+    pub(crate) fn message_id(&self) -> Option<&str> {
+        self.data().message.as_ref()?.id.as_deref()
+    }
+
+    /// The text that somebody wrote, as it was sent, with its content type.
+    pub(crate) fn body(&self) -> Option<(Option<&str>, &str)> {
+        let data = self.data();
+        let message = data.message.as_ref();
+        let body = message.and_then(|message| message.text.as_deref());
+        match body {
+            Some(body) => Some((message.and_then(|message| message.content_type.as_deref()), body)),
+            None => data.contact.as_ref()?.text.as_deref().map(|text| (None, text)),
+        }
+    }
+
+    /// The same without markup.
+    pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
+        self.body().map(|(content_type, body)| plain(content_type, body))
+    }
+}
