@@ -5,6 +5,15 @@ use std::path::PathBuf;
 use crate::document::Document;
 use crate::error::Error;
 
+/// Whether formats make files or folders of this name at the top of a production.
+pub(crate) fn is_top(name: &str) -> bool {
+    let volume = |digits: &str| digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
+    TOPS.contains(&name) || name.strip_prefix("VOL").is_some_and(volume)
+}
+
+/// What formats make where there are no volumes.
+const TOPS: [&str; 0] = [];
+
 /// A form that documents are written in.
 ///
 /// Documents are rendered by several threads and written in their order, so nothing may depend on

@@ -1,0 +1,11 @@
+//! Which format is which.
+
+use crate::format::Format as Documents;
+use crate::request::Format;
+
+/// What writes a format; `None` for JSON lines, which are the evidence itself.
+pub(crate) fn of(format: Format) -> Option<Box<dyn Documents>> {
+    match format {
+        Format::JsonLines => None,
+    }
+}
