@@ -1,5 +1,12 @@
 //! What a format is: a pure function from a document to files and to lines of files.
 
+pub(crate) mod html;
+#[cfg(test)]
+mod samples;
+mod shown_time;
+mod transcript;
+mod visible;
+
 use std::path::PathBuf;
 
 use crate::document::Document;
