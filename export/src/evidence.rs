@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use custody_archive::{Archive, FileRef};
-use custody_schemas::hash::Tree;
+use custody_schemas::hash::{ProofError, Prover, Tree, root_of};
 use custody_schemas::{Hash, Position};
 
 use crate::RECORDS;
@@ -155,11 +155,21 @@ fn prove(archive: &Archive, batch: Rows) -> Result<BatchEntry, Error> {
     let Rows { file, mut rows } = batch;
     let manifest = &file.manifest;
     rows.sort_unstable();
-    let _ = archive;
-    Ok(BatchEntry {
-        root: manifest.root,
-        archived_time: rfc3339_ms(manifest.archived_ms),
-        rows: Some(manifest.rows),
-        proof: Some(Vec::new()),
-    })
+    let numbers: Vec<u64> = rows.iter().map(|(row, _)| *row).collect();
+    // Of a batch that is produced whole the records themselves are the proof.
+    let proof = if numbers.len() as u64 == manifest.rows { Vec::new() } else { path(archive, &file, &numbers)? };
+    let wrong = |what: &str| Error::corrupt(format!("{}: batch {}: {what}", file.path, manifest.batch));
+    let root = root_of(manifest.rows, &rows, &proof).map_err(|e| wrong(&e.to_string()))?;
+    if root != manifest.root {
+        return Err(wrong("its records do not give the root that it was sealed with; run `custody verify`"));
+    }
+    let archived_time = rfc3339_ms(manifest.archived_ms);
+    Ok(BatchEntry { root, archived_time, rows: Some(manifest.rows), proof: Some(proof) })
+}
+
+fn path(archive: &Archive, file: &FileRef, rows: &[u64]) -> Result<Vec<Hash>, Error> {
+    let wrong = |e: ProofError| Error::corrupt(format!("{}: {e}", file.path));
+    let mut prover = Prover::new(rows).map_err(wrong)?;
+    archive.leaves(file, &mut |leaf| prover.push(leaf))?;
+    prover.finish().map_err(wrong)
 }

@@ -1,5 +1,6 @@
 //! Which format is which.
 
+use crate::format::html::Html;
 use crate::format::Format as Documents;
 use crate::request::Format;
 
@@ -7,5 +8,6 @@ use crate::request::Format;
 pub(crate) fn of(format: Format) -> Option<Box<dyn Documents>> {
     match format {
         Format::JsonLines => None,
+        Format::Html => Some(Box::new(Html)),
     }
 }

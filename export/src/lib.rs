@@ -12,6 +12,7 @@
 //! Every call blocks.
 
 mod check;
+mod check_files;
 mod check_lines;
 mod check_receipt;
 mod cutting;

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, Kind};
 use crate::format::Exception;
 use crate::item::Shown;
 use crate::output::OutFile;
@@ -22,17 +22,16 @@ impl Csv {
     }
 
     fn row<const N: usize>(&mut self, cells: [&str; N]) -> Result<(), Error> {
-        self.0.write_record(cells.map(safe_cell)).map_err(|e| self.0.get_ref().failed(e.into()))
+        let cells = cells.map(safe_cell);
+        let written = self.0.write_record(cells.iter().map(|cell| cell.as_bytes()));
+        written.map_err(|e| self.0.get_ref().failed(e.into()))
     }
 
-    fn finish(self) -> Result<FileEntry, Error> {
-        // What is wrong is told by the file when it is flushed.
+    fn finish(mut self) -> Result<FileEntry, Error> {
+        self.0.flush().map_err(|e| self.0.get_ref().failed(e))?;
         match self.0.into_inner() {
             Ok(file) => file.finish(),
-            Err(error) => {
-                let (error, writer) = error.into_parts();
-                Err(writer.get_ref().failed(error))
-            }
+            Err(error) => Err(Error::new(Kind::Retry, format!("cannot write a list: {error}"))),
         }
     }
 }

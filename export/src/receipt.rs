@@ -17,6 +17,8 @@ use crate::settings::{TYPE_BYTES_MAX, TYPES_MAX};
 
 /// The format version that this code writes. Version 1 proved no batch and knew JSON lines alone.
 pub const RECEIPT_VERSION: u32 = 2;
+/// The oldest, which is read for ever.
+pub(crate) const RECEIPT_VERSION_1: u32 = 1;
 
 /// Everything in a receipt but the list of records, which is only in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]

@@ -16,6 +16,8 @@ pub const REQUEST_VERSION: u32 = 2;
 pub enum Format {
     /// One JSON object a line.
     JsonLines,
+    /// A page for people, one a document.
+    Html,
 }
 
 /// How a production is made, beside what is in it.
