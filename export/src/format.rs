@@ -19,7 +19,7 @@ pub(crate) fn is_top(name: &str) -> bool {
 }
 
 /// What formats make where there are no volumes.
-const TOPS: [&str; 0] = [];
+const TOPS: [&str; 1] = ["html"];
 
 /// A form that documents are written in.
 ///

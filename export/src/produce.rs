@@ -13,7 +13,7 @@ use crate::document::{About, Document};
 use crate::error::Error;
 use crate::evidence::{Collected, Evidence};
 use crate::folder::Folder;
-use crate::format::{Exception, Format, Rendered};
+use crate::format::{Format, Rendered};
 use crate::item::{Item, Shown, with_items};
 use crate::lists::{CrossReference, Exceptions};
 use crate::output::{OutFile, Volumes};

@@ -20,6 +20,19 @@ pub enum Format {
     Html,
 }
 
+impl Format {
+    /// Every form.
+    pub const ALL: &'static [Format] = &[Format::JsonLines, Format::Html];
+
+    /// Its name on a command line, and what it is.
+    pub const fn about(self) -> (&'static str, &'static str) {
+        match self {
+            Format::JsonLines => ("jsonl", "one record a line with the bytes that were archived: the evidence itself"),
+            Format::Html => ("html", "a page for people, one for each conversation and day"),
+        }
+    }
+}
+
 /// How a production is made, beside what is in it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
