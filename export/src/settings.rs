@@ -26,3 +26,7 @@ pub(crate) const READ_BYTES: usize = 1 << 16;
 pub(crate) const TYPES_MAX: usize = 10_000;
 /// See [`TYPES_MAX`].
 pub(crate) const TYPE_BYTES_MAX: usize = 256;
+
+/// Bytes of attachments that a mail holds: it is made in memory, and mail programs and importers refuse
+/// what is much larger. Those that do not fit are files beside it.
+pub(crate) const MAIL_ATTACHED_BYTES_MAX: u64 = 32 << 20;
