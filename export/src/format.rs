@@ -2,6 +2,7 @@
 
 pub(crate) mod eml;
 pub(crate) mod html;
+pub(crate) mod mbox;
 #[cfg(test)]
 mod samples;
 mod shown_time;
