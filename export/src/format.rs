@@ -1,6 +1,8 @@
 //! What a format is: a pure function from a document to files and to lines of files.
 
+pub(crate) mod eml;
 pub(crate) mod html;
+pub(crate) mod mbox;
 #[cfg(test)]
 mod samples;
 mod shown_time;

@@ -47,3 +47,6 @@ pub(crate) const FILES_MAX: u64 = 2_000_000;
 pub(crate) const SORTED_BYTES: usize = 64 << 20;
 /// Bytes that a sorted part of the temporary file is read by.
 pub(crate) const SPILL_READ_BYTES: usize = 256 << 10;
+/// Bytes of attachments that a mail holds: it is made in memory, and mail programs and importers refuse
+/// what is much larger. Those that do not fit are files beside it.
+pub(crate) const MAIL_ATTACHED_BYTES_MAX: u64 = 32 << 20;

@@ -9,6 +9,8 @@ mod record;
 mod tests;
 mod write;
 
+use std::collections::BTreeSet;
+
 use crate::document::{Content, Document};
 use crate::error::Error;
 use crate::format::{Body, Exception, Format, NewFile, Rendered};
@@ -20,11 +22,11 @@ pub(crate) struct Html;
 
 /// Where the attachments are that a page names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Files {
+pub(crate) enum Files<'f> {
     /// In a folder beside it, with links to them.
     Beside,
-    /// In the mail that it is a part of.
-    InTheMail,
+    /// In the mail that it is a part of, those with these numbers; the others in a folder beside it.
+    InTheMail(&'f BTreeSet<&'f str>),
 }
 
 impl Format for Html {
@@ -50,6 +52,6 @@ impl Format for Html {
 }
 
 /// Relative to the page.
-fn file_path(document: &str, attachment: &str, name: &str) -> String {
+pub(crate) fn file_path(document: &str, attachment: &str, name: &str) -> String {
     format!("{document}/{attachment}-{name}")
 }

@@ -43,6 +43,11 @@ impl ShownTime {
         format!("{}T{}{}", self.date(), self.clock(), self.offset())
     }
 
+    /// C's `asctime`, without a zone: `Wed May 29 09:15:00 2013`.
+    pub(crate) fn asctime(&self) -> String {
+        self.local.strftime("%a %b %e %H:%M:%S %Y").to_string()
+    }
+
     /// The date of a mail, of RFC 5322: its day of the week and all, in whole seconds. `None` before
     /// 1900, which it cannot say. A zone with seconds in its offset, which it cannot say either, is
     /// shown in UTC.

@@ -15,7 +15,7 @@ use crate::document::Document;
 use crate::item::Item;
 
 use changes::Changes;
-pub(crate) use entry::{Answer, Entry, What};
+pub(crate) use entry::{Answer, Entry, What, whole};
 
 /// What stands in the records, arranged.
 #[derive(Debug)]
@@ -70,6 +70,32 @@ impl<'d> Transcript<'d> {
         let (batches, batch_of) = batches(items);
         Transcript { entries, batches, batch_of, leaf_digest: leaf_digest(items) }
     }
+}
+
+/// What a document says of itself and of its production, for its head; nothing in it is empty.
+pub(crate) fn about(document: &Document<'_>) -> Vec<(&'static str, String)> {
+    let (about, thread) = (document.about, document.thread);
+    let context = document.items.iter().filter(|item| item.shown.is_context).count();
+    let records = match (document.items.len(), context) {
+        (all, 0) => format!("{all}"),
+        (all, context) => format!("{all}, of which {context} context and no hits"),
+    };
+    let conversation = match (&thread.id, &thread.kind) {
+        (Some(id), Some(kind)) => format!("{id} ({kind})"),
+        (Some(id), None) => id.clone(),
+        (None, _) => String::new(),
+    };
+    let all = [
+        ("Conversation", conversation),
+        ("Time zone", about.zone_name.clone()),
+        ("Records", records),
+        ("Asked for by", about.who.clone()),
+        ("Reason", about.why.clone()),
+        ("Production", about.production.clone()),
+        ("Archive", format!("complete through version {}", about.through_version)),
+        ("Written by", format!("Custody {}", about.custody_version)),
+    ];
+    all.into_iter().filter(|(_, value)| !value.is_empty()).collect()
 }
 
 /// The first that was sent under each id: another with the same id stands for itself.

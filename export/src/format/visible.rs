@@ -47,10 +47,11 @@ pub(crate) fn mark(c: char) -> String {
     format!("\u{27e6}U+{:04X}\u{27e7}", u32::from(c))
 }
 
-/// A text on one line: line breaks are marks as well.
+/// A text on one line: line breaks and tabs are marks as well.
 pub(crate) fn line(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     pieces(text, |piece| match piece {
+        Piece::Text(text) if text.contains('\t') => out.push_str(&text.replace('\t', &mark('\t'))),
         Piece::Text(text) => out.push_str(text),
         Piece::Break => out.push_str(&mark('\n')),
         Piece::Mark(c) => out.push_str(&mark(c)),
@@ -125,7 +126,7 @@ mod tests {
     fn a_line_is_one_line() {
         assert_eq!(line(HOSTILE[6]), "a⟦U+000A⟧Bcc: eve@x.example⟦U+000A⟧⟦U+000A⟧body");
         for text in HOSTILE {
-            assert!(!line(text).contains(|c: char| c.is_control() && c != '\t'), "{text:?}");
+            assert!(!line(text).contains(char::is_control), "{text:?}");
         }
     }
 }

@@ -12,7 +12,7 @@ use super::record::Log;
 use super::write::{bare, inline, name};
 use crate::document::{Document, Person};
 use crate::format::shown_time::exact;
-use crate::format::transcript::Transcript;
+use crate::format::transcript::{Transcript, about};
 
 /// The same for every page.
 const STYLE: &str = include_str!("style.css");
@@ -24,7 +24,7 @@ static STYLE_HASH: LazyLock<String> = LazyLock::new(|| style_hash(STYLE));
 const RECORD_BYTES: usize = 1_400;
 
 /// The page of a document.
-pub(crate) fn page(document: &Document<'_>, files: Files) -> String {
+pub(crate) fn page(document: &Document<'_>, files: Files<'_>) -> String {
     let transcript = Transcript::new(document);
     let texts: usize = document.items.iter().map(|item| item.text().map_or(0, |text| text.len())).sum();
     let mut out = String::with_capacity(texts + document.items.len() * RECORD_BYTES + STYLE.len() + 4_096);
@@ -96,32 +96,10 @@ fn title(out: &mut String, document: &Document<'_>) {
 }
 
 fn facts(out: &mut String, document: &Document<'_>) {
-    let (about, thread) = (document.about, document.thread);
-    let context = document.items.iter().filter(|item| item.shown.is_context).count();
-    let records = match (document.items.len(), context) {
-        (all, 0) => format!("{all}"),
-        (all, context) => format!("{all}, of which {context} context and no hits"),
-    };
-    let conversation = match (&thread.id, &thread.kind) {
-        (Some(id), Some(kind)) => format!("{id} ({kind})"),
-        (Some(id), None) => id.clone(),
-        (None, _) => String::new(),
-    };
-    let archive = format!("complete through version {}", about.through_version);
-    let all = [
-        ("Conversation", conversation.as_str()),
-        ("Time zone", &about.zone_name),
-        ("Records", &records),
-        ("Asked for by", &about.who),
-        ("Reason", &about.why),
-        ("Production", &about.production),
-        ("Archive", &archive),
-        ("Written by", &format!("Custody {}", about.custody_version)),
-    ];
     out.push_str("<dl class=\"about\">\n");
-    for (what, value) in all.into_iter().filter(|(_, value)| !value.is_empty()) {
+    for (what, value) in about(document) {
         let _ = write!(out, "<div><dt>{what}</dt><dd>");
-        inline(out, value);
+        inline(out, &value);
         out.push_str("</dd></div>\n");
     }
     out.push_str("</dl>\n");

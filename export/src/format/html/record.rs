@@ -12,7 +12,7 @@ use crate::format::transcript::{Answer, Entry, What};
 pub(super) struct Log<'p, 'd> {
     pub(super) out: &'p mut String,
     pub(super) document: &'d Document<'d>,
-    pub(super) files: Files,
+    pub(super) files: Files<'p>,
 }
 
 impl Log<'_, '_> {
@@ -174,9 +174,13 @@ impl Log<'_, '_> {
                 name(self.out, &attachment.name);
                 self.out.push_str("</a>");
             }
-            (Content::Here { .. }, Files::InTheMail) => {
+            (Content::Here { .. }, Files::InTheMail(attached)) => {
                 name(self.out, &attachment.name);
-                self.out.push_str(", attached to this mail");
+                if attached.contains(attachment.number.as_str()) {
+                    self.out.push_str(", attached to this mail");
+                } else {
+                    self.out.push_str(", too large for a mail; it is beside it");
+                }
             }
             (Content::Missing(why), _) => {
                 name(self.out, &attachment.name);

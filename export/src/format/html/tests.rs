@@ -65,7 +65,7 @@ fn a_page_says_what_it_is() {
     let mut records = sample();
     records[3].redactions = 2;
     let check = |expected: &str| {
-        let page = with_document(&records, |document| page(&document, Files::InTheMail));
+        let page = with_document(&records, |document| page(&document, Files::InTheMail(&BTreeSet::new())));
         assert!(page.contains(expected), "{expected}\n{page}");
     };
     check("<title>CUST00000001 Merger, 2013-05-29</title>");

@@ -112,8 +112,8 @@ impl<'d> Entry<'d> {
 /// A party with its network and scope: name, address, and whose they are.
 pub(crate) fn whole(party: &Party<'_>) -> String {
     let more = [party.network.as_deref(), party.scope.as_deref()];
-    let more: Vec<&str> = more.into_iter().flatten().filter(|text| !text.is_empty()).collect();
-    if more.is_empty() { named(party) } else { format!("{}, {}", named(party), more.join(", ")) }
+    let more = more.into_iter().flatten().filter(|text| !text.is_empty());
+    more.fold(named(party), |whole, text| whole + ", " + text)
 }
 
 fn what<'d>(item: &'d Item<'_>, under: bool) -> What<'d> {
