@@ -5,6 +5,13 @@ use std::path::PathBuf;
 use crate::document::Document;
 use crate::error::Error;
 
+pub(crate) mod calls;
+pub(crate) mod cdr;
+pub(crate) mod columns;
+pub(crate) mod csv;
+#[cfg(test)]
+pub(crate) mod testing;
+
 /// A form that documents are written in.
 ///
 /// Documents are rendered by several threads and written in their order, so nothing may depend on
@@ -54,7 +61,7 @@ pub(crate) enum Body {
 }
 
 /// Bytes that are added to the end of a file of the volume.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) path: &'static str,
     pub(crate) bytes: Vec<u8>,
