@@ -9,6 +9,11 @@ pub(crate) mod calls;
 pub(crate) mod cdr;
 pub(crate) mod columns;
 pub(crate) mod csv;
+pub(crate) mod dat;
+pub(crate) mod edrm;
+pub(crate) mod fields;
+pub(crate) mod natives;
+pub(crate) mod plain_text;
 #[cfg(test)]
 pub(crate) mod testing;
 
