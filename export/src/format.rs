@@ -13,6 +13,7 @@ pub(crate) mod dat;
 pub(crate) mod edrm;
 pub(crate) mod fields;
 pub(crate) mod natives;
+pub(crate) mod parquet;
 pub(crate) mod plain_text;
 #[cfg(test)]
 pub(crate) mod testing;

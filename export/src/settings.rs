@@ -26,3 +26,10 @@ pub(crate) const READ_BYTES: usize = 1 << 16;
 pub(crate) const TYPES_MAX: usize = 10_000;
 /// See [`TYPES_MAX`].
 pub(crate) const TYPE_BYTES_MAX: usize = 256;
+
+/// Rows and bytes of Parquet that are gathered before they are encoded: they are held twice then.
+pub(crate) const PARQUET_BATCH_ROWS: usize = 4_096;
+/// See [`PARQUET_BATCH_ROWS`].
+pub(crate) const PARQUET_BATCH_BYTES: usize = 16 << 20;
+/// Encoded bytes of a row group of Parquet: they are held until it is whole.
+pub(crate) const PARQUET_GROUP_BYTES: usize = 64 << 20;
