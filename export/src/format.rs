@@ -1,11 +1,23 @@
 //! What a format is: a pure function from a document to files and to lines of files.
 
+pub(crate) mod calls;
+pub(crate) mod cdr;
+pub(crate) mod columns;
+pub(crate) mod csv;
+pub(crate) mod dat;
+pub(crate) mod edrm;
 pub(crate) mod eml;
+pub(crate) mod fields;
 pub(crate) mod html;
 pub(crate) mod mbox;
+pub(crate) mod natives;
+pub(crate) mod parquet;
+pub(crate) mod plain_text;
 #[cfg(test)]
 mod samples;
 mod shown_time;
+#[cfg(test)]
+pub(crate) mod testing;
 mod transcript;
 mod visible;
 
@@ -21,7 +33,20 @@ pub(crate) fn is_top(name: &str) -> bool {
 }
 
 /// What formats make where there are no volumes.
-const TOPS: [&str; 1] = ["html"];
+const TOPS: [&str; 12] = [
+    "DATA",
+    "EDRM.xml",
+    "NATIVES",
+    "TEXT",
+    "calls.csv",
+    "eml",
+    "html",
+    "mbox",
+    "production.mbox",
+    "records.csv",
+    "records.parquet",
+    "records.xlsx",
+];
 
 /// A form that documents are written in.
 ///
@@ -41,6 +66,16 @@ pub(crate) trait Format: Sync {
     fn end(&self) -> Result<Vec<Line>, Error> {
         Ok(Vec::new())
     }
+}
+
+/// A form that all documents are written in together, one after another, in one file or a few. It is
+/// not cut into volumes.
+pub(crate) trait Table {
+    /// Adds the records of a document; what could not be written as it is.
+    fn push(&mut self, document: &Document<'_>) -> Result<Vec<Exception>, Error>;
+
+    /// Ends the files and gives their paths.
+    fn finish(self: Box<Self>) -> Result<Vec<PathBuf>, Error>;
 }
 
 /// What a document becomes.
@@ -72,7 +107,7 @@ pub(crate) enum Body {
 }
 
 /// Bytes that are added to the end of a file of the volume.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct Line {
     pub(crate) path: &'static str,
     pub(crate) bytes: Vec<u8>,

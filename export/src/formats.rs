@@ -1,13 +1,40 @@
 //! Which format is which.
 
+use std::path::Path;
+
+use crate::error::Error;
+use crate::format::cdr::Cdr;
+use crate::format::csv::Csv;
+use crate::format::dat::Dat;
+use crate::format::edrm::Edrm;
+use crate::format::eml::Eml;
 use crate::format::html::Html;
-use crate::format::Format as Documents;
+use crate::format::mbox::Mbox;
+use crate::format::parquet::Parquet;
+use crate::format::{Format as Documents, Table};
 use crate::request::Format;
 
-/// What writes a format; `None` for JSON lines, which are the evidence itself.
-pub(crate) fn of(format: Format) -> Option<Box<dyn Documents>> {
+/// What writes a format.
+pub(crate) enum Writer {
+    /// Nothing more: the lines of the evidence are the format.
+    Evidence,
+    /// Documents, each by itself.
+    Documents(&'static dyn Documents),
+    /// A table, begun in a folder.
+    Table(fn(&Path) -> Result<Box<dyn Table>, Error>),
+}
+
+/// What writes a format.
+pub(crate) fn of(format: Format) -> Writer {
     match format {
-        Format::JsonLines => None,
-        Format::Html => Some(Box::new(Html)),
+        Format::JsonLines => Writer::Evidence,
+        Format::Html => Writer::Documents(&Html),
+        Format::Eml => Writer::Documents(&Eml),
+        Format::Mbox => Writer::Documents(&Mbox),
+        Format::Csv => Writer::Documents(&Csv),
+        Format::Calls => Writer::Documents(&Cdr),
+        Format::Dat => Writer::Documents(&Dat),
+        Format::EdrmXml => Writer::Documents(&Edrm),
+        Format::Parquet => Writer::Table(|folder| Ok(Box::new(Parquet::new(folder)?))),
     }
 }

@@ -16,10 +16,13 @@ pub(crate) const QUARANTINED: &str = "quarantined";
 /// them any more, so no format can show it.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct Shown {
+    #[serde(with = "packed_position")]
     pub(crate) position: Position,
     /// Of the record as it was archived, whatever was redacted.
+    #[serde(with = "packed_hash")]
     pub(crate) leaf: Hash,
     pub(crate) batch: String,
+    #[serde(with = "packed_hash")]
     pub(crate) batch_root: Hash,
     /// Milliseconds since 1970 UTC.
     pub(crate) archived_ms: i64,
@@ -56,6 +59,36 @@ impl Shown {
             is_context,
             redactions: 0,
         }
+    }
+}
+
+/// A position for temporary files, without the names of its members.
+pub(crate) mod packed_position {
+    use custody_schemas::{Partition, Position};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(position: &Position, to: S) -> Result<S::Ok, S::Error> {
+        let Position { partition: Partition { topic, generation, partition }, offset } = position;
+        (topic, generation, partition, offset).serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Position, D::Error> {
+        let (topic, generation, partition, offset) = Deserialize::deserialize(from)?;
+        Ok(Position { partition: Partition { topic, generation, partition }, offset })
+    }
+}
+
+/// A hash for temporary files, as its bytes.
+mod packed_hash {
+    use custody_schemas::Hash;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(crate) fn serialize<S: Serializer>(hash: &Hash, to: S) -> Result<S::Ok, S::Error> {
+        hash.0.serialize(to)
+    }
+
+    pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
+        Deserialize::deserialize(from).map(Hash)
     }
 }
 

@@ -164,6 +164,23 @@ impl<'f> Volumes<'f> {
     }
 }
 
+/// What the receipt says of a file that somebody else wrote into `root`.
+pub(crate) fn listed(root: &Path, path: &Path) -> Result<FileEntry, Error> {
+    let failed = |e| Error::io("read", path, e);
+    let mut file = File::open(path).map_err(failed)?;
+    let (mut hasher, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
+    loop {
+        let read = file.read(&mut buffer).map_err(failed)?;
+        if read == 0 {
+            break;
+        }
+        hasher.update(&buffer[..read]);
+        bytes += read as u64;
+    }
+    let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
+    Ok(FileEntry { name, bytes, sha256: Hash(hasher.finalize().into()) })
+}
+
 fn size(rendered: &Rendered) -> Result<u64, Error> {
     let mut bytes: u64 = rendered.lines.iter().map(|line| line.bytes.len() as u64).sum();
     for file in &rendered.files {

@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::{Mutex, PoisonError};
 
 use custody_archive::{Archive, at_once};
 use jiff::Timestamp;
@@ -13,17 +13,18 @@ use crate::document::{About, Document};
 use crate::error::Error;
 use crate::evidence::{Collected, Evidence};
 use crate::folder::Folder;
-use crate::format::{Format, Rendered};
+use crate::format::{Format, Rendered, Table};
+use crate::formats::{self, Writer};
 use crate::item::{Item, Shown, with_items};
 use crate::lists::{CrossReference, Exceptions};
-use crate::output::{OutFile, Volumes};
+use crate::output::{OutFile, Volumes, listed};
 use crate::plan::{self, Hit, Run};
 use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt};
 use crate::request::{Options, Request, production_id};
 use crate::settings::{FILES_MAX, RENDERED_AT_ONCE, RENDERED_BYTES, ROWS_PER_FETCH};
 use crate::spill::{Key, Sorted, Spill};
 use crate::thread::thread_of;
-use crate::{HOW_TO, formats};
+use crate::HOW_TO;
 
 const HOW_TO_TEXT: &str = include_str!("how_to_verify.txt");
 
@@ -63,14 +64,15 @@ impl Production<'_> {
     ) -> Result<Receipt, Error> {
         let options = self.request.check()?;
         let zone = zone(&self.request.zone)?;
-        let format = formats::of(self.request.format);
+        let writer = formats::of(self.request.format);
+        let is_evidence = matches!(writer, Writer::Evidence);
         let runs = plan::runs(hits)?;
         let folder = Folder::begin(out)?;
         let work = folder.work();
         let mut files = vec![whole(&work, HOW_TO, HOW_TO_TEXT.as_bytes())?];
         let mut pass = Pass {
-            evidence: Evidence::begin(&work, format.is_none() || options.with_records)?,
-            spill: format.is_some().then(|| Spill::new(&work)),
+            evidence: Evidence::begin(&work, is_evidence || options.with_records)?,
+            spill: (!is_evidence).then(|| Spill::new(&work)),
             zone: &zone,
         };
         self.read(&runs, &mut pass, progress)?;
@@ -78,9 +80,9 @@ impl Production<'_> {
         let production = self.id(&collected)?;
         files.extend(collected.records.take());
         let mut exceptions = 0;
-        if let (Some(format), Some(spill)) = (format, pass.spill) {
+        if let (Some(sink), Some(spill)) = (Sink::begin(writer, &work, options)?, pass.spill) {
             let about = self.about(production.clone(), zone.clone());
-            let writing = Writing::begin(&work, &*format, options, &about, collected.count, self.threads)?;
+            let writing = Writing::begin(&work, sink, options, &about, collected.count, self.threads)?;
             let written = writing.all(&spill.sorted()?, progress)?;
             exceptions = written.exceptions;
             files.extend(written.files);
@@ -204,13 +206,37 @@ fn key(item: &Item<'_>, zone: &TimeZone) -> Key {
     Key { thread: thread_of(item).key, day, at_us, position: item.shown.position.clone() }
 }
 
+/// Where documents go.
+enum Sink {
+    Volumes(&'static dyn Format, Volumes<'static>),
+    Table(Box<dyn Table>),
+}
+
+impl Sink {
+    fn begin(writer: Writer, work: &Path, options: &Options) -> Result<Option<Self>, Error> {
+        Ok(match writer {
+            Writer::Evidence => None,
+            Writer::Documents(format) => {
+                Some(Sink::Volumes(format, Volumes::begin(work, format, options.volume.clone())?))
+            }
+            Writer::Table(begin) => {
+                let whole = "this format is one table: it cannot be cut into volumes";
+                match options.volume {
+                    Some(_) => return Err(Error::invalid(whole)),
+                    None => Some(Sink::Table(begin(work)?)),
+                }
+            }
+        })
+    }
+}
+
 /// The second pass: documents, in order.
 struct Writing<'w> {
-    format: &'w dyn Format,
+    work: &'w Path,
+    sink: Sink,
     options: &'w Options,
     about: &'w About,
     threads: NonZeroUsize,
-    volumes: Volumes<'w>,
     exceptions: Exceptions,
     cross_reference: CrossReference,
     /// Numbers given.
@@ -232,25 +258,16 @@ struct Written {
 
 impl<'w> Writing<'w> {
     fn begin(
-        work: &Path,
-        format: &'w dyn Format,
+        work: &'w Path,
+        sink: Sink,
         options: &'w Options,
         about: &'w About,
         total: u64,
         threads: NonZeroUsize,
     ) -> Result<Self, Error> {
-        Ok(Writing {
-            format,
-            options,
-            about,
-            threads,
-            volumes: Volumes::begin(work, format, options.volume.clone())?,
-            exceptions: Exceptions::begin(work)?,
-            cross_reference: CrossReference::begin(work)?,
-            numbered: 0,
-            done: 0,
-            total,
-        })
+        let (exceptions, cross_reference) = (Exceptions::begin(work)?, CrossReference::begin(work)?);
+        let (numbered, done) = (0, 0);
+        Ok(Writing { work, sink, options, about, threads, exceptions, cross_reference, numbered, done, total })
     }
 
     fn all(mut self, sorted: &Sorted, progress: &mut dyn FnMut(Progress)) -> Result<Written, Error> {
@@ -270,49 +287,78 @@ impl<'w> Writing<'w> {
                 return Ok(());
             }
             bytes = 0;
-            self.render(std::mem::take(&mut jobs), progress)
+            self.some(std::mem::take(&mut jobs), progress)
         })?;
-        self.render(jobs, progress)?;
+        self.some(jobs, progress)?;
         let (exceptions, entry) = self.exceptions.finish()?;
-        let mut files = self.volumes.finish()?;
+        let mut files = match self.sink {
+            Sink::Volumes(_, volumes) => volumes.finish()?,
+            Sink::Table(table) => {
+                table.finish()?.iter().map(|path| listed(self.work, path)).collect::<Result<_, _>>()?
+            }
+        };
         files.extend([entry, self.cross_reference.finish()?]);
         Ok(Written { files, exceptions })
     }
 
-    /// Renders some documents at once, and writes them in their order.
-    fn render(&mut self, jobs: Vec<Job>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
-        let (format, about) = (self.format, self.about);
-        let waiting = Mutex::new(jobs.iter().enumerate());
-        let next = || {
-            let (at, job) = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()?;
-            Some(document(job, about, format).map(|rendered| (at, rendered)))
-        };
-        let mut rendered: Vec<Option<Rendered>> = jobs.iter().map(|_| None).collect();
-        at_once(self.threads, next, |(at, document)| rendered[at] = Some(document))?;
-        for (job, mut document) in jobs.iter().zip(rendered.into_iter().flatten()) {
-            for exception in std::mem::take(&mut document.exceptions) {
-                self.exceptions.push(&exception)?;
+    /// Writes some documents, in their order.
+    fn some(&mut self, jobs: Vec<Job>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+        match &mut self.sink {
+            Sink::Volumes(format, volumes) => {
+                for mut document in rendered(&jobs, self.about, *format, self.threads)? {
+                    for exception in std::mem::take(&mut document.exceptions) {
+                        self.exceptions.push(&exception)?;
+                    }
+                    volumes.write(document)?;
+                }
             }
-            for shown in &job.cut.shown {
-                self.cross_reference.push(&job.number, shown)?;
+            Sink::Table(table) => {
+                for job in &jobs {
+                    for exception in with_document(job, self.about, |document| table.push(document))? {
+                        self.exceptions.push(&exception)?;
+                    }
+                }
             }
-            self.volumes.write(document)?;
-            self.done += job.cut.shown.len() as u64;
+        }
+        for Job { number, cut } in &jobs {
+            cut.shown.iter().try_for_each(|shown| self.cross_reference.push(number, shown))?;
+            self.done += cut.shown.len() as u64;
         }
         progress(Progress::Writing(self.done, self.total));
         Ok(())
     }
 }
 
-fn document(job: &Job, about: &About, format: &dyn Format) -> Result<Rendered, Error> {
+/// Documents rendered by several threads, in their order.
+fn rendered(
+    jobs: &[Job],
+    about: &About,
+    format: &dyn Format,
+    threads: NonZeroUsize,
+) -> Result<impl Iterator<Item = Rendered>, Error> {
+    let waiting = Mutex::new(jobs.iter().enumerate());
+    let next = || {
+        let (at, job) = waiting.lock().unwrap_or_else(PoisonError::into_inner).next()?;
+        let rendered = with_document(job, about, |document| format.render(document));
+        Some(rendered.map(|rendered| (at, rendered)))
+    };
+    let mut all: Vec<Option<Rendered>> = jobs.iter().map(|_| None).collect();
+    at_once(threads, next, |(at, document)| all[at] = Some(document))?;
+    Ok(all.into_iter().flatten())
+}
+
+fn with_document<R>(
+    job: &Job,
+    about: &About,
+    then: impl FnOnce(&Document<'_>) -> Result<R, Error>,
+) -> Result<R, Error> {
     with_items(&job.cut.shown, |items| {
         // The last title is what people knew the conversation by in the end.
-        let threads = items.iter().rev().map(thread_of);
-        let Some(thread) = threads.clone().find(|thread| thread.title.is_some()).or_else(|| threads.clone().next())
-        else {
+        let titled = items.iter().rev().map(thread_of).find(|thread| thread.title.is_some());
+        let Some(thread) = titled.or_else(|| items.last().map(thread_of)) else {
             return Err(Error::corrupt("a document without a record"));
         };
         let Cut { day, part, parts, .. } = job.cut;
-        format.render(&Document::new(job.number.clone(), about, &thread, day, (part, parts), items))
+        then(&Document::new(job.number.clone(), about, &thread, day, (part, parts), items))
     })
 }

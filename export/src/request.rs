@@ -18,17 +18,48 @@ pub enum Format {
     JsonLines,
     /// A page for people, one a document.
     Html,
+    /// A mail (RFC 5322) a document.
+    Eml,
+    /// The same mails in one mailbox.
+    Mbox,
+    /// A row a record, for spreadsheets.
+    Csv,
+    /// A row a call: call detail records.
+    Calls,
+    /// Concordance load file with natives and texts.
+    Dat,
+    /// EDRM XML 1.2 load file with natives and texts.
+    EdrmXml,
+    /// A row a record, for engines.
+    Parquet,
 }
 
 impl Format {
     /// Every form.
-    pub const ALL: &'static [Format] = &[Format::JsonLines, Format::Html];
+    pub const ALL: &'static [Format] = &[
+        Format::JsonLines,
+        Format::Html,
+        Format::Eml,
+        Format::Mbox,
+        Format::Csv,
+        Format::Calls,
+        Format::Dat,
+        Format::EdrmXml,
+        Format::Parquet,
+    ];
 
     /// Its name on a command line, and what it is.
     pub const fn about(self) -> (&'static str, &'static str) {
         match self {
             Format::JsonLines => ("jsonl", "one record a line with the bytes that were archived: the evidence itself"),
             Format::Html => ("html", "a page for people, one for each conversation and day"),
+            Format::Eml => ("eml", "a mail for each conversation and day"),
+            Format::Mbox => ("mbox", "the same mails in one mailbox"),
+            Format::Csv => ("csv", "a row a record, for spreadsheets"),
+            Format::Calls => ("calls", "call detail records: a row a call"),
+            Format::Dat => ("dat", "Concordance load file with natives and texts"),
+            Format::EdrmXml => ("edrm", "EDRM XML 1.2 load file with natives and texts"),
+            Format::Parquet => ("parquet", "a row a record, for engines"),
         }
     }
 }

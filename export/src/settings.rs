@@ -50,3 +50,9 @@ pub(crate) const SPILL_READ_BYTES: usize = 256 << 10;
 /// Bytes of attachments that a mail holds: it is made in memory, and mail programs and importers refuse
 /// what is much larger. Those that do not fit are files beside it.
 pub(crate) const MAIL_ATTACHED_BYTES_MAX: u64 = 32 << 20;
+/// Rows and bytes of Parquet that are gathered before they are encoded: they are held twice then.
+pub(crate) const PARQUET_BATCH_ROWS: usize = 4_096;
+/// See [`PARQUET_BATCH_ROWS`].
+pub(crate) const PARQUET_BATCH_BYTES: usize = 16 << 20;
+/// Encoded bytes of a row group of Parquet: they are held until it is whole.
+pub(crate) const PARQUET_GROUP_BYTES: usize = 64 << 20;

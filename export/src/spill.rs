@@ -12,7 +12,7 @@ use custody_schemas::Position;
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
-use crate::item::Shown;
+use crate::item::{Shown, packed_position};
 use crate::settings::{SORTED_BYTES, SPILL_READ_BYTES};
 
 /// Where a record stands among all.
@@ -25,6 +25,7 @@ pub(crate) struct Key {
     /// at which time, in microseconds since 1970 UTC,
     pub(crate) at_us: i64,
     /// and where in the archive.
+    #[serde(with = "packed_position")]
     pub(crate) position: Position,
 }
 

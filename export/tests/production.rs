@@ -493,7 +493,7 @@ fn damage_is_named() {
         (
             "edit an entry's row",
             |d| edit(d, RECEIPT, |lines| lines[15] = lines[15].replace("\"row\":1", "\"row\":9")),
-            &["receipt.json: the proof of batch b0: too many hashes", "receipt.json: the proof of batch b0: too few"],
+            &["receipt.json: the proof of batch b0: too few hashes"],
         ),
         (
             "edit a batch's number of records",
@@ -738,6 +738,10 @@ fn documents_are_sound_and_repeatable() {
         for (volume, with_records) in [(None, true), (Some(limit.clone()), false)] {
             let request = documents(format, volume.clone(), with_records);
             let names = ["a", "b"].map(|name| format!("{n}{name}{with_records}"));
+            if format == Format::Parquet && volume.is_some() {
+                refused(world.write(world.all(), &names[0], &request, 1), "cannot be cut into volumes");
+                continue;
+            }
             let receipt = world.write(world.all(), &names[0], &request, 1).unwrap();
             world.write(world.all().into_iter().rev().collect(), &names[1], &request, 3).unwrap();
             let [one, other] = names.each_ref().map(|name| contents(&world.path(name)));

@@ -1,4 +1,4 @@
-//! Dependencies point one way, and a heavy one is known to one crate.
+//! Dependencies point one way, and a heavy one is known to few crates.
 
 use std::fs;
 
@@ -34,22 +34,23 @@ fn layers() {
 }
 
 #[test]
-fn heavy_dependencies_are_known_to_one_crate() {
-    for (heavy, owner) in [
-        ("rdkafka", "ingest"),
-        ("tantivy", "index"),
-        ("delta_kernel", "archive"),
-        ("delta_kernel_default_engine", "archive"),
-        ("object_store", "archive"),
-        ("parquet", "archive"),
-        ("axum", "console"),
-        ("rusqlite", "cli"),
-        ("ldap3", "cli"),
-        ("csv", "index"),
+fn heavy_dependencies_are_known_to_few_crates() {
+    for (heavy, owners) in [
+        ("rdkafka", &["ingest"][..]),
+        ("tantivy", &["index"]),
+        ("delta_kernel", &["archive"]),
+        ("delta_kernel_default_engine", &["archive"]),
+        ("object_store", &["archive"]),
+        // Productions are tables for others, too.
+        ("parquet", &["archive", "export"]),
+        ("axum", &["console"]),
+        ("rusqlite", &["cli"]),
+        ("ldap3", &["cli"]),
+        ("csv", &["index", "export"]),
     ] {
         for krate in ["schemas", "archive", "ingest", "index", "export", "console", "cli"] {
             let has = dependencies(krate).iter().any(|name| name == heavy);
-            assert_eq!(has, krate == owner, "{heavy} in {krate}");
+            assert_eq!(has, owners.contains(&krate), "{heavy} in {krate}");
         }
     }
 }

@@ -1,0 +1,251 @@
+//! The columns of tables: a record in a row, the same in CSV, XLSX and Parquet.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+
+use custody_schemas::event::{Call, Conversation, File, Message, Party, Text};
+use custody_schemas::time::time_us;
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
+
+use crate::describe::{describe, named};
+use crate::document::Document;
+use crate::item::Item;
+
+/// What is between the values of a cell that has several.
+pub(crate) const SEPARATOR: &str = "; ";
+
+/// What a column holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Type {
+    Text,
+    Number,
+    /// Yes or no.
+    Flag,
+    Time,
+}
+
+/// A value.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Cell<'r> {
+    Nothing,
+    Text(Cow<'r, str>),
+    Number(i64),
+    Flag(bool),
+    /// Microseconds since 1970 UTC.
+    Time(i64),
+}
+
+/// A record, and the document that it is in.
+#[derive(Clone, Copy)]
+pub(crate) struct Row<'r> {
+    pub(crate) document: &'r Document<'r>,
+    pub(crate) item: &'r Item<'r>,
+    /// The numbers of its attachments.
+    attachments: &'r str,
+}
+
+/// A column: what is in it, of each record.
+pub(crate) struct Column {
+    pub(crate) name: &'static str,
+    pub(crate) is: Type,
+    pub(crate) of: for<'r> fn(Row<'r>) -> Cell<'r>,
+}
+
+/// Hands on the rows of a document, in their order; ends with the first that fails.
+pub(crate) fn each_row<E>(
+    document: &Document<'_>,
+    mut then: impl FnMut(Row<'_>) -> Result<(), E>,
+) -> Result<(), E> {
+    let mut attachments: BTreeMap<usize, String> = BTreeMap::new();
+    for attachment in &document.attachments {
+        let numbers = attachments.entry(attachment.item).or_default();
+        if !numbers.is_empty() {
+            numbers.push_str(SEPARATOR);
+        }
+        numbers.push_str(&attachment.number);
+    }
+    document.items.iter().enumerate().try_for_each(|(n, item)| {
+        let attachments = attachments.get(&n).map_or("", String::as_str);
+        then(Row { document, item, attachments })
+    })
+}
+
+/// A time in a zone, with its offset and microseconds: `2013-05-29T11:15:02.123000+02:00`. A time
+/// that no calendar has is its microseconds since 1970 UTC.
+pub(crate) fn local(us: i64, zone: &TimeZone) -> String {
+    match Timestamp::from_microsecond(us) {
+        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string(),
+        Err(_) => format!("{us} µs after 1970"),
+    }
+}
+
+/// How long a call lasted, from its answer to its end, in milliseconds.
+pub(crate) fn duration_ms(call: &Call<'_>) -> Option<i64> {
+    let at = |time: &Option<Text<'_>>| time.as_deref().and_then(time_us);
+    Some(at(&call.end_time)?.saturating_sub(at(&call.answer_time)?) / 1_000)
+}
+
+/// Texts in one cell.
+pub(crate) fn joined<'t>(texts: impl IntoIterator<Item = &'t str>) -> String {
+    texts.into_iter().collect::<Vec<_>>().join(SEPARATOR)
+}
+
+/// Parties in one cell, with their addresses.
+pub(crate) fn people<'p, 'a: 'p>(parties: impl IntoIterator<Item = &'p Party<'a>>) -> String {
+    parties.into_iter().map(named).collect::<Vec<_>>().join(SEPARATOR)
+}
+
+fn text(text: Option<&str>) -> Cell<'_> {
+    text.map_or(Cell::Nothing, |text| Cell::Text(Cow::Borrowed(text)))
+}
+
+fn owned<'r>(text: String) -> Cell<'r> {
+    if text.is_empty() { Cell::Nothing } else { Cell::Text(Cow::Owned(text)) }
+}
+
+fn number<'r>(number: Option<i64>) -> Cell<'r> {
+    number.map_or(Cell::Nothing, Cell::Number)
+}
+
+impl<'r> Row<'r> {
+    fn conversation(self) -> Option<&'r Conversation<'r>> {
+        self.item.data().conversation.as_ref()
+    }
+
+    fn title(self) -> Option<&'r str> {
+        self.item.data().title.as_deref().or_else(|| self.conversation()?.title.as_deref())
+    }
+
+    fn from(self, of: fn(&'r Party<'r>) -> Option<&'r str>) -> Cell<'r> {
+        text(self.item.from().and_then(of))
+    }
+
+    fn party(self, party: Option<&'r Party<'r>>) -> Cell<'r> {
+        owned(party.map(named).unwrap_or_default())
+    }
+
+    fn message(self, of: fn(&'r Message<'r>) -> Option<&'r str>) -> Cell<'r> {
+        text(self.item.data().message.as_ref().and_then(of))
+    }
+
+    fn file(self, of: fn(&'r File<'r>) -> Option<&'r str>) -> Cell<'r> {
+        text(self.item.data().file.as_deref().and_then(of))
+    }
+
+    fn call(self) -> Option<&'r Call<'r>> {
+        self.item.data().call.as_deref()
+    }
+
+    /// Where the time in the row is from.
+    fn time_from(self) -> &'static str {
+        match (self.item.time_us, self.item.shown.broker_time_ms) {
+            (Some(_), _) => "event",
+            (None, Some(_)) => "broker",
+            (None, None) => "archive",
+        }
+    }
+}
+
+const fn column(name: &'static str, is: Type, of: for<'r> fn(Row<'r>) -> Cell<'r>) -> Column {
+    Column { name, is, of }
+}
+
+use Type::{Flag, Number, Text as T, Time};
+
+/// All of them, in their order.
+pub(crate) static COLUMNS: [Column; 48] = [
+    column("document", T, |row| text(Some(&row.document.number))),
+    column("position", T, |row| owned(row.item.shown.position.to_string())),
+    column("time", Time, |row| Cell::Time(row.item.at_us())),
+    column("zone", T, |row| text(Some(&row.document.about.zone_name))),
+    column("time_from", T, |row| text(Some(row.time_from()))),
+    column("type", T, |row| text(Some(&row.item.kind))),
+    column("conversation", T, |row| text(row.conversation().and_then(|c| c.id.as_deref()))),
+    column("conversation_kind", T, |row| text(row.conversation().and_then(|c| c.kind.as_deref()))),
+    column("title", T, |row| text(row.title())),
+    column("from_name", T, |row| row.from(|party| party.name.as_deref())),
+    column("from_address", T, |row| row.from(|party| party.address.as_deref())),
+    column("from_network", T, |row| row.from(|party| party.network.as_deref())),
+    column("from_scope", T, |row| row.from(|party| party.scope.as_deref())),
+    column("to", T, |row| owned(people(row.item.to()))),
+    column("via", T, |row| row.party(row.item.data().via.as_deref())),
+    column("participant", T, |row| row.party(row.item.data().participant.as_deref())),
+    column("action", T, |row| text(row.item.data().action.as_deref())),
+    column("client", T, |row| text(row.item.data().client.as_deref())),
+    column("text", T, |row| row.item.text().map_or(Cell::Nothing, Cell::Text)),
+    column("what_happened", T, |row| owned(describe(row.item))),
+    column("message_id", T, |row| text(row.item.message_id())),
+    column("in_reply_to", T, |row| row.message(|message| message.in_reply_to.as_deref())),
+    column("content_type", T, |row| row.message(|message| message.content_type.as_deref())),
+    column("importance", T, |row| row.message(|message| message.importance.as_deref())),
+    column("file_id", T, |row| row.file(|file| file.id.as_deref())),
+    column("file_name", T, |row| row.file(|file| file.name.as_deref())),
+    column("file_media_type", T, |row| row.file(|file| file.media_type.as_deref())),
+    column("file_bytes", Number, |row| number(row.item.data().file.as_deref().and_then(|file| file.size))),
+    column("file_sha256", T, |row| row.file(|file| file.sha256.as_deref())),
+    column("attachments", T, |row| text(Some(row.attachments).filter(|numbers| !numbers.is_empty()))),
+    column("call_id", T, |row| text(row.call().and_then(|call| call.id.as_deref()))),
+    column("call_media", T, |row| {
+        owned(joined(row.call().and_then(|call| call.media.as_ref()).into_iter().flatten().map(|m| &**m)))
+    }),
+    column("call_duration_ms", Number, |row| number(row.call().and_then(duration_ms))),
+    column("id", T, |row| text(row.item.event.as_ref().map(|event| &*event.id))),
+    column("source", T, |row| text(row.item.event.as_ref().map(|event| &*event.source))),
+    column("sequence", Number, |row| number(row.item.event.as_ref().and_then(|event| event.sequence))),
+    column("tenant", T, |row| text(row.item.event.as_ref().and_then(|event| event.tenant.as_deref()))),
+    column("quarantined", T, |row| text(row.item.quarantined.as_deref())),
+    column("gap", T, |row| text(row.item.gap.as_deref())),
+    column("warnings", T, |row| owned(joined(row.item.warnings.iter().map(|warning| warning.word())))),
+    column("copies", Number, |row| number(i64::try_from(row.item.shown.deliveries).ok())),
+    column("context", Flag, |row| Cell::Flag(row.item.shown.is_context)),
+    column("redactions", Number, |row| Cell::Number(row.item.shown.redactions.into())),
+    column("broker_time", Time, |row| {
+        row.item.shown.broker_time_ms.map_or(Cell::Nothing, |ms| Cell::Time(ms.saturating_mul(1_000)))
+    }),
+    column("archived_time", Time, |row| Cell::Time(row.item.shown.archived_ms.saturating_mul(1_000))),
+    column("leaf_hash", T, |row| owned(row.item.shown.leaf.to_string())),
+    column("batch", T, |row| text(Some(&row.item.shown.batch))),
+    column("batch_root", T, |row| owned(row.item.shown.batch_root.to_string())),
+];
+
+impl<'r> Cell<'r> {
+    /// As tables without types show it; times in a zone.
+    pub(crate) fn shown(self, zone: &TimeZone) -> Cow<'r, str> {
+        match self {
+            Cell::Nothing => Cow::Borrowed(""),
+            Cell::Text(text) => text,
+            Cell::Number(number) => Cow::Owned(number.to_string()),
+            Cell::Flag(flag) => Cow::Borrowed(if flag { "yes" } else { "no" }),
+            Cell::Time(us) => Cow::Owned(local(us, zone)),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_exact_and_have_their_offset() {
+        let check = |us: i64, zone: &str, expected: &str| {
+            let zone = TimeZone::get(zone).unwrap();
+            assert_eq!(local(us, &zone), expected, "{us}");
+        };
+        check(1_369_818_902_123_456, "UTC", "2013-05-29T09:15:02.123456+00:00");
+        check(1_369_818_902_123_000, "Europe/Berlin", "2013-05-29T11:15:02.123000+02:00");
+        check(-1, "UTC", "1969-12-31T23:59:59.999999+00:00");
+        // Both sides of the hour that a night in October has twice.
+        check(1_382_832_000_000_000, "Europe/Berlin", "2013-10-27T02:00:00.000000+02:00");
+        check(1_382_835_600_000_000, "Europe/Berlin", "2013-10-27T02:00:00.000000+01:00");
+        check(i64::MAX, "UTC", "9223372036854775807 µs after 1970");
+    }
+
+    #[test]
+    fn columns_have_one_name_each() {
+        let mut names: Vec<_> = COLUMNS.iter().map(|column| column.name).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), COLUMNS.len());
+    }
+}
