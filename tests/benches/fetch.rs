@@ -2,7 +2,7 @@
 //! commit, and from the same archive compacted. One thread, warm.
 //!
 //! ```text
-//! cargo bench -p custody-tests --bench fetch -- [--files N] [--rows N] [--dir DIR]
+//! cargo bench -p custody-tests --bench fetch -- [--files N] [--rows N] [--rounds N] [--dir DIR]
 //! ```
 //!
 //! Simulated events of 200,000 words are archived below TMPDIR first, or in DIR, which is used again.
@@ -184,8 +184,11 @@ fn args() -> Done<Args> {
             "--bench" => {}
             "--files" => parsed.files = args.next().ok_or("--files needs a value")?.parse()?,
             "--rows" => parsed.rows = args.next().ok_or("--rows needs a value")?.parse()?,
+            "--rounds" => parsed.rounds = args.next().ok_or("--rounds needs a value")?.parse()?,
             "--dir" => parsed.dir = Some(args.next().ok_or("--dir needs a value")?.into()),
-            _ => return Err(format!("unknown argument {arg:?}; use --files, --rows or --dir").into()),
+            _ => {
+                return Err(format!("unknown argument {arg:?}; use --files, --rows, --rounds or --dir").into());
+            }
         }
     }
     Ok(parsed)
