@@ -187,7 +187,9 @@ fn args() -> Done<Args> {
             "--rounds" => parsed.rounds = args.next().ok_or("--rounds needs a value")?.parse()?,
             "--dir" => parsed.dir = Some(args.next().ok_or("--dir needs a value")?.into()),
             _ => {
-                return Err(format!("unknown argument {arg:?}; use --files, --rows, --rounds or --dir").into());
+                return Err(
+                    format!("unknown argument {arg:?}; use --files, --rows, --rounds or --dir").into()
+                );
             }
         }
     }
