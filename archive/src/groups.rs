@@ -3,7 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
 use bytes::Bytes;
@@ -13,7 +13,7 @@ use parquet::arrow::arrow_reader::{
     RowSelection,
 };
 use parquet::errors::Result;
-use parquet::file::metadata::{PageIndexPolicy, RowGroupMetaData};
+use parquet::file::metadata::{PageIndexPolicy, ParquetMetaData, RowGroupMetaData};
 use parquet::file::reader::{ChunkReader, Length};
 use parquet::schema::types::SchemaDescriptor;
 
@@ -60,41 +60,32 @@ impl ChunkReader for Input {
 
     fn get_bytes(&self, start: u64, length: usize) -> Result<Bytes> {
         match self {
-            Input::Disk(file) => file.get_bytes(start, length),
+            Input::Disk(file) => read_at(file, start, length),
             Input::Memory(bytes) => bytes.get_bytes(start, length),
         }
     }
 }
 
-/// What the end of a file says, the columns' Arrow types left aside.
-pub(crate) fn metadata(input: &Input, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata> {
-    let options = ArrowReaderOptions::new().with_skip_arrow_metadata(true).with_page_index_policy(pages);
-    ArrowReaderMetadata::load(input, options)
+/// One call of the system, where it has one: a page is read from a hundred places.
+#[cfg(unix)]
+fn read_at(file: &File, start: u64, length: usize) -> Result<Bytes> {
+    let mut bytes = vec![0; length];
+    std::os::unix::fs::FileExt::read_exact_at(file, &mut bytes, start)?;
+    Ok(bytes.into())
 }
 
-/// What the ends of the compacted files said that were read last. Batches of one are read one by
-/// one, and its end holds the records of all. A file's name holds its hash: it stays the same.
-#[derive(Default)]
-pub(crate) struct Ends(Mutex<Vec<(String, ArrowReaderMetadata)>>);
+#[cfg(not(unix))]
+fn read_at(file: &File, start: u64, length: usize) -> Result<Bytes> {
+    file.get_bytes(start, length)
+}
 
-/// As many as a search reads from at once, about; each takes some megabytes.
-const ENDS_MAX: usize = 4;
+/// What the end of a file says, the columns' Arrow types left aside.
+pub(crate) fn metadata(input: &Input, pages: PageIndexPolicy) -> Result<ArrowReaderMetadata> {
+    ArrowReaderMetadata::load(input, options().with_page_index_policy(pages))
+}
 
-impl Ends {
-    pub(crate) fn get(&self, path: &str) -> Option<ArrowReaderMetadata> {
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let at = ends.iter().position(|(known, _)| known == path)?;
-        ends[at..].rotate_left(1);
-        ends.last().map(|(_, end)| end.clone())
-    }
-
-    pub(crate) fn put(&self, path: &str, end: &ArrowReaderMetadata) {
-        let mut ends = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        ends.retain(|(known, _)| known != path);
-        ends.push((path.to_owned(), end.clone()));
-        let over = ends.len().saturating_sub(ENDS_MAX);
-        ends.drain(..over);
-    }
+fn options() -> ArrowReaderOptions {
+    ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
 /// See the module.
@@ -109,29 +100,23 @@ pub(crate) struct GroupReader {
 }
 
 impl GroupReader {
-    pub(crate) fn open(
+    /// All rows.
+    pub(crate) fn open(input: Input, mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask) -> Result<Self> {
+        let metadata = metadata(&input, PageIndexPolicy::Skip)?;
+        let mask = mask(metadata.parquet_schema());
+        Ok(GroupReader { input, metadata, mask, selection: None, next_group: 0, group: None })
+    }
+
+    /// Some rows, with what the end of the file said before.
+    pub(crate) fn with(
+        metadata: Arc<ParquetMetaData>,
         input: Input,
         mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
         selection: Option<RowSelection>,
     ) -> Result<Self> {
-        let pages = if selection.is_some() { PageIndexPolicy::Optional } else { PageIndexPolicy::Skip };
-        let metadata = metadata(&input, pages)?;
-        Ok(GroupReader::with(metadata, input, mask, selection))
-    }
-
-    /// The same with what the end of the file said before.
-    pub(crate) fn with(
-        metadata: ArrowReaderMetadata,
-        input: Input,
-        mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
-        selection: Option<RowSelection>,
-    ) -> Self {
+        let metadata = ArrowReaderMetadata::try_new(metadata, options())?;
         let mask = mask(metadata.parquet_schema());
-        GroupReader { input, metadata, mask, selection, next_group: 0, group: None }
-    }
-
-    pub(crate) fn metadata(&self) -> &ArrowReaderMetadata {
-        &self.metadata
+        Ok(GroupReader { input, metadata, mask, selection, next_group: 0, group: None })
     }
 
     /// The next rows; `None` when there are no more, and after an error.
@@ -174,7 +159,8 @@ impl GroupReader {
     }
 }
 
-fn rows_at_a_time(group: &RowGroupMetaData) -> usize {
+/// How many rows to decode at a time.
+pub(crate) fn rows_at_a_time(group: &RowGroupMetaData) -> usize {
     let size = |n: i64| u64::try_from(n).unwrap_or(0);
     let (rows, bytes) = (size(group.num_rows()), size(group.total_byte_size()).max(1));
     let fit = (DECODED_BYTES.saturating_mul(rows) / bytes).clamp(1, ROWS_AT_A_TIME);

@@ -10,19 +10,23 @@ use bytes::Bytes;
 use custody_schemas::hash::Tree;
 use custody_schemas::{Hash, Manifest, Partition, Position};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
+use parquet::arrow::arrow_reader::{
+    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
+};
+use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy};
 
 use crate::compacted::{COMPACTED_KEY, Compacted};
 use crate::encode::FOOTER_KEY;
 use crate::error::{Error, Kind};
-use crate::groups::{Ends, GroupReader, Input, metadata};
+use crate::groups::{GroupReader, Input, metadata};
 use crate::guard::guarded;
 use crate::index_rows::INDEX_COLUMNS;
 use crate::log::{self, Commit, FileRef};
 use crate::moved::Moves;
 use crate::recent::Recent;
 use crate::record::Record;
+use crate::scattered::{End, ReadSettings, Scattered, by_group};
 use crate::store::{Location, S3Settings, Store};
 use crate::table::Table;
 use crate::template::{Filler, TEXTS};
@@ -99,12 +103,18 @@ pub struct Archive {
     pub(crate) store: Arc<Store>,
     recent: Arc<Recent>,
     moves: Arc<Mutex<Moves>>,
-    ends: Arc<Ends>,
+    scattered: Arc<Scattered>,
 }
 
 impl Archive {
     pub(crate) fn new(store: Arc<Store>, recent: Arc<Recent>) -> Self {
-        Archive { store, recent, moves: Arc::default(), ends: Arc::default() }
+        let scattered = Arc::new(Scattered::new(&ReadSettings::default()));
+        Archive { store, recent, moves: Arc::default(), scattered }
+    }
+
+    /// The same archive with its own memory of what it read, of this size.
+    pub fn remembering(self, settings: &ReadSettings) -> Self {
+        Archive { scattered: Arc::new(Scattered::new(settings)), ..self }
     }
 
     /// Opens an existing archive.
@@ -197,7 +207,9 @@ impl Archive {
         {
             return Ok(RowReader { path: first.path.clone(), reader: Reader::ReadBack(rows.into_iter()) });
         }
-        Ok(self.open_rows(first, columns, |file| file.selection(rows))?.1)
+        let (file, input) = self.open_file(first)?;
+        let reader = self.groups_of(&file, input, rows, columns)?;
+        Ok(RowReader { path: file.path, reader: Reader::File(Box::new(reader)) })
     }
 
     /// Single records of a batch by row number, ascending, from where it is now. Each is re-hashed:
@@ -205,11 +217,26 @@ impl Archive {
     /// says is decoded anew from the bytes that the hash covers; the columns
     /// beside them, which no hash of its own covers, are not read.
     pub fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
-        let selection = |file: &FileRef| Some(select(file.first_row.unwrap_or(0), rows));
-        let (file, reader) = self.open_rows(file, Columns::Leaves, selection)?;
+        let (file, input) = self.open_file(file)?;
+        let fetched = self.fetch_from(&file, &Arc::new(input), rows);
+        if fetched.is_err() {
+            // What is damaged may be so in memory only.
+            self.scattered.forget(&file.path);
+        }
+        fetched
+    }
+
+    fn fetch_from(&self, file: &FileRef, input: &Arc<Input>, rows: &[u64]) -> Result<Vec<Record>, Error> {
+        let end = self.end(file, input)?;
+        let first_row = file.first_row.unwrap_or(0);
+        let in_file = rows.iter().map(|row| first_row.saturating_add(*row));
         let mut records = Vec::with_capacity(rows.len());
-        for rows in reader {
-            Record::read_all(&rows?, &file, &mut records)?;
+        for (group, rows) in by_group(end.metadata.row_groups(), in_file) {
+            let reader = decoded(&file.path, || self.scattered.rows(&end, input, group, &rows))?;
+            let rows = Reader::Scattered(Box::new(reader));
+            for rows in (RowReader { path: file.path.clone(), reader: rows }) {
+                Record::read_all(&rows?, file, &mut records)?;
+            }
         }
         if records.len() != rows.len() {
             return Err(Error::corrupt(format!(
@@ -237,6 +264,11 @@ impl Archive {
             }
         }
         Ok(())
+    }
+
+    /// What the end of a file says of its rows.
+    fn end(&self, file: &FileRef, input: &Input) -> Result<Arc<End>, Error> {
+        decoded(&file.path, || self.scattered.end(&file.path, input, |schema| mask(Columns::Leaves, schema)))
     }
 
     /// The batch and row number of a position; `None` when it holds no record. Of an offset that
@@ -276,18 +308,11 @@ impl Archive {
     }
 
     /// Opens the file that holds a batch now, and says which it is.
-    fn open_rows(
-        &self,
-        file: &FileRef,
-        columns: Columns,
-        selection: impl Fn(&FileRef) -> Option<RowSelection>,
-    ) -> Result<(FileRef, RowReader), Error> {
+    fn open_file(&self, file: &FileRef) -> Result<(FileRef, Input), Error> {
         let mut file = file.clone();
         for _ in 0..MOVES_MAX {
             if let Some(input) = self.input(&file.path)? {
-                let reader = self.groups_of(&file, input, columns, selection(&file))?;
-                let reader = RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) };
-                return Ok((file, reader));
+                return Ok((file, input));
             }
             // The log says where it went. If it went nowhere the file is lost.
             let moved = self.moves.lock().unwrap_or_else(PoisonError::into_inner).look(&self.store, &file)?;
@@ -296,22 +321,19 @@ impl Archive {
         Err(Error::new(Kind::Retry, format!("{} was moved while it was opened, again and again", file.path)))
     }
 
+    /// So many rows of a file from the first of a batch on; all of them where it holds no other.
     fn groups_of(
         &self,
         file: &FileRef,
         input: Input,
+        rows: u64,
         columns: Columns,
-        selection: Option<RowSelection>,
     ) -> Result<GroupReader, Error> {
-        if file.first_row.is_none() {
-            return open(&file.path, input, columns, selection);
-        }
-        if let Some(end) = self.ends.get(&file.path) {
-            return Ok(GroupReader::with(end, input, |schema| mask(columns, schema), selection));
-        }
-        let reader = open(&file.path, input, columns, selection)?;
-        self.ends.put(&file.path, reader.metadata());
-        Ok(reader)
+        let Some(selection) = file.selection(rows) else { return open(&file.path, input, columns) };
+        let end = self.end(file, &input)?;
+        decoded(&file.path, || {
+            GroupReader::with(end.metadata.clone(), input, |schema| mask(columns, schema), Some(selection))
+        })
     }
 
     /// A data file; `None` when there is none.
@@ -338,20 +360,6 @@ pub(crate) fn input(store: &Store, path: &str) -> Result<Option<Input>, Error> {
     }
 }
 
-/// Row numbers of a batch, ascending, as runs of the file's rows to skip and to take.
-fn select(first_row: u64, rows: &[u64]) -> RowSelection {
-    let mut selectors = Vec::new();
-    let mut next = 0;
-    for row in rows.iter().map(|row| first_row + row) {
-        if row > next {
-            selectors.push(RowSelector::skip(count(row - next)));
-        }
-        selectors.push(RowSelector::select(1));
-        next = row + 1;
-    }
-    RowSelection::from(selectors)
-}
-
 fn count(rows: u64) -> usize {
     usize::try_from(rows).unwrap_or(usize::MAX)
 }
@@ -364,22 +372,21 @@ impl FileRef {
     }
 }
 
-fn damaged(path: &str, error: parquet::errors::ParquetError) -> Error {
+fn damaged(path: &str, error: ParquetError) -> Error {
     Error::with(Kind::Corrupt, format!("{path} cannot be decoded"), error)
-}
-
-fn open(
-    path: &str,
-    input: Input,
-    columns: Columns,
-    selection: Option<RowSelection>,
-) -> Result<GroupReader, Error> {
-    let opened = guarded(|| GroupReader::open(input, |schema| mask(columns, schema), selection));
-    opened.map_err(|said| given_up(path, said))?.map_err(|e| damaged(path, e))
 }
 
 fn given_up(path: &str, said: String) -> Error {
     Error::with(Kind::Corrupt, format!("{path} cannot be decoded: it is damaged"), said)
+}
+
+/// Reads what may be damaged.
+fn decoded<T>(path: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
+    guarded(read).map_err(|said| given_up(path, said))?.map_err(|e| damaged(path, e))
+}
+
+fn open(path: &str, input: Input, columns: Columns) -> Result<GroupReader, Error> {
+    decoded(path, || GroupReader::open(input, |schema| mask(columns, schema)))
 }
 
 /// What a file's footer says of it.
@@ -428,14 +435,13 @@ pub(crate) fn file_leaves(
 
 /// What the footer of a file says.
 pub(crate) fn footer(path: &str, input: &Input) -> Result<Footer, Error> {
-    let read = guarded(|| metadata(input, PageIndexPolicy::Skip));
-    let read = read.map_err(|said| given_up(path, said))?.map_err(|e| damaged(path, e))?;
+    let read = decoded(path, || metadata(input, PageIndexPolicy::Skip))?;
     footer_of(path, read.metadata().file_metadata())
 }
 
 /// All rows of a file.
 pub(crate) fn rows_of(path: &str, bytes: Bytes, columns: Columns) -> Result<RowReader, Error> {
-    let reader = open(path, Input::Memory(bytes), columns, None)?;
+    let reader = open(path, Input::Memory(bytes), columns)?;
     Ok(RowReader { path: path.to_owned(), reader: Reader::File(Box::new(reader)) })
 }
 
@@ -462,6 +468,7 @@ pub struct RowReader {
 
 enum Reader {
     File(Box<GroupReader>),
+    Scattered(Box<ParquetRecordBatchReader>),
     ReadBack(std::vec::IntoIter<RecordBatch>),
 }
 
@@ -469,14 +476,12 @@ impl Iterator for RowReader {
     type Item = Result<Rows, Error>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let reader = match &mut self.reader {
-            Reader::File(reader) => reader,
-            Reader::ReadBack(rows) => return rows.next().map(|rows| Ok(Rows::new(self.path.clone(), rows))),
+        let path = &self.path;
+        let rows = match &mut self.reader {
+            Reader::File(reader) => decoded(path, || reader.read()).transpose(),
+            Reader::Scattered(reader) => decoded(path, || Ok(reader.next().transpose()?)).transpose(),
+            Reader::ReadBack(rows) => rows.next().map(Ok),
         };
-        match guarded(|| reader.read()) {
-            Ok(Ok(rows)) => rows.map(|rows| Ok(Rows::new(self.path.clone(), rows))),
-            Ok(Err(e)) => Some(Err(damaged(&self.path, e))),
-            Err(said) => Some(Err(given_up(&self.path, said))),
-        }
+        rows.map(|rows| Ok(Rows::new(path.clone(), rows?)))
     }
 }
