@@ -19,6 +19,8 @@ use crate::split::OpenSplit;
 const WORTH_MATCHES: u64 = if cfg!(test) { 1 } else { 20_000 };
 /// Bits for each identity, where memory allows.
 const BITS_EACH: u64 = 16;
+/// What fits into a processor's cache.
+const FEW_BITS: u64 = 1 << 21;
 /// Identities that are held in place of a match.
 const HELD_EACH: usize = 2;
 /// Identities read at once.
@@ -50,6 +52,8 @@ struct Known {
     room: u64,
     seen: Seen,
     twice: Filter,
+    /// The same in less: most identities are known by it not to be there, without waiting for memory.
+    few: Filter,
     /// Counts how often `twice` has grown.
     grown: u64,
     /// By split, and how often `twice` had grown by then.
@@ -125,6 +129,7 @@ impl Known {
             room,
             seen: Seen::new(bits),
             twice: Filter::new(bits / 8, 1),
+            few: Filter::new(FEW_BITS.min(bits / 8), 2),
             grown: 0,
             splits: HashMap::new(),
         }
@@ -153,6 +158,10 @@ impl Known {
         Ok(known)
     }
 
+    fn met_twice(&self, identity: u64) -> bool {
+        self.few.has(identity) && self.twice.has(identity)
+    }
+
     /// Adds the identities of some splits from a first document on; whether more were met twice.
     fn meet(
         &self,
@@ -171,7 +180,10 @@ impl Known {
         let pieces: Vec<usize> = (0..self.seen.pieces()).collect();
         let add = |piece: usize| {
             let mut grown = false;
-            self.seen.add(piece, parted.iter(), |identity| grown |= !self.twice.add(identity));
+            self.seen.add(piece, parted.iter(), |identity| {
+                self.few.add(identity);
+                grown |= !self.twice.add(identity);
+            });
             Ok(grown)
         };
         run.each(&pieces, add, |_, more| grown |= more)?;
@@ -191,7 +203,7 @@ impl Known {
             identities_of(run, split, 0, |first, identities| {
                 let both = (first..).zip(identities);
                 block.clear();
-                block.extend(both.filter(|(_, identity)| known.twice.has(**identity)).map(|(doc, _)| doc));
+                block.extend(both.filter(|(_, identity)| known.met_twice(**identity)).map(|(doc, _)| doc));
                 docs.add(&block);
             })?;
             Ok(Arc::new(docs))
