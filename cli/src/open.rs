@@ -92,7 +92,7 @@ pub fn index(loaded: &Loaded) -> Result<IndexStore, Failure> {
 /// Bounds of searches. The index is built as it always is.
 pub fn searching(settings: &Settings) -> custody_index::Settings {
     let (search, defaults) = (&settings.search, custody_index::Settings::default());
-    let count = |number| usize::try_from(number).unwrap_or(usize::MAX);
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
     custody_index::Settings {
         search_threads: if search.threads > 0 { count(search.threads) } else { defaults.search_threads },
         splits_open_max: count(search.splits_open_max),
