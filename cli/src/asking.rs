@@ -59,7 +59,7 @@ pub fn query(loaded: &Loaded, text: &str, zone: &TimeZone) -> Result<Query, Fail
 /// and says so; one that is behind answers, and the answer says through which
 /// version.
 pub fn searcher(loaded: &Loaded) -> Result<(Archive, Searcher), Failure> {
-    searcher_with(loaded, custody_index::Settings::default())
+    searcher_with(loaded, open::searching(&loaded.settings))
 }
 
 fn searcher_with(loaded: &Loaded, settings: custody_index::Settings) -> Result<(Archive, Searcher), Failure> {
@@ -88,7 +88,7 @@ pub fn search(loaded: &Loaded, args: &SearchArgs) -> Done {
     let query = query(loaded, &args.query, &zone)?;
     let parse_us = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
     let search_ms_max = args.timeout.saturating_mul(1_000);
-    let settings = custody_index::Settings { search_ms_max, ..custody_index::Settings::default() };
+    let settings = custody_index::Settings { search_ms_max, ..open::searching(&loaded.settings) };
     let (archive, searcher) = searcher_with(loaded, settings)?;
     let order = match args.order {
         OrderArg::Newest => Order::Newest,

@@ -89,6 +89,20 @@ pub fn index(loaded: &Loaded) -> Result<IndexStore, Failure> {
     Ok(store.with_cache(&folder, settings.index.cache_bytes_max)?)
 }
 
+/// Bounds of searches. The index is built as it always is.
+pub fn searching(settings: &Settings) -> custody_index::Settings {
+    let (search, defaults) = (&settings.search, custody_index::Settings::default());
+    let count = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
+    custody_index::Settings {
+        search_threads: if search.threads > 0 { count(search.threads) } else { defaults.search_threads },
+        splits_open_max: count(search.splits_open_max),
+        matches_held_max: count(search.matches_held_max),
+        facets_bytes_max: count(search.facets_bytes_max),
+        words_bytes_max: count(search.words_bytes_max),
+        ..defaults
+    }
+}
+
 fn cache_folder(set: &Path) -> Result<PathBuf, Failure> {
     if !set.as_os_str().is_empty() {
         return Ok(set.to_owned());
@@ -132,5 +146,40 @@ pub fn status(settings: &Settings) -> StatusSettings {
         every: settings.status.every,
         age_max: settings.status.age_max,
         worker: uuid::Uuid::now_v7().to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::settings::Inputs;
+
+    #[track_caller]
+    fn check(flags: &[(&str, &str)], expected: &custody_index::Settings) {
+        let flags = flags.iter().map(|(key, value)| ((*key).to_owned(), (*value).to_owned())).collect();
+        let loaded = Settings::load(Inputs { flags, ..Inputs::default() }).unwrap();
+        assert_eq!(searching(&loaded.settings), *expected);
+    }
+
+    #[test]
+    fn searches_are_bounded_as_the_library_bounds_them_or_as_is_said() {
+        let defaults = custody_index::Settings::default();
+        check(&[], &defaults);
+        let flags = [
+            ("search.threads", "3"),
+            ("search.splits_open_max", "4"),
+            ("search.matches_held_max", "50000"),
+            ("search.facets_bytes_max", "6MiB"),
+            ("search.words_bytes_max", "0"),
+        ];
+        let said = custody_index::Settings {
+            search_threads: 3,
+            splits_open_max: 4,
+            matches_held_max: 50_000,
+            facets_bytes_max: 6 << 20,
+            words_bytes_max: 0,
+            ..defaults
+        };
+        check(&flags, &said);
     }
 }

@@ -19,7 +19,7 @@ use crate::schema::{
 };
 use crate::search::Marks;
 use crate::spans::{FormQuery, PlacesQuery, StartQuery};
-use crate::split::{Forms, Known};
+use crate::split::{Known, OpenSplit};
 use crate::stop::Stop;
 
 /// What the scores are for.
@@ -41,17 +41,17 @@ pub(crate) enum Scoring {
 pub(crate) fn compile(
     query: &Query,
     fields: &Fields,
-    forms: Option<&Forms>,
+    split: Option<&OpenSplit>,
     scoring: Scoring,
     marks: &Marks,
     stop: &Stop,
 ) -> Result<Box<dyn Compiled>, Error> {
-    Compiler { fields, forms, scoring, marks, stop }.query(query)
+    Compiler { fields, split, scoring, marks, stop }.query(query)
 }
 
 struct Compiler<'f> {
     fields: &'f Fields,
-    forms: Option<&'f Forms>,
+    split: Option<&'f OpenSplit>,
     scoring: Scoring,
     marks: &'f Marks,
     stop: &'f Stop,
@@ -150,7 +150,7 @@ impl Compiler<'_> {
 
     /// The terms of the parties with a form in some of the fields of parties.
     fn known(&self, form: &Match, of: &[usize]) -> Result<Vec<Known>, Error> {
-        let Some(forms) = self.forms else { return Ok(Vec::new()) };
+        let Some(OpenSplit { forms, .. }) = self.split else { return Ok(Vec::new()) };
         let mut known = match form {
             Match::Is(form) => forms.exact(form)?,
             Match::Like { like } => forms.like(like, self.stop)?,
@@ -220,7 +220,8 @@ impl Compiler<'_> {
     }
 
     fn places(&self, span: Span) -> Box<dyn Compiled> {
-        Box::new(PlacesQuery { field: self.fields.text, span, stop: self.stop.clone() })
+        let words = self.split.and_then(|split| split.words.clone());
+        Box::new(PlacesQuery { field: self.fields.text, span, words, stop: self.stop.clone() })
     }
 
     /// What is negated is excluded from the rest, not intersected with it.

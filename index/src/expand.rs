@@ -11,6 +11,10 @@ use crate::query::{Glob, Language, Term};
 use crate::schema::stands_for_another;
 use crate::stop::{Bounded, Stop, Walk};
 use crate::text::{VARIANT, WORD};
+use crate::vocabulary::Vocabulary;
+
+/// Looking a word up takes as long as going through so many. Few where tests have few.
+const LOOKED_UP: usize = if cfg!(test) { 2 } else { 16 };
 
 /// The terms of a word.
 #[derive(Debug, Default)]
@@ -21,8 +25,14 @@ pub(crate) struct Expanded {
     pub(crate) minus: Vec<TermInfo>,
 }
 
-/// The terms that a word stands for, in the order of the dictionary.
-pub(crate) fn expand(term: &Term, index: &InvertedIndexReader, stop: &Stop) -> tantivy::Result<Expanded> {
+/// The terms that a word stands for, in the order of the dictionary. `words` are those of the split,
+/// where they may be remembered.
+pub(crate) fn expand(
+    term: &Term,
+    index: &InvertedIndexReader,
+    words: Option<&Vocabulary>,
+    stop: &Stop,
+) -> tantivy::Result<Expanded> {
     let mut out = Expanded::default();
     match term {
         Term::Plain(term) => out.plus.extend(index.terms().get(term)?),
@@ -38,7 +48,7 @@ pub(crate) fn expand(term: &Term, index: &InvertedIndexReader, stop: &Stop) -> t
             }
             out.plus.extend(index.terms().get(format!("{WORD}{written}"))?);
         }
-        Term::Like { like } => out.plus = of_form(like, "", index, stop)?,
+        Term::Like { like } => out.plus = words_like(like, index, words, stop)?,
         Term::Fuzzy { fuzzy, edits } => {
             let dfa = LevenshteinAutomatonBuilder::new(*edits, true).build_dfa(fuzzy);
             let edits = Edits { dfa, walk: RefCell::new(Bounded::new(stop.clone())) };
@@ -50,7 +60,7 @@ pub(crate) fn expand(term: &Term, index: &InvertedIndexReader, stop: &Stop) -> t
             }
             edits.check()?;
         }
-        Term::Stem { stem, language } => same_stem(stem, *language, index, stop, &mut out)?,
+        Term::Stem { stem, language } => out.plus = same_stem(stem, *language, index, words, stop)?,
     }
     Ok(out)
 }
@@ -87,26 +97,68 @@ pub(crate) fn starting(
     Ok(out)
 }
 
+/// The terms of the words of a form. Without a beginning it may be any word: then it is worth
+/// remembering them all.
+fn words_like(
+    form: &Glob,
+    index: &InvertedIndexReader,
+    words: Option<&Vocabulary>,
+    stop: &Stop,
+) -> tantivy::Result<Vec<TermInfo>> {
+    let list = match words {
+        Some(words) if form.prefix().is_empty() => words.made(index, stop)?,
+        words => words.and_then(Vocabulary::known),
+    };
+    let (mut out, mut walk) = (Vec::new(), Walk::new(stop));
+    let few = index.terms().num_terms() / LOOKED_UP;
+    let mut found = |word: &str| {
+        out.push(word.to_owned());
+        out.len() <= few
+    };
+    match list {
+        Some(list) if list.like(form, &mut walk, &mut found)? => looked_up(&out, index),
+        _ => of_form(form, "", index, stop),
+    }
+}
+
+/// The terms of words.
+fn looked_up(words: &[String], index: &InvertedIndexReader) -> tantivy::Result<Vec<TermInfo>> {
+    let infos = words.iter().map(|word| Ok(index.terms().get(word)?));
+    Ok(infos.collect::<tantivy::Result<Vec<_>>>()?.into_iter().flatten().collect())
+}
+
 /// A stem begins as its words do: with the same letter at least.
 fn same_stem(
     word: &str,
     language: Language,
     index: &InvertedIndexReader,
+    words: Option<&Vocabulary>,
     stop: &Stop,
-    out: &mut Expanded,
-) -> tantivy::Result<()> {
+) -> tantivy::Result<Vec<TermInfo>> {
     let stem = language.stem(word);
     let first: String = word.chars().take(1).collect();
+    if let Some(list) = words.and_then(Vocabulary::known) {
+        let mut same = Vec::new();
+        list.starting(&first, &mut Walk::new(stop), |word| {
+            if language.stem(word) == stem {
+                same.push(word.to_owned());
+            }
+            true
+        })?;
+        return looked_up(&same, index);
+    }
+    let mut out = Vec::new();
     each_from(index, &first, stop, &mut |key, info| {
         let text = std::str::from_utf8(key).ok();
         if is_word(key) && text.is_some_and(|text| language.stem(text) == stem) {
-            out.plus.push(info.clone());
+            out.push(info.clone());
         }
-    })
+    })?;
+    Ok(out)
 }
 
 /// Terms that stand beside words are none.
-fn is_word(key: &[u8]) -> bool {
+pub(crate) fn is_word(key: &[u8]) -> bool {
     !key.iter().any(|byte| matches!(char::from(*byte), VARIANT | WORD))
 }
 

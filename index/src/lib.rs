@@ -61,6 +61,7 @@ mod strategies;
 #[cfg(test)]
 mod testing;
 pub mod text;
+mod vocabulary;
 
 pub use build::{CaughtUp, Indexer};
 pub use check::{Difference, IndexReport, verify_index, verify_index_with};

@@ -35,6 +35,10 @@ pub struct Settings {
     /// for each document: facets that are asked for again are counted from it. Where it would take
     /// more nothing is remembered, and they take longer.
     pub facets_bytes_max: usize,
+    /// Bytes that a searcher takes to remember the words of its splits, about 10 for each record: who
+    /// searches for an ending has to look at all of them. Of splits without room the dictionaries are
+    /// walked through, which takes some twenty times as long.
+    pub words_bytes_max: usize,
     /// Threads of one search. Its answer does not depend on them.
     pub search_threads: usize,
     /// Records searched that are worth a thread: fewer are done before it has
@@ -61,6 +65,7 @@ impl Default for Settings {
             splits_open_max: 256,
             matches_held_max: 4_000_000,
             facets_bytes_max: 256 << 20,
+            words_bytes_max: 256 << 20,
             search_threads: std::thread::available_parallelism().map_or(1, usize::from),
             thread_docs_min: 50_000,
             search_ms_max: 60_000,

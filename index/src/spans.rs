@@ -13,6 +13,7 @@ use crate::proximity::{Place, Placed};
 use crate::query::limits::EXPANSIONS_MAX;
 use crate::query::{Glob, How, Near, Span, Term};
 use crate::stop::{Bounded, Stop, Walk};
+use crate::vocabulary::Vocabulary;
 
 /// Starts the message of a refusal, which has to pass through Tantivy as an error of its own.
 pub(crate) const REFUSED: &str = "custody: ";
@@ -22,6 +23,8 @@ pub(crate) const REFUSED: &str = "custody: ";
 pub(crate) struct PlacesQuery {
     pub(crate) field: Field,
     pub(crate) span: Span,
+    /// The words of the split that it is run on, where they may be remembered.
+    pub(crate) words: Option<Vocabulary>,
     pub(crate) stop: Stop,
 }
 
@@ -37,7 +40,7 @@ impl Weight for PlacesQuery {
             // Only whether the word is there counts, unless its other forms have to be told apart.
             Span::Word(term) => {
                 let index = reader.inverted_index(self.field)?;
-                let found = expand(term, &index, &self.stop)?;
+                let found = expand(term, &index, self.words.as_ref(), &self.stop)?;
                 if !found.minus.is_empty() {
                     return self.placed(reader, boost);
                 }
@@ -54,7 +57,7 @@ impl Weight for PlacesQuery {
 
 impl PlacesQuery {
     fn placed(&self, reader: &SegmentReader, boost: Score) -> tantivy::Result<Box<dyn Scorer>> {
-        let mut node = Node::of(&self.span, reader, self.field, &mut Walk::new(&self.stop))?;
+        let mut node = Node::of(&self.span, self, reader, &mut Walk::new(&self.stop))?;
         let mut walk = Bounded::new(self.stop.clone());
         let first = node.seek(0, &mut walk);
         let mut places = Places { node, doc: first, walk };
@@ -180,9 +183,14 @@ struct Word {
 }
 
 impl Word {
-    fn of(term: &Term, reader: &SegmentReader, field: Field, walk: &mut Walk<'_>) -> tantivy::Result<Word> {
-        let index = reader.inverted_index(field)?;
-        let Expanded { plus, minus } = expand(term, &index, walk.stop())?;
+    fn of(
+        term: &Term,
+        asked: &PlacesQuery,
+        reader: &SegmentReader,
+        walk: &mut Walk<'_>,
+    ) -> tantivy::Result<Word> {
+        let index = reader.inverted_index(asked.field)?;
+        let Expanded { plus, minus } = expand(term, &index, asked.words.as_ref(), walk.stop())?;
         if plus.len() > EXPANSIONS_MAX {
             let shown = crate::query::Query::Word(term.clone());
             let message = format!(
@@ -239,25 +247,30 @@ pub(crate) fn seek(postings: &mut SegmentPostings, target: DocId) -> DocId {
 }
 
 impl Node {
-    fn of(span: &Span, reader: &SegmentReader, field: Field, walk: &mut Walk<'_>) -> tantivy::Result<Node> {
+    fn of(
+        span: &Span,
+        asked: &PlacesQuery,
+        reader: &SegmentReader,
+        walk: &mut Walk<'_>,
+    ) -> tantivy::Result<Node> {
         Ok(match span {
-            Span::Word(term) => Node::Word(Word::of(term, reader, field, walk)?),
+            Span::Word(term) => Node::Word(Word::of(term, asked, reader, walk)?),
             Span::Phrase(terms) => {
                 let last = u32::try_from(terms.len().saturating_sub(1)).unwrap_or(u32::MAX);
                 // Any word at all is no reason to look.
                 let words = (0..).zip(terms).filter(|(_, term)| !term.is_any());
-                let words = words.map(|(at, term)| Ok((at, Word::of(term, reader, field, walk)?)));
+                let words = words.map(|(at, term)| Ok((at, Word::of(term, asked, reader, walk)?)));
                 Node::Phrase(words.collect::<tantivy::Result<_>>()?, last)
             }
             Span::Or(parts) => Node::Or(
                 parts
                     .iter()
-                    .map(|part| Node::of(part, reader, field, walk))
+                    .map(|part| Node::of(part, asked, reader, walk))
                     .collect::<tantivy::Result<_>>()?,
             ),
             Span::Near(near) => {
                 let Near { left, right, within, how } = &**near;
-                let mut side = |span| Ok::<_, TantivyError>(Box::new(Node::of(span, reader, field, walk)?));
+                let mut side = |span| Ok::<_, TantivyError>(Box::new(Node::of(span, asked, reader, walk)?));
                 Node::Near { left: side(left)?, right: side(right)?, within: *within, how: *how }
             }
         })

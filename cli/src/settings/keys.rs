@@ -185,6 +185,90 @@ pub static KEYS: &[Key] = &[
         secret: false,
     },
     Key {
+        name: "search.threads",
+        env: "CUSTODY_SEARCH_THREADS",
+        flag: "--search-threads",
+        help: "Threads of one search; 0 is one for each processor. Answers do not depend on it.\n\
+               Fewer leave processors to the worker, or to others who search at the same time.",
+        kind: Kind::Count(
+            Range {
+                min: 0,
+                max: 1_024,
+                low: "0 is one for each processor",
+                high: "more threads than processors wait for one another",
+            },
+            |s| &mut s.search.threads,
+        ),
+        default: "0",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "search.splits_open_max",
+        env: "CUSTODY_SEARCH_SPLITS_OPEN_MAX",
+        flag: "--search-splits-open-max",
+        help: "Pieces of the index that are kept open from one search to the next.\n\
+               Each has about half a million records, and takes a mapping and a few megabytes.",
+        kind: Kind::Count(
+            Range {
+                min: 1,
+                max: 30_000,
+                low: "a search must open what it reads",
+                high: "a process may have some 65000 mappings",
+            },
+            |s| &mut s.search.splits_open_max,
+        ),
+        default: "256",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "search.matches_held_max",
+        env: "CUSTODY_SEARCH_MATCHES_HELD_MAX",
+        flag: "--search-matches-held-max",
+        help: "Matches that a search compares at once to see which are deliveries of one event.\n\
+               Each takes up to 32 bytes of memory. Of more the matches are gone through again for\n\
+               each further part, so that totals stay exact.",
+        kind: Kind::Count(
+            Range {
+                min: 10_000,
+                max: 1_000_000_000,
+                low: "a common word would be gone through hundreds of times",
+                high: "they are held in memory",
+            },
+            |s| &mut s.search.matches_held_max,
+        ),
+        default: "4000000",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "search.facets_bytes_max",
+        env: "CUSTODY_SEARCH_FACETS_BYTES_MAX",
+        flag: "--search-facets-bytes-max",
+        help: "Memory for who and what records name, 8 to 12 bytes for each record; 0 is none.\n\
+               Facets that are asked for again are counted from it. Without room they take longer.",
+        kind: Kind::Bytes(Range { min: 0, max: 1024 * GIB, low: "0 is none", high: "it is memory" }, |s| {
+            &mut s.search.facets_bytes_max
+        }),
+        default: "256MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
+        name: "search.words_bytes_max",
+        env: "CUSTODY_SEARCH_WORDS_BYTES_MAX",
+        flag: "--search-words-bytes-max",
+        help: "Memory for the words of records, about 10 bytes for each record; 0 is none.\n\
+               A pattern that begins with a star looks at all words. Without room it takes longer.",
+        kind: Kind::Bytes(Range { min: 0, max: 1024 * GIB, low: "0 is none", high: "it is memory" }, |s| {
+            &mut s.search.words_bytes_max
+        }),
+        default: "256MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
         name: "batch.bytes_max",
         env: "CUSTODY_BATCH_BYTES_MAX",
         flag: "--batch-bytes-max",

@@ -39,4 +39,6 @@ pub fn duration(text: &str) -> Result<std::time::Duration, String> {
     units::duration_ms(text).map(std::time::Duration::from_millis)
 }
 
-pub use types::{Archive, Batch, Compact, Http, Index, Kafka, Ldap, Log, Retry, S3, Settings, Status};
+pub use types::{
+    Archive, Batch, Compact, Http, Index, Kafka, Ldap, Log, Retry, S3, Search, Settings, Status,
+};

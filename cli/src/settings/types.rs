@@ -16,6 +16,8 @@ pub struct Settings {
     pub archive: Archive,
     /// The search index.
     pub index: Index,
+    /// What searches may take.
+    pub search: Search,
     /// When a batch is sealed.
     pub batch: Batch,
     /// How files are compacted.
@@ -69,6 +71,21 @@ pub struct Index {
     pub cache_path: PathBuf,
     /// Bytes that the cache may hold.
     pub cache_bytes_max: u64,
+}
+
+/// `[search]`
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Search {
+    /// Threads of one search; 0 is one for each processor.
+    pub threads: u64,
+    /// Splits that are kept open.
+    pub splits_open_max: u64,
+    /// Matches that are told apart at once.
+    pub matches_held_max: u64,
+    /// Bytes of what records name, remembered for facets.
+    pub facets_bytes_max: u64,
+    /// Bytes of words, remembered for patterns.
+    pub words_bytes_max: u64,
 }
 
 /// `[batch]`: whichever limit is reached first seals the batch.

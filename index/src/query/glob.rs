@@ -39,6 +39,12 @@ impl Glob {
         &self.0[self.0.rfind(['*', '?']).map_or(0, |at| at + 1)..]
     }
 
+    /// What stands between its stars and question marks, with what is before the first and behind the
+    /// last, in order; some of it is empty.
+    pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
+        self.0.split(['*', '?'])
+    }
+
     /// Whether a text is of this form. Takes time of both lengths multiplied at worst.
     pub fn matches(&self, text: &str) -> bool {
         let (mut form, mut rest) = (self.0.as_str(), text);

@@ -60,8 +60,7 @@ impl<'s> Matches<'s> {
 
     /// The query on one split, whose parties have places of their own there.
     fn scorer(&self, split: &OpenSplit) -> Result<Box<dyn Scorer>, Error> {
-        let query =
-            compile(self.query, self.fields, Some(&split.forms), self.scoring, self.marks, self.stop)?;
+        let query = compile(self.query, self.fields, Some(split), self.scoring, self.marks, self.stop)?;
         let scoring = match self.scoring {
             Scoring::Unused => EnableScoring::disabled_from_schema(&self.fields.schema),
             Scoring::Relevance => {

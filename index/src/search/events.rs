@@ -3,7 +3,6 @@
 //! and only they are held and compared.
 
 use std::collections::HashMap;
-use std::hint::black_box;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -110,6 +109,19 @@ fn each_identity(run: &Run<'_>, at: usize, docs: &Docs, mut each: impl FnMut(u32
     })
 }
 
+/// What an identity is known by in a filter.
+pub(super) fn hash_of(identity: u64, seed: u64) -> u64 {
+    // Odd, so that no identity is lost.
+    let once = (identity ^ seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    (once ^ once >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93)
+}
+
+/// Its bits in one word.
+pub(super) fn bits_of(hash: u64) -> u64 {
+    let bit = |nth: u32| 1 << (hash >> (6 * nth) & 63);
+    bit(0) | bit(1) | bit(2) | bit(3)
+}
+
 /// A filter of identities: it lets pass what was added, and little else. Each is a few bits of one
 /// word, so that asking reads one place of memory.
 pub(super) struct Filter {
@@ -129,24 +141,14 @@ impl Filter {
     }
 
     fn place(&self, identity: u64) -> (&AtomicU64, u64) {
-        // Odd, so that no identity is lost.
-        let once = (identity ^ self.seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = (once ^ once >> 32).wrapping_mul(0xd6e8_feb8_6659_fd93);
-        let bit = |nth: u32| 1 << (hash >> (6 * nth) & 63);
+        let hash = hash_of(identity, self.seed);
         // The shift leaves as many as there are.
-        (&self.words[(hash >> self.shift) as usize], bit(0) | bit(1) | bit(2) | bit(3))
+        (&self.words[(hash >> self.shift) as usize], bits_of(hash))
     }
 
     pub(super) fn has(&self, identity: u64) -> bool {
         let (word, bits) = self.place(identity);
         word.load(Ordering::Relaxed) & bits == bits
-    }
-
-    /// Brings the places of some identities near. Reads wait for memory side by side; what is added
-    /// one after another would wait each time.
-    pub(super) fn bring(&self, identities: &[u64]) {
-        let read = |identity: &u64| self.place(*identity).0.load(Ordering::Relaxed);
-        black_box(identities.iter().map(read).fold(0, |all, word| all | word));
     }
 
     /// Whether it may have been there already.

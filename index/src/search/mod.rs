@@ -5,7 +5,7 @@
 //! - `events`: deliveries of one event as one, in bounded memory
 //! - `marks`: what a record is only by others: edited, deleted, delivered again
 //! - `order`: what stands before what, and pages
-//! - `repeats`: which documents may have other deliveries, remembered
+//! - `repeats`: which documents may have other deliveries, remembered; `seen`: identities that were met
 //! - `page`: the first few in an order
 //! - `fetch`: the records of a page
 //! - `facets`, `tally`, `histogram`: what the answer consists of; `named`: for those who ask again
@@ -38,6 +38,7 @@ mod repeats;
 mod run;
 #[cfg(test)]
 mod run_tests;
+mod seen;
 mod tally;
 #[cfg(test)]
 mod tests;
@@ -64,6 +65,7 @@ use crate::source::Source;
 use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
 use crate::text::highlighted;
+use crate::vocabulary::Vocabularies;
 pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request, Versions};
 use cache::Cache;
 use collect::Matches;
@@ -94,6 +96,7 @@ pub struct Searcher<S: Source = Archive> {
     cache: Mutex<Cache>,
     repeats: Repeats,
     named: Named,
+    words: Arc<Vocabularies>,
 }
 
 /// The splits that a query is run on, and what of them counts.
@@ -133,6 +136,7 @@ impl<S: Source> Searcher<S> {
         let manifest = Mutex::new(Arc::new(newest(&folder)?));
         let cache = Mutex::new(Cache::new(settings.splits_open_max));
         let named = Named::new(settings.facets_bytes_max);
+        let words = Vocabularies::new(settings.words_bytes_max);
         Ok(Searcher {
             folder,
             source,
@@ -142,6 +146,7 @@ impl<S: Source> Searcher<S> {
             cache,
             repeats: Repeats::default(),
             named,
+            words,
         })
     }
 
@@ -407,7 +412,7 @@ impl<S: Source> Searcher<S> {
 
     /// The splits in their order; several are opened at once.
     fn open_all(&self, wanted: &[&SplitMeta], stop: &Stop) -> Result<Vec<Arc<OpenSplit>>, Error> {
-        let (folder, cache) = (&self.folder, &self.cache);
+        let (folder, cache, words) = (&self.folder, &self.cache, &self.words);
         let locked = || cache.lock().unwrap_or_else(PoisonError::into_inner);
         let mut splits: Vec<_> = {
             let mut cache = locked();
@@ -418,7 +423,11 @@ impl<S: Source> Searcher<S> {
         let next = || {
             let at = *missing.get(begun.fetch_add(1, Ordering::Relaxed))?;
             // Opened outside the lock: others go on searching meanwhile.
-            let open = || OpenSplit::open(folder, wanted[at]).map(Arc::new);
+            let open = || {
+                let mut split = OpenSplit::open(folder, wanted[at])?;
+                split.words = Some(words.of(&split.shown, split.searcher.index()));
+                Ok(Arc::new(split))
+            };
             Some(stop.check().and_then(|()| guarded(folder, open)).map(|split| (at, split)))
         };
         let threads = self.settings.search_threads.min(missing.len());

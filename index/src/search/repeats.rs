@@ -11,6 +11,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, TryLockError};
 use super::docs::Docs;
 use super::events::Filter;
 use super::run::Run;
+use super::seen::Seen;
 use crate::error::Error;
 use crate::split::OpenSplit;
 
@@ -18,6 +19,10 @@ use crate::split::OpenSplit;
 const WORTH_MATCHES: u64 = if cfg!(test) { 1 } else { 20_000 };
 /// Bits for each identity, where memory allows.
 const BITS_EACH: u64 = 16;
+/// What fits into a processor's cache.
+const FEW_BITS: u64 = 1 << 21;
+/// Identities that are held in place of a match.
+const HELD_EACH: usize = 2;
 /// Identities read at once.
 const BLOCK: usize = 4_096;
 
@@ -45,8 +50,10 @@ struct Known {
     /// How many documents there are through that version, and for how many there is room.
     docs: u64,
     room: u64,
-    seen: Filter,
+    seen: Seen,
     twice: Filter,
+    /// The same in less: most identities are known by it not to be there, without waiting for memory.
+    few: Filter,
     /// Counts how often `twice` has grown.
     grown: u64,
     /// By split, and how often `twice` had grown by then.
@@ -120,8 +127,9 @@ impl Known {
             through_version: 0,
             docs: 0,
             room,
-            seen: Filter::new(bits, 0),
+            seen: Seen::new(bits),
             twice: Filter::new(bits / 8, 1),
+            few: Filter::new(FEW_BITS.min(bits / 8), 2),
             grown: 0,
             splits: HashMap::new(),
         }
@@ -138,25 +146,48 @@ impl Known {
         let known = known.filter(|known| docs <= known.room);
         let after = known.as_ref().map(|known| known.through_version);
         let mut known = known.unwrap_or_else(|| Known::with_room(docs.saturating_mul(2), held_max));
-        let grown = run.all(|at| {
-            let split = &run.splits[at];
-            let first = after.map_or(0, |version| split.end_at(version));
-            let mut grown = false;
-            identities_of(run, split, first, |_, identities| {
-                known.seen.bring(identities);
-                for identity in identities {
-                    if known.seen.add(*identity) {
-                        grown |= !known.twice.add(*identity);
-                    }
-                }
-            })?;
-            Ok(grown)
-        })?;
-        known.grown += u64::from(grown.contains(&true));
+        let mut grown = false;
+        let first = |at: usize| after.map_or(0, |version| run.splits[at].end_at(version));
+        for some in together(run, first, held_max) {
+            grown |= known.meet(run, &some, first)?;
+        }
+        known.grown += u64::from(grown);
         (known.through_version, known.docs) = (version, docs);
         let there: HashSet<&str> = run.splits.iter().map(|split| &*split.shown).collect();
         known.splits.retain(|shown, _| there.contains(&**shown));
         Ok(known)
+    }
+
+    fn met_twice(&self, identity: u64) -> bool {
+        self.few.has(identity) && self.twice.has(identity)
+    }
+
+    /// Adds the identities of some splits from a first document on; whether more were met twice.
+    fn meet(
+        &self,
+        run: &Run<'_>,
+        splits: &[usize],
+        first: impl Fn(usize) -> u32 + Sync,
+    ) -> Result<bool, Error> {
+        let (mut parted, mut grown) = (Vec::with_capacity(splits.len()), false);
+        let part = |at: usize| {
+            let split = &run.splits[at];
+            let mut all = Vec::with_capacity(split.footer.docs.saturating_sub(first(at)) as usize);
+            identities_of(run, split, first(at), |_, identities| all.extend_from_slice(identities))?;
+            Ok(self.seen.parted(&all))
+        };
+        run.each(splits, part, |_, split| parted.push(split))?;
+        let pieces: Vec<usize> = (0..self.seen.pieces()).collect();
+        let add = |piece: usize| {
+            let mut grown = false;
+            self.seen.add(piece, parted.iter(), |identity| {
+                self.few.add(identity);
+                grown |= !self.twice.add(identity);
+            });
+            Ok(grown)
+        };
+        run.each(&pieces, add, |_, more| grown |= more)?;
+        Ok(grown)
     }
 
     fn of(&mut self, run: &Run<'_>) -> Result<Vec<Arc<Docs>>, Error> {
@@ -172,7 +203,7 @@ impl Known {
             identities_of(run, split, 0, |first, identities| {
                 let both = (first..).zip(identities);
                 block.clear();
-                block.extend(both.filter(|(_, identity)| known.twice.has(**identity)).map(|(doc, _)| doc));
+                block.extend(both.filter(|(_, identity)| known.met_twice(**identity)).map(|(doc, _)| doc));
                 docs.add(&block);
             })?;
             Ok(Arc::new(docs))
@@ -182,6 +213,26 @@ impl Known {
         }
         Ok(found)
     }
+}
+
+/// The splits with documents from their first on, so many together that these can be held.
+fn together(run: &Run<'_>, first: impl Fn(usize) -> u32, held_max: usize) -> Vec<Vec<usize>> {
+    let (mut out, mut held) = (Vec::<Vec<usize>>::new(), 0_usize);
+    for (at, split) in run.splits.iter().enumerate() {
+        let docs = split.footer.docs.saturating_sub(first(at)) as usize;
+        if docs == 0 {
+            continue;
+        }
+        held = held.saturating_add(docs);
+        match out.last_mut().filter(|_| held <= held_max.saturating_mul(HELD_EACH)) {
+            Some(last) => last.push(at),
+            None => {
+                held = docs;
+                out.push(vec![at]);
+            }
+        }
+    }
+    out
 }
 
 /// Hands out the identities of a split's documents from `first` on, with the number of the first of

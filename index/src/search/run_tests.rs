@@ -111,20 +111,32 @@ fn a_search_ends_when_its_time_is_up_or_it_is_cancelled() {
 /// Wherever a search is stopped, it says so; it never answers with what it has.
 #[test]
 fn a_search_that_is_stopped_anywhere_has_no_answer() {
+    // Where all words are walked through, where they are remembered, and where they are to be.
+    for (words_bytes_max, forgotten) in [(0, false), (1 << 20, false), (1 << 20, true)] {
+        stopped_anywhere(words_bytes_max, forgotten);
+    }
+}
+
+fn stopped_anywhere(words_bytes_max: usize, forgotten: bool) {
     let words = |number: u64| format!("fox word{number} hen{} owl", number % 7);
     let event = |number: u64| Event { time_ms: Some(number.cast_signed()), ..said(number, &words(number)) };
     let world =
         world((0..2).map(|commit| vec![(0, (commit * 40..commit * 40 + 40).map(event).collect())]).collect());
-    let single = Settings { search_threads: 1, ..settings() };
+    let single = Settings { search_threads: 1, words_bytes_max, ..settings() };
     let searcher = Searcher::open(&store(world._dir.path()), world.source.clone(), single).unwrap();
     let asked = |text: &str, order, stop: &Stop| {
+        if forgotten {
+            searcher.words.forget();
+        }
         let found = searcher.ranked(&Request::new(query(text), order, 5), stop);
         found.map(|found| (found.total, found.hits.iter().map(|hit| hit.first.doc).collect::<Vec<_>>()))
     };
     // What many searches share is found out by the first of them.
-    for _ in 0..3 {
-        asked("*", Order::Newest, &Stop::when_asked(None)).unwrap();
+    for text in ["*", "*", "*", "*x"] {
+        asked(text, Order::Newest, &Stop::when_asked(None)).unwrap();
     }
+    let splits = searcher.manifest().splits.len();
+    assert_eq!(searcher.words.held().0, if words_bytes_max > 0 { splits } else { 0 });
     let alone = Stop::when_asked(None);
     asked("fox", Order::Newest, &alone).unwrap();
     for text in [

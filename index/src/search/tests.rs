@@ -516,10 +516,16 @@ proptest! {
     #![proptest_config(ProptestConfig { cases: cases(), ..ProptestConfig::default() })]
 
     #[test]
-    fn finds_exactly_what_the_reference_finds(commits in commits(), queries in queries()) {
-        let world = world(commits);
+    fn finds_exactly_what_the_reference_finds(
+        commits in commits(),
+        queries in queries(),
+        words_bytes_max in select(vec![0, 100, 400, 1 << 20]),
+    ) {
+        let mut world = world(commits);
+        world.searcher.words = Vocabularies::new(words_bytes_max);
         for query in &queries {
             check(&world, query)?;
+            prop_assert!(world.searcher.words.held().1 <= words_bytes_max);
         }
     }
 }

@@ -20,7 +20,7 @@ mod tests;
 mod write;
 
 pub(crate) use format::{Covered, SPLIT_VERSION, read_footer};
-pub(crate) use forms::{Forms, Known};
+pub(crate) use forms::Known;
 pub(crate) use join::join;
 pub(crate) use open::OpenSplit;
 pub(crate) use relocate::relocate;

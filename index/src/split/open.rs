@@ -21,6 +21,7 @@ use super::write::empty_store;
 use crate::error::Error;
 use crate::manifest::{Folder, SplitMeta};
 use crate::schema::{IDENTITY, MESSAGE, TIME};
+use crate::vocabulary::Vocabulary;
 
 /// An open split.
 pub(crate) struct OpenSplit {
@@ -37,6 +38,8 @@ pub(crate) struct OpenSplit {
     message: Option<Column<u64>>,
     /// The messages that it has an edit or a deletion of, ascending, once somebody looked.
     pub(crate) changed: OnceLock<Vec<u64>>,
+    /// Its words, where somebody remembers them.
+    pub(crate) words: Option<Vocabulary>,
     runs: Vec<Run>,
 }
 
@@ -94,7 +97,8 @@ impl OpenSplit {
         let message = segment.fast_fields().column_opt(MESSAGE).map_err(failed)?;
         let (shown, runs, searcher) = (shown.to_owned(), runs(&footer), searcher.clone());
         let changed = OnceLock::new();
-        Ok(OpenSplit { shown, footer, searcher, forms, time, identity, message, changed, runs })
+        let words = None;
+        Ok(OpenSplit { shown, footer, searcher, forms, time, identity, message, changed, words, runs })
     }
 
     pub(crate) fn segment(&self) -> &SegmentReader {
