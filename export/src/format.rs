@@ -17,6 +17,7 @@ pub(crate) mod parquet;
 pub(crate) mod plain_text;
 #[cfg(test)]
 pub(crate) mod testing;
+pub(crate) mod xlsx;
 
 /// A form that documents are written in.
 ///
