@@ -222,6 +222,23 @@ impl Archive {
         Ok(records)
     }
 
+    /// The leaf hash of every record of a batch, in order of rows, made anew from its bytes: what the
+    /// batch's root is the tree of. That it is, the caller compares.
+    pub fn leaves(&self, file: &FileRef, each: &mut dyn FnMut(Hash)) -> Result<(), Error> {
+        let mut filler = Filler::default();
+        for rows in self.read(file, Columns::Leaves)? {
+            let rows = rows?;
+            let verbatim = rows.verbatim()?;
+            for row in 0..rows.len() {
+                let payload = verbatim.payload(row, &mut filler).map_err(|e| {
+                    Error::corrupt(format!("{}: a record is not what was archived: {e}", file.path))
+                })?;
+                each(verbatim.leaf(row, payload));
+            }
+        }
+        Ok(())
+    }
+
     /// The batch and row number of a position; `None` when it holds no record. Of an offset that
     /// was lost it is the row of the gap, which stands at the first of the gap's offsets.
     pub fn locate(&self, position: &Position) -> Result<Option<(FileRef, u64)>, Error> {

@@ -271,9 +271,44 @@ pub struct ExportArgs {
     /// Why: the matter or the order
     #[arg(long)]
     pub why: String,
-    /// Time zone of dates in the query
+    /// Time zone of dates in the query, and of the days that conversations are cut into
     #[arg(long, value_name = "ZONE", default_value = "UTC")]
     pub zone: String,
+    /// The form of the records
+    #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = export_format())]
+    pub format: custody_export::Format,
+    /// What the numbers of documents begin with: letters, digits, `-`, `_` and `.`
+    #[arg(long, value_name = "PREFIX", default_value = "CUST")]
+    pub bates_prefix: String,
+    /// Digits of these numbers, at least
+    #[arg(long, value_name = "DIGITS", default_value_t = 8)]
+    pub bates_width: u32,
+    /// The first of these numbers
+    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
+    pub bates_start: u64,
+    /// Documents of a volume at most; each volume is a folder VOL001, VOL002 and so on
+    #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
+    pub volume_documents: Option<u64>,
+    /// Bytes of a volume at most, such as 4000000000; a larger document is a volume of its own
+    #[arg(long, value_name = "BYTES", value_parser = clap::value_parser!(u64).range(1..))]
+    pub volume_bytes: Option<u64>,
+    /// Put `records.jsonl` beside another format: the records with the bytes that their hashes cover
+    #[arg(long)]
+    pub with_records: bool,
+}
+
+/// A format by its name.
+fn export_format() -> impl clap::builder::TypedValueParser<Value = custody_export::Format> {
+    use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
+    use custody_export::Format;
+    let values = Format::ALL.iter().map(|format| {
+        let (name, help) = format.about();
+        PossibleValue::new(name).help(help)
+    });
+    PossibleValuesParser::new(values).try_map(|name| {
+        let known = Format::ALL.iter().find(|format| format.about().0 == name);
+        known.copied().ok_or("not a format")
+    })
 }
 
 /// About gaps and generations.

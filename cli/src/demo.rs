@@ -209,6 +209,13 @@ pub fn demo(args: &DemoArgs) -> Done {
         who: who.to_owned(),
         why: why.to_owned(),
         zone: "UTC".to_owned(),
+        format: custody_export::Format::JsonLines,
+        bates_prefix: "CUST".to_owned(),
+        bates_width: 8,
+        bates_start: 1,
+        volume_documents: None,
+        volume_bytes: None,
+        with_records: false,
     };
     handing::export(&loaded, &export)?;
     outln!("\n$ custody verify {}", out.display());

@@ -1,8 +1,11 @@
 //! `custody export`.
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
-use custody_export::{Format, Hit, REQUEST_VERSION, Receipt, Request};
+use custody_export::{
+    Hit, Numbering, Options, Production, Progress, REQUEST_VERSION, Receipt, Request, VolumeLimit,
+};
 use custody_index::FoundRow;
 use indicatif::{ProgressBar, ProgressStyle};
 
@@ -21,8 +24,13 @@ fn bar(what: &str) -> ProgressBar {
     bar
 }
 
-fn advance(bar: &ProgressBar) -> impl FnMut(u64, u64) + '_ {
-    |done, of| {
+fn advance(bar: &ProgressBar) -> impl FnMut(Progress) + '_ {
+    |step| {
+        let (what, done, of) = match step {
+            Progress::Reading(done, of) => ("reading and proving", done, of),
+            Progress::Writing(done, of) => ("writing", done, of),
+        };
+        bar.set_message(what);
         bar.set_length(of);
         bar.set_position(done);
     }
@@ -40,7 +48,12 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
     let (archive, searcher) = asking::searcher(loaded)?;
     let found = searcher.positions(&query, None)?;
     let files: Vec<_> = found.files.into_iter().map(Arc::new).collect();
-    let hit = |row: &FoundRow| Hit { file: files[row.file].clone(), row: row.row, deliveries: row.copies };
+    let hit = |row: &FoundRow| Hit {
+        file: files[row.file].clone(),
+        row: row.row,
+        deliveries: row.copies,
+        is_context: false,
+    };
     let hits = found.rows.iter().map(hit).collect();
     let request = Request {
         version: REQUEST_VERSION,
@@ -49,19 +62,29 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         zone: args.zone.clone(),
         who: args.who.clone(),
         why: args.why.clone(),
-        format: Format::JsonLines,
+        format: args.format,
+        options: Some(options(args)),
     };
-    let bar = bar("producing");
-    let receipt = custody_export::produce(
-        &archive,
-        hits,
-        found.through_version,
-        &request,
-        &args.out,
-        &mut advance(&bar),
-    )?;
+    let bar = bar("reading and proving");
+    let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
+    let production =
+        Production { archive: &archive, request: &request, through_version: found.through_version, threads };
+    let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
     bar.finish_and_clear();
     Ok(receipt)
+}
+
+fn options(args: &ExportArgs) -> Options {
+    let (documents, bytes) = (args.volume_documents, args.volume_bytes);
+    Options {
+        numbering: Numbering {
+            prefix: args.bates_prefix.clone(),
+            width: args.bates_width,
+            start: args.bates_start,
+        },
+        volume: (documents.is_some() || bytes.is_some()).then_some(VolumeLimit { bytes, documents }),
+        with_records: args.with_records,
+    }
 }
 
 /// `custody export`
@@ -80,6 +103,9 @@ pub fn export(loaded: &Loaded, args: &ExportArgs) -> Done {
         receipt.through_version,
         receipt.production
     );
+    if let Some(exceptions) = receipt.exceptions.filter(|count| *count > 0) {
+        outln!("{exceptions} exceptions: what is not as a reader expects is listed in exceptions.csv");
+    }
     outln!("verify it, with or without the archive: custody verify {}", args.out.display());
     Ok(())
 }

@@ -115,12 +115,14 @@ impl RecordLines {
             problems.line(name, number, format!("{position} {how} {last}"));
         }
         if let Some(batches) = &self.batches {
-            let own = BatchEntry { root: evidence.batch_root, archived_time: evidence.archived_time };
+            let same = |listed: &BatchEntry| {
+                (listed.root, &listed.archived_time) == (evidence.batch_root, &evidence.archived_time)
+            };
             match batches.get(&evidence.batch) {
                 None => {
                     problems.line(name, number, format!("batch {} is not in the receipt", evidence.batch))
                 }
-                Some(listed) if *listed != own => {
+                Some(listed) if !same(listed) => {
                     problems.line(
                         name,
                         number,

@@ -1,11 +1,14 @@
 //! Reading a receipt line by line, in the one form that it has.
 
-use custody_schemas::Position;
+use std::collections::BTreeMap;
+
+use custody_schemas::hash::{Tree, root_of};
+use custody_schemas::{Hash, Position};
 use serde::Deserialize;
 
 use crate::check::{Lines, Problems};
 use crate::error::Error;
-use crate::receipt::{Entry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt};
+use crate::receipt::{Entry, RECEIPT_VERSION, RECEIPT_VERSION_1, RECORDS_BEGIN, RECORDS_END, Receipt};
 
 /// Lines before the records are as many as the receipt has members; a few more
 /// are read to say what is wrong.
@@ -26,6 +29,10 @@ pub(crate) struct ReceiptLines {
     lines: Lines,
     /// Deliveries of the records that were read.
     pub(crate) deliveries: u64,
+    /// Their leaves, in order of position.
+    pub(crate) tree: Tree,
+    /// Their leaves by row, by batch.
+    leaves: BTreeMap<String, Vec<(u64, Hash)>>,
     /// The last line before the records.
     head_end: u64,
     last: Option<Position>,
@@ -44,7 +51,7 @@ impl ReceiptLines {
     pub(crate) fn open(mut lines: Lines, problems: &mut Problems) -> Result<Option<Self>, Error> {
         let Some(head) = head(&mut lines, problems)? else { return Ok(None) };
         let receipt = match Receipt::parse_head(&head) {
-            Ok(receipt) if receipt.format_version == RECEIPT_VERSION => receipt,
+            Ok(receipt) if is_known(receipt.format_version) => receipt,
             Ok(Receipt { format_version, .. }) => {
                 problems.file(lines.name, unknown(format_version));
                 return Ok(None);
@@ -62,6 +69,8 @@ impl ReceiptLines {
             receipt,
             lines,
             deliveries: 0,
+            tree: Tree::default(),
+            leaves: BTreeMap::new(),
             head_end,
             last: None,
             more: false,
@@ -97,6 +106,12 @@ impl ReceiptLines {
             match read {
                 Ok((position, entry)) => {
                     self.deliveries = self.deliveries.saturating_add(entry.deliveries);
+                    self.tree.push(entry.leaf_hash);
+                    match (entry.row, self.receipt.format_version) {
+                        (Some(row), RECEIPT_VERSION) => self.prove(&entry, row),
+                        (None, RECEIPT_VERSION_1) => {}
+                        _ => problems.line(name, number, OTHER_FORM),
+                    }
                     if entry.deliveries == 0 {
                         problems.line(name, number, format!("{position} was never delivered"));
                     }
@@ -110,6 +125,59 @@ impl ReceiptLines {
             }
         }
         Ok(None)
+    }
+
+    fn prove(&mut self, entry: &Entry, row: u64) {
+        match self.leaves.get_mut(&entry.batch) {
+            Some(leaves) => leaves.push((row, entry.leaf_hash)),
+            None => {
+                self.leaves.insert(entry.batch.clone(), vec![(row, entry.leaf_hash)]);
+            }
+        }
+    }
+
+    /// After the last record: what all of them together say, and that they are of their batches.
+    pub(crate) fn totals(&mut self, problems: &mut Problems) {
+        let (name, receipt) = (self.lines.name, &self.receipt);
+        if self.deliveries != receipt.deliveries {
+            let says = receipt.deliveries;
+            problems.file(name, format!("deliveries is {says}; those of the records are {}", self.deliveries));
+        }
+        if receipt.format_version == RECEIPT_VERSION_1 {
+            return;
+        }
+        if self.tree.len() != receipt.count {
+            let listed = self.tree.len();
+            problems.file(name, format!("count is {}; it lists {listed} records", receipt.count));
+        }
+        if self.tree.root() != receipt.digest {
+            let (says, root) = (receipt.digest, self.tree.root());
+            problems.file(name, format!("digest is {says}; that of the records that it lists is {root}"));
+        }
+        if receipt.types.values().copied().fold(0, u64::saturating_add) != receipt.count {
+            problems.file(name, format!("types are not those of {} records", receipt.count));
+        }
+        for batch in self.leaves.keys().filter(|batch| !receipt.batches.contains_key(*batch)) {
+            problems.file(name, format!("batch {batch} is not in its list of batches"));
+        }
+        for (batch, entry) in &receipt.batches {
+            let Some(leaves) = self.leaves.get_mut(batch) else {
+                problems.file(name, format!("no record is of batch {batch}"));
+                continue;
+            };
+            leaves.sort_unstable();
+            match (entry.rows, &entry.proof) {
+                (Some(rows), Some(proof)) => match root_of(rows, leaves, proof) {
+                    Ok(root) if root == entry.root => {}
+                    Ok(root) => problems.file(
+                        name,
+                        format!("the records of batch {batch} lead to root {root}, not {}", entry.root),
+                    ),
+                    Err(error) => problems.file(name, format!("the proof of batch {batch}: {error}")),
+                },
+                _ => problems.file(name, OTHER_FORM),
+            }
+        }
     }
 
     /// After the end nothing may follow, and before it no comma.
@@ -140,15 +208,21 @@ fn head(lines: &mut Lines, problems: &mut Problems) -> Result<Option<Vec<u8>>, E
     Ok(None)
 }
 
+fn is_known(version: u32) -> bool {
+    [RECEIPT_VERSION_1, RECEIPT_VERSION].contains(&version)
+}
+
 fn unknown(version: u32) -> String {
-    format!("its format version is {version}; this custody knows {RECEIPT_VERSION}")
+    format!(
+        "its format version is {version}; this custody knows {RECEIPT_VERSION_1} and {RECEIPT_VERSION}"
+    )
 }
 
 fn unreadable(head: &[u8], error: &serde_json::Error) -> String {
     let trimmed = head.trim_ascii_end();
     let object = [trimmed.strip_suffix(b",").unwrap_or(trimmed), b"}"].concat();
     match serde_json::from_slice(&object) {
-        Ok(Version { format_version }) if format_version != RECEIPT_VERSION => unknown(format_version),
+        Ok(Version { format_version }) if !is_known(format_version) => unknown(format_version),
         _ => format!("it cannot be read: {error}"),
     }
 }

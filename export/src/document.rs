@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::PathBuf;
 
-use custody_schemas::event::Party;
+use custody_schemas::event::{Party, Text};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
@@ -59,6 +59,14 @@ impl Person {
     /// Display name, else address; never empty.
     pub(crate) fn label(&self) -> &str {
         label(self.name.as_deref(), self.address.as_deref())
+    }
+
+    /// The same as a party of an event.
+    pub(crate) fn as_party(&self) -> Party<'_> {
+        let [network, address, name, role, scope] =
+            [&self.network, &self.address, &self.name, &self.role, &self.scope]
+                .map(|text| text.as_deref().map(Text::from));
+        Party { network, address, name, role, scope }
     }
 }
 

@@ -1,25 +1,25 @@
 //! The folder of a production while it is written.
 //!
-//! Every file is written as `NAME.part`, synced, and renamed at the very end,
-//! the receipt last. `receipt.json.part` is made first and locked, so a folder
-//! that holds it and no `receipt.json` belongs to a run that was killed (or, if
-//! the lock is taken, to one that is not finished), whatever else of ours is in it.
+//! Everything is written into `production.part` in it, under the names that it will have; at the very
+//! end it is synced and moved to where it belongs, and the receipt gets its name last.
+//! `receipt.json.part` is made first and locked, so a folder that holds it and no `receipt.json`
+//! belongs to a run that was killed (or, if the lock is taken, to one that is not finished), whatever
+//! else of ours is in it.
 
 use std::fs::{self, File, OpenOptions, TryLockError};
-use std::io::{self, BufWriter, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 
-use custody_schemas::Hash;
-use sha2::{Digest, Sha256};
-
 use crate::error::Error;
-use crate::receipt::FileEntry;
-use crate::{HOW_TO, RECEIPT, RECORDS};
-
-/// The receipt's list of records, until it is known what goes before it.
-pub(crate) const ENTRIES: &str = "entries";
+use crate::format::is_top;
+use crate::output::OutFile;
+use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECORDS};
 
 const PART: &str = ".part";
+/// Where files are until all of them are whole.
+const WORK: &str = "production.part";
+/// What version 1 left behind when it was killed.
+const OLD: [&str; 3] = ["records.jsonl.part", "HOW-TO-VERIFY.txt.part", "entries.part"];
 
 /// A folder that nobody else writes into.
 pub(crate) struct Folder {
@@ -34,6 +34,12 @@ pub(crate) fn part(name: &str) -> String {
 
 fn sync(folder: &Path) -> Result<(), Error> {
     File::open(folder).and_then(|folder| folder.sync_all()).map_err(|e| Error::io("sync", folder, e))
+}
+
+/// Everything that was written to the file system of a folder: one call for however many files.
+fn sync_all(folder: &Path) -> Result<(), Error> {
+    let synced = File::open(folder).and_then(|file| Ok(rustix::fs::syncfs(file)?));
+    synced.map_err(|e| Error::io("sync", folder, e))
 }
 
 /// The names in a folder; one that is no Unicode is shown, it is not ours.
@@ -54,8 +60,10 @@ fn refusal(names: &[String]) -> Option<String> {
         return Some("it already holds a production".to_owned());
     }
     let ours = |name: &str| {
-        [RECORDS, HOW_TO].contains(&name)
-            || [RECORDS, HOW_TO, RECEIPT, ENTRIES].iter().any(|ours| part(ours) == name)
+        [RECORDS, HOW_TO, EXCEPTIONS, CROSS_REFERENCE, WORK].contains(&name)
+            || OLD.contains(&name)
+            || name == part(RECEIPT)
+            || is_top(name)
     };
     let stranger = names.iter().find(|name| !ours(name) || !has(&part(RECEIPT)));
     stranger.map(|stranger| format!("it is not empty, it holds {stranger:?}"))
@@ -104,48 +112,45 @@ impl Folder {
         for name in names(&self.path)?.iter().filter(|name| **name != part(RECEIPT)) {
             self.remove(name)?;
         }
+        let work = self.work();
+        fs::create_dir(&work).map_err(|e| Error::io("make", &work, e))?;
         sync(&self.path)
     }
 
     fn remove(&self, name: &str) -> Result<(), Error> {
         let path = self.path.join(name);
-        fs::remove_file(&path).map_err(|e| Error::io("remove", &path, e))
+        // Of a link the link itself goes, never what it leads to.
+        let is_folder = fs::symlink_metadata(&path).is_ok_and(|meta| meta.is_dir());
+        let removed = if is_folder { fs::remove_dir_all(&path) } else { fs::remove_file(&path) };
+        removed.map_err(|e| Error::io("remove", &path, e))
     }
 
-    /// A new file of the production.
-    pub(crate) fn create(&self, name: &'static str) -> Result<Part, Error> {
-        let path = self.path.join(part(name));
-        let file = File::create_new(&path).map_err(|e| Error::io("write", &path, e))?;
-        Ok(Part::new(name, path, file))
+    /// The folder that files are made in.
+    pub(crate) fn work(&self) -> PathBuf {
+        self.path.join(WORK)
     }
 
     /// The receipt's file.
-    pub(crate) fn receipt(&self) -> Result<Part, Error> {
+    pub(crate) fn receipt(&self) -> Result<OutFile, Error> {
         let path = self.path.join(part(RECEIPT));
         let file = self.receipt.try_clone().map_err(|e| Error::io("write", &path, e))?;
-        Ok(Part::new(RECEIPT, path, file))
+        Ok(OutFile::opened(RECEIPT, path, file))
     }
 
-    /// Copies the file of entries to the end of another and removes it.
-    pub(crate) fn drain_entries(&self, into: &mut Part) -> Result<(), Error> {
-        let path = self.path.join(part(ENTRIES));
-        let copied = File::open(&path).and_then(|mut entries| io::copy(&mut entries, into));
-        copied.map_err(|e| Error::io("copy", &path, e))?;
-        self.remove(&part(ENTRIES))
-    }
-
-    /// Gives the files their names. A crash before the last rename leaves a
-    /// folder without a receipt, which the next run cleans; after it, the whole
-    /// production.
+    /// Puts the files where they belong. A crash before the last rename leaves a folder without a
+    /// receipt, which the next run cleans; after it, the whole production.
     pub(crate) fn publish(self) -> Result<(), Error> {
-        let rename = |name: &str| {
-            let (from, to) = (self.path.join(part(name)), self.path.join(name));
-            fs::rename(&from, &to).map_err(|e| Error::io("rename", &from, e))
+        let work = self.work();
+        sync_all(&work)?;
+        let rename = |from: PathBuf, name: &str| {
+            fs::rename(&from, self.path.join(name)).map_err(|e| Error::io("rename", &from, e))
         };
-        rename(HOW_TO)?;
-        rename(RECORDS)?;
+        for name in names(&work)? {
+            rename(work.join(&name), &name)?;
+        }
+        fs::remove_dir(&work).map_err(|e| Error::io("remove", &work, e))?;
         sync(&self.path)?;
-        rename(RECEIPT)?;
+        rename(self.path.join(part(RECEIPT)), RECEIPT)?;
         sync(&self.path)
     }
 }
@@ -164,50 +169,6 @@ fn make(path: &Path) -> Result<(), Error> {
             Err(Error::invalid(format!("cannot make {}: the folder above it does not exist", path.display())))
         }
         Err(e) => Err(Error::io("make", path, e)),
-    }
-}
-
-/// A file of the production that is being written.
-pub(crate) struct Part {
-    name: &'static str,
-    path: PathBuf,
-    file: BufWriter<File>,
-    hasher: Sha256,
-    bytes: u64,
-}
-
-impl Part {
-    fn new(name: &'static str, path: PathBuf, file: File) -> Self {
-        Part { name, path, file: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 }
-    }
-
-    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
-        self.write_all(bytes).map_err(|e| self.failed(e))
-    }
-
-    pub(crate) fn failed(&self, error: io::Error) -> Error {
-        Error::io("write", &self.path, error)
-    }
-
-    /// Makes it durable; what the receipt says of it.
-    pub(crate) fn finish(mut self) -> Result<FileEntry, Error> {
-        let synced = self.file.flush().and_then(|()| self.file.get_ref().sync_all());
-        synced.map_err(|e| self.failed(e))?;
-        let sha256 = Hash(self.hasher.finalize().into());
-        Ok(FileEntry { name: self.name.to_owned(), bytes: self.bytes, sha256 })
-    }
-}
-
-impl Write for Part {
-    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        let written = self.file.write(bytes)?;
-        self.hasher.update(&bytes[..written]);
-        self.bytes += written as u64;
-        Ok(written)
-    }
-
-    fn flush(&mut self) -> io::Result<()> {
-        self.file.flush()
     }
 }
 

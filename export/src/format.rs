@@ -1,23 +1,40 @@
 //! What a format is: a pure function from a document to files and to lines of files.
 
-use std::path::PathBuf;
-
-use crate::document::Document;
-use crate::error::Error;
-
 pub(crate) mod calls;
 pub(crate) mod cdr;
 pub(crate) mod columns;
 pub(crate) mod csv;
 pub(crate) mod dat;
 pub(crate) mod edrm;
+pub(crate) mod eml;
 pub(crate) mod fields;
+pub(crate) mod html;
+pub(crate) mod mbox;
 pub(crate) mod natives;
 pub(crate) mod parquet;
 pub(crate) mod plain_text;
 #[cfg(test)]
+mod samples;
+mod shown_time;
+#[cfg(test)]
 pub(crate) mod testing;
+mod transcript;
+mod visible;
 pub(crate) mod xlsx;
+
+use std::path::PathBuf;
+
+use crate::document::Document;
+use crate::error::Error;
+
+/// Whether formats make files or folders of this name at the top of a production.
+pub(crate) fn is_top(name: &str) -> bool {
+    let volume = |digits: &str| digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
+    TOPS.contains(&name) || name.strip_prefix("VOL").is_some_and(volume)
+}
+
+/// What formats make where there are no volumes.
+const TOPS: [&str; 1] = ["html"];
 
 /// A form that documents are written in.
 ///

@@ -12,35 +12,46 @@
 //! Every call blocks.
 
 mod check;
+mod check_files;
 mod check_lines;
 mod check_receipt;
+mod cutting;
 mod describe;
 mod document;
 mod error;
+mod evidence;
 #[cfg(test)]
 mod fixture;
 mod folder;
 mod format;
+mod formats;
 mod item;
 mod line;
+mod lists;
 mod names;
+mod output;
 mod plan;
 mod produce;
 mod receipt;
 mod request;
 mod settings;
+mod spill;
 mod thread;
 
 pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};
 pub use plan::Hit;
-pub use produce::produce;
+pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt};
-pub use request::{Format, REQUEST_VERSION, Request};
+pub use request::{Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLimit};
 
 /// The records, one a line.
 pub const RECORDS: &str = "records.jsonl";
 /// What the folder holds; written last.
 pub const RECEIPT: &str = "receipt.json";
+/// Which record is in which document, one a line.
+pub const CROSS_REFERENCE: &str = "cross-reference.csv";
+/// What a reader would expect and does not get, and why; one a line.
+pub const EXCEPTIONS: &str = "exceptions.csv";
 /// What a reader without Custody does.
 pub const HOW_TO: &str = "HOW-TO-VERIFY.txt";

@@ -5,7 +5,6 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use custody_archive::Record;
 use custody_schemas::decode::{Decoded, decode};
 use custody_schemas::event::{Call, Data, File, Party, Reaction};
 use custody_schemas::hash::{Leaf, leaf_hash};
@@ -15,8 +14,7 @@ use custody_schemas::{Hash, Incoming, Position, gap};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-/// The type of a record that cannot be decoded.
-const QUARANTINED: &str = "quarantined";
+use crate::item::{QUARANTINED, Shown};
 
 /// What was consumed and where it came from: all that a line is made of.
 ///
@@ -37,19 +35,19 @@ pub(crate) struct Verbatim<'a> {
     pub(crate) is_gap: bool,
 }
 
-impl<'a> From<&'a Record> for Verbatim<'a> {
-    fn from(record: &'a Record) -> Self {
+impl<'a> From<&'a Shown> for Verbatim<'a> {
+    fn from(shown: &'a Shown) -> Self {
         Verbatim {
-            position: &record.position,
-            leaf: record.leaf,
-            batch: &record.batch,
-            batch_root: record.batch_root,
-            archived_time: rfc3339_ms(record.archived_ms),
-            broker_time_ms: record.broker_time_ms,
-            key: record.key.as_deref(),
-            headers: &record.headers,
-            payload: record.payload.as_deref(),
-            is_gap: record.gap.is_some(),
+            position: &shown.position,
+            leaf: shown.leaf,
+            batch: &shown.batch,
+            batch_root: shown.batch_root,
+            archived_time: rfc3339_ms(shown.archived_ms),
+            broker_time_ms: shown.broker_time_ms,
+            key: shown.key.as_deref(),
+            headers: &shown.headers,
+            payload: shown.payload.as_deref(),
+            is_gap: shown.is_gap,
         }
     }
 }

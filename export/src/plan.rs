@@ -18,10 +18,18 @@ pub struct Hit {
     pub row: u64,
     /// How many records that match are deliveries of its event, itself included.
     pub deliveries: u64,
+    /// It does not match: it stands near what does.
+    pub is_context: bool,
 }
 
-/// A row, and how many deliveries its event has.
-pub(crate) type Row = (u64, u64);
+/// A row of a batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct Row {
+    pub(crate) row: u64,
+    /// A hit comes before the same row as context.
+    pub(crate) is_context: bool,
+    pub(crate) deliveries: u64,
+}
 
 /// Rows of one partition in one batch.
 #[derive(Debug)]
@@ -48,18 +56,19 @@ pub(crate) fn runs(hits: Vec<Hit>) -> Result<Vec<Run>, Error> {
     // By batch: a file may hold several, and rows are counted within each.
     let mut files: BTreeMap<String, (Arc<FileRef>, Vec<Row>)> = BTreeMap::new();
     for hit in hits {
+        let row = Row { row: hit.row, is_context: hit.is_context, deliveries: hit.deliveries };
         match files.get_mut(&hit.file.manifest.batch) {
-            Some((_, rows)) => rows.push((hit.row, hit.deliveries)),
+            Some((_, rows)) => rows.push(row),
             None => {
                 let batch = hit.file.manifest.batch.clone();
-                files.insert(batch, (hit.file, vec![(hit.row, hit.deliveries)]));
+                files.insert(batch, (hit.file, vec![row]));
             }
         }
     }
     let mut runs = Vec::with_capacity(files.len());
     for (file, mut rows) in files.into_values() {
         rows.sort_unstable();
-        rows.dedup_by_key(|(row, _)| *row);
+        rows.dedup_by_key(|row| row.row);
         split(&file, &rows, &mut runs)?;
     }
     runs.sort_by(|a, b| (&a.partition, a.from).cmp(&(&b.partition, b.from)));
@@ -71,7 +80,7 @@ fn split(file: &Arc<FileRef>, mut rows: &[Row], out: &mut Vec<Run>) -> Result<()
     let mut end = 0;
     for part in &file.manifest.parts {
         end += part.rows;
-        let (own, rest) = rows.split_at(rows.partition_point(|(row, _)| *row < end));
+        let (own, rest) = rows.split_at(rows.partition_point(|row| row.row < end));
         rows = rest;
         if !own.is_empty() {
             let (partition, from) = (part.partition.clone(), part.span.from);
@@ -79,7 +88,9 @@ fn split(file: &Arc<FileRef>, mut rows: &[Row], out: &mut Vec<Run>) -> Result<()
         }
     }
     match rows.first() {
-        Some((row, _)) => Err(Error::corrupt(format!("{}: there is no row {row}: it has {end}", file.path))),
+        Some(Row { row, .. }) => {
+            Err(Error::corrupt(format!("{}: there is no row {row}: it has {end}", file.path)))
+        }
         None => Ok(()),
     }
 }
@@ -115,11 +126,11 @@ mod tests {
 
     fn check(hits: &[(&Arc<FileRef>, u64)], expected: &str) {
         let hits =
-            hits.iter().map(|(file, row)| Hit { file: (*file).clone(), row: *row, deliveries: 1 }).collect();
+            hits.iter().map(|(file, row)| Hit { file: (*file).clone(), row: *row, deliveries: 1, is_context: false }).collect();
         let found = match runs(hits) {
             Ok(runs) => runs
                 .iter()
-                .map(|run| (run, run.rows.iter().map(|(row, _)| *row).collect::<Vec<_>>()))
+                .map(|run| (run, run.rows.iter().map(|row| row.row).collect::<Vec<_>>()))
                 .map(|(run, rows)| format!("{}{rows:?}", run.file.path))
                 .collect::<Vec<_>>()
                 .join(" "),

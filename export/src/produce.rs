@@ -1,166 +1,318 @@
 //! Writing a production.
 
-use std::collections::BTreeMap;
-use std::collections::btree_map;
-use std::io::Write;
+use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Mutex;
 
-use custody_archive::{Archive, Record};
-use custody_schemas::Position;
-use custody_schemas::hash::Tree;
+use custody_archive::{Archive, at_once};
+use jiff::Timestamp;
+use jiff::tz::TimeZone;
 
+use crate::cutting::{self, Cut, day_number};
+use crate::document::{About, Document};
 use crate::error::Error;
-use crate::folder::{ENTRIES, Folder, Part};
-use crate::line::{render, rfc3339_ms};
-use crate::plan::{self, Hit};
-use crate::receipt::{
-    BatchEntry, Entry, EntryLines, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, count_type,
-};
-use crate::request::{Request, production_id};
-use crate::settings::{LINE_BYTES_MAX, ROWS_PER_FETCH};
-use crate::{HOW_TO, RECORDS};
+use crate::evidence::{Collected, Evidence};
+use crate::folder::Folder;
+use crate::format::{Format, Rendered};
+use crate::item::{Item, Shown, with_items};
+use crate::lists::{CrossReference, Exceptions};
+use crate::output::{OutFile, Volumes};
+use crate::plan::{self, Hit, Run};
+use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt};
+use crate::request::{Options, Request, production_id};
+use crate::settings::{FILES_MAX, RENDERED_AT_ONCE, RENDERED_BYTES, ROWS_PER_FETCH};
+use crate::spill::{Key, Sorted, Spill};
+use crate::thread::thread_of;
+use crate::{HOW_TO, formats};
 
 const HOW_TO_TEXT: &str = include_str!("how_to_verify.txt");
 
-/// Writes the records of `hits` into the folder `out` and gives the receipt.
-///
-/// `out` is made; one that exists must be empty or the rest of a killed run,
-/// which is begun anew. `hits` may come in any order and name a record twice;
-/// `through_version` is the archive's version that they are complete through.
-/// `progress` is told records done and records in all. Each record is re-hashed
-/// when it is read: one that is not what was archived ends the production with
-/// an error, and the folder stays without a receipt.
-pub fn produce(
-    archive: &Archive,
-    hits: Vec<Hit>,
-    through_version: u64,
-    request: &Request,
-    out: &Path,
-    progress: &mut dyn FnMut(u64, u64),
-) -> Result<Receipt, Error> {
-    request.check()?;
-    let runs = plan::runs(hits)?;
-    let total = runs.iter().map(|run| run.rows.len() as u64).sum();
-    let folder = Folder::begin(out)?;
-    let mut writing = Writing::new(&folder)?;
-    for run in &runs {
-        for chunk in run.rows.chunks(ROWS_PER_FETCH) {
-            let rows: Vec<u64> = chunk.iter().map(|(row, _)| *row).collect();
-            let records = archive.fetch(&run.file, &rows)?;
-            let with = records.iter().zip(chunk.iter().map(|(_, deliveries)| *deliveries));
-            with.into_iter().try_for_each(|(record, deliveries)| writing.push(record, deliveries))?;
-            progress(writing.tree.len(), total);
-        }
-    }
-    let receipt = writing.finish(&folder, through_version, request)?;
-    folder.publish()?;
-    tracing::info!(
-        production = receipt.production,
-        records = receipt.count,
-        through_version,
-        folder = %out.display(),
-        "production written"
-    );
-    Ok(receipt)
+/// What is being done, and how far it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Progress {
+    /// Records read and proven, of so many.
+    Reading(u64, u64),
+    /// Records written in their format, of so many.
+    Writing(u64, u64),
 }
 
-/// The files of a production, and what is counted on the way.
-struct Writing {
-    how_to: Part,
-    records: Part,
-    entries: Part,
-    entry_lines: EntryLines,
-    line: Vec<u8>,
-    last: Option<Position>,
-    tree: Tree,
-    deliveries: u64,
-    types: BTreeMap<String, u64>,
-    batches: BTreeMap<String, BatchEntry>,
+/// What a production is made of.
+pub struct Production<'a> {
+    /// Where the records are.
+    pub archive: &'a Archive,
+    /// What was asked for.
+    pub request: &'a Request,
+    /// The archive's version that the hits are complete through.
+    pub through_version: u64,
+    /// Threads that render documents; the bytes do not depend on it.
+    pub threads: NonZeroUsize,
 }
 
-impl Writing {
-    fn new(folder: &Folder) -> Result<Self, Error> {
-        let mut how_to = folder.create(HOW_TO)?;
-        how_to.put(HOW_TO_TEXT.as_bytes())?;
-        Ok(Writing {
-            how_to,
-            records: folder.create(RECORDS)?,
-            entries: folder.create(ENTRIES)?,
-            entry_lines: EntryLines::default(),
-            line: Vec::new(),
-            last: None,
-            tree: Tree::default(),
-            deliveries: 0,
-            types: BTreeMap::new(),
-            batches: BTreeMap::new(),
-        })
-    }
-
-    fn push(&mut self, record: &Record, deliveries: u64) -> Result<(), Error> {
-        let position = &record.position;
-        if let Some(last) = self.last.as_ref().filter(|last| *last >= position) {
-            return Err(Error::corrupt(format!("{}: record {position} stands after {last}", record.file)));
-        }
-        self.line.clear();
-        let kind = render(&record.into(), &mut self.line).map_err(|e| Error::json("a record", e))?;
-        if self.line.len() as u64 > LINE_BYTES_MAX {
-            return Err(Error::invalid(format!(
-                "record {position} is larger than a line may be ({LINE_BYTES_MAX} bytes)"
-            )));
-        }
-        self.records.put(&self.line)?;
-        let entry = Entry {
-            position: position.to_string(),
-            leaf_hash: record.leaf,
-            batch: record.batch.clone(),
-            deliveries,
+impl Production<'_> {
+    /// Writes the records of `hits` into the folder `out` and gives the receipt.
+    ///
+    /// `out` is made; one that exists must be empty or the rest of a killed run, which is begun anew.
+    /// `hits` may come in any order and name a record twice. Each record is re-hashed when it is read:
+    /// one that is not what was archived ends the production with an error, and the folder stays
+    /// without a receipt.
+    pub fn write(
+        &self,
+        hits: Vec<Hit>,
+        out: &Path,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Receipt, Error> {
+        let options = self.request.check()?;
+        let zone = zone(&self.request.zone)?;
+        let format = formats::of(self.request.format);
+        let runs = plan::runs(hits)?;
+        let folder = Folder::begin(out)?;
+        let work = folder.work();
+        let mut files = vec![whole(&work, HOW_TO, HOW_TO_TEXT.as_bytes())?];
+        let mut pass = Pass {
+            evidence: Evidence::begin(&work, format.is_none() || options.with_records)?,
+            spill: format.is_some().then(|| Spill::new(&work)),
+            zone: &zone,
         };
-        self.deliveries += deliveries;
-        self.entry_lines.push(&entry, &mut self.entries).map_err(|e| self.entries.failed(e))?;
-        self.count(record, &kind)?;
-        self.last = Some(position.clone());
-        Ok(())
+        self.read(&runs, &mut pass, progress)?;
+        let mut collected = pass.evidence.finish(self.archive)?;
+        let production = self.id(&collected)?;
+        files.extend(collected.records.take());
+        let mut exceptions = 0;
+        if let (Some(format), Some(spill)) = (format, pass.spill) {
+            let about = self.about(production.clone(), zone.clone());
+            let writing = Writing::begin(&work, &*format, options, &about, collected.count, self.threads)?;
+            let written = writing.all(&spill.sorted()?, progress)?;
+            exceptions = written.exceptions;
+            files.extend(written.files);
+        }
+        files.sort_by(|a, b| a.name.cmp(&b.name));
+        let receipt = self.receipt(production, &folder, collected, files, exceptions)?;
+        folder.publish()?;
+        tracing::info!(
+            production = receipt.production,
+            records = receipt.count,
+            files = receipt.files.len(),
+            through_version = receipt.through_version,
+            folder = %out.display(),
+            "production written"
+        );
+        Ok(receipt)
     }
 
-    fn count(&mut self, record: &Record, kind: &str) -> Result<(), Error> {
-        self.tree.push(record.leaf);
-        count_type(&mut self.types, kind);
-        let entry = BatchEntry { root: record.batch_root, archived_time: rfc3339_ms(record.archived_ms) };
-        match self.batches.entry(record.batch.clone()) {
-            btree_map::Entry::Vacant(vacant) => {
-                vacant.insert(entry);
+    /// Fetches every record, in order of position.
+    fn read(&self, runs: &[Run], pass: &mut Pass<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+        let total = runs.iter().map(|run| run.rows.len() as u64).sum();
+        for run in runs {
+            for chunk in run.rows.chunks(ROWS_PER_FETCH) {
+                let rows: Vec<u64> = chunk.iter().map(|row| row.row).collect();
+                let records = self.archive.fetch(&run.file, &rows)?;
+                for (record, row) in records.into_iter().zip(chunk) {
+                    pass.push(Shown::whole(record, row.deliveries, row.is_context), run, row.row)?;
+                }
+                progress(Progress::Reading(pass.evidence.len(), total));
             }
-            btree_map::Entry::Occupied(known) if *known.get() != entry => {
-                return Err(Error::corrupt(format!("{}: batch {} has two roots", record.file, record.batch)));
-            }
-            btree_map::Entry::Occupied(_) => {}
         }
         Ok(())
     }
 
-    fn finish(mut self, folder: &Folder, through_version: u64, request: &Request) -> Result<Receipt, Error> {
-        self.entry_lines.end(&mut self.entries).map_err(|e| self.entries.failed(e))?;
-        self.entries.flush().map_err(|e| self.entries.failed(e))?;
-        let custody_version = env!("CARGO_PKG_VERSION").to_owned();
+    fn id(&self, collected: &Collected) -> Result<String, Error> {
+        production_id(self.request, self.through_version, env!("CARGO_PKG_VERSION"), collected.digest)
+    }
+
+    fn about(&self, production: String, zone: TimeZone) -> About {
+        About {
+            production,
+            who: self.request.who.clone(),
+            why: self.request.why.clone(),
+            zone,
+            zone_name: self.request.zone.clone(),
+            through_version: self.through_version,
+            custody_version: env!("CARGO_PKG_VERSION").to_owned(),
+        }
+    }
+
+    fn receipt(
+        &self,
+        production: String,
+        folder: &Folder,
+        collected: Collected,
+        files: Vec<FileEntry>,
+        exceptions: u64,
+    ) -> Result<Receipt, Error> {
+        let Collected { count, deliveries, types, digest, batches, entries, .. } = collected;
         let receipt = Receipt {
             format_version: RECEIPT_VERSION,
-            production: production_id(request, through_version, &custody_version, self.tree.root())?,
-            custody_version,
-            request: request.clone(),
-            through_version,
-            count: self.tree.len(),
-            deliveries: self.deliveries,
-            types: self.types,
-            digest: self.tree.root(),
-            files: vec![self.how_to.finish()?, self.records.finish()?],
-            batches: self.batches,
+            production,
+            custody_version: env!("CARGO_PKG_VERSION").to_owned(),
+            request: self.request.clone(),
+            through_version: self.through_version,
+            count,
+            deliveries,
+            types,
+            exceptions: Some(exceptions),
+            digest,
+            files,
+            batches,
         };
         let mut file = folder.receipt()?;
         file.put(receipt.head()?.as_bytes())?;
         file.put(RECORDS_BEGIN.as_bytes())?;
-        folder.drain_entries(&mut file)?;
+        entries.copy(&mut file)?;
         file.put(RECORDS_END.as_bytes())?;
         file.finish()?;
         Ok(receipt)
     }
+}
+
+fn zone(name: &str) -> Result<TimeZone, Error> {
+    TimeZone::get(name).map_err(|_| Error::invalid(format!("time zone {name:?} is not known")))
+}
+
+fn whole(work: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, Error> {
+    let mut file = OutFile::create(work, name)?;
+    file.put(bytes)?;
+    file.finish()
+}
+
+/// Where the records of the first pass go.
+struct Pass<'z> {
+    evidence: Evidence,
+    /// For formats of documents.
+    spill: Option<Spill>,
+    zone: &'z TimeZone,
+}
+
+impl Pass<'_> {
+    fn push(&mut self, shown: Shown, run: &Run, row: u64) -> Result<(), Error> {
+        let one = std::slice::from_ref(&shown);
+        let (kind, key) = with_items(one, |items| match items {
+            [item] => (item.kind.clone(), self.spill.is_some().then(|| key(item, self.zone))),
+            _ => unreachable!("one record is one item"),
+        });
+        self.evidence.push(&shown, &kind, &run.file, row)?;
+        match (&mut self.spill, key) {
+            (Some(spill), Some(key)) => spill.push(key, &shown),
+            _ => Ok(()),
+        }
+    }
+}
+
+fn key(item: &Item<'_>, zone: &TimeZone) -> Key {
+    let at_us = item.at_us();
+    let day = Timestamp::from_microsecond(at_us).map(|at| at.to_zoned(zone.clone()).date());
+    let day = day.map_or(if at_us < 0 { i32::MIN } else { i32::MAX }, day_number);
+    Key { thread: thread_of(item).key, day, at_us, position: item.shown.position.clone() }
+}
+
+/// The second pass: documents, in order.
+struct Writing<'w> {
+    format: &'w dyn Format,
+    options: &'w Options,
+    about: &'w About,
+    threads: NonZeroUsize,
+    volumes: Volumes<'w>,
+    exceptions: Exceptions,
+    cross_reference: CrossReference,
+    /// Numbers given.
+    numbered: u64,
+    done: u64,
+    total: u64,
+}
+
+/// A document that waits to be rendered.
+struct Job {
+    number: String,
+    cut: Cut,
+}
+
+struct Written {
+    files: Vec<FileEntry>,
+    exceptions: u64,
+}
+
+impl<'w> Writing<'w> {
+    fn begin(
+        work: &Path,
+        format: &'w dyn Format,
+        options: &'w Options,
+        about: &'w About,
+        total: u64,
+        threads: NonZeroUsize,
+    ) -> Result<Self, Error> {
+        Ok(Writing {
+            format,
+            options,
+            about,
+            threads,
+            volumes: Volumes::begin(work, format, options.volume.clone())?,
+            exceptions: Exceptions::begin(work)?,
+            cross_reference: CrossReference::begin(work)?,
+            numbered: 0,
+            done: 0,
+            total,
+        })
+    }
+
+    fn all(mut self, sorted: &Sorted, progress: &mut dyn FnMut(Progress)) -> Result<Written, Error> {
+        let (parts, documents) = cutting::parts(sorted)?;
+        if documents > FILES_MAX {
+            return Err(Error::invalid(format!(
+                "{documents} documents are more than one production may hold ({FILES_MAX}): ask for less at once"
+            )));
+        }
+        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        cutting::documents(sorted, &parts, |cut| {
+            bytes += cut.bytes;
+            let number = self.options.numbering.number(self.numbered);
+            self.numbered += 1;
+            jobs.push(Job { number, cut });
+            if jobs.len() < RENDERED_AT_ONCE && bytes < RENDERED_BYTES {
+                return Ok(());
+            }
+            bytes = 0;
+            self.render(std::mem::take(&mut jobs), progress)
+        })?;
+        self.render(jobs, progress)?;
+        let (exceptions, entry) = self.exceptions.finish()?;
+        let mut files = self.volumes.finish()?;
+        files.extend([entry, self.cross_reference.finish()?]);
+        Ok(Written { files, exceptions })
+    }
+
+    /// Renders some documents at once, and writes them in their order.
+    fn render(&mut self, jobs: Vec<Job>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+        let (format, about) = (self.format, self.about);
+        let waiting = Mutex::new(jobs.iter().enumerate());
+        let next = || {
+            let (at, job) = waiting.lock().unwrap_or_else(std::sync::PoisonError::into_inner).next()?;
+            Some(document(job, about, format).map(|rendered| (at, rendered)))
+        };
+        let mut rendered: Vec<Option<Rendered>> = jobs.iter().map(|_| None).collect();
+        at_once(self.threads, next, |(at, document)| rendered[at] = Some(document))?;
+        for (job, mut document) in jobs.iter().zip(rendered.into_iter().flatten()) {
+            for exception in std::mem::take(&mut document.exceptions) {
+                self.exceptions.push(&exception)?;
+            }
+            for shown in &job.cut.shown {
+                self.cross_reference.push(&job.number, shown)?;
+            }
+            self.volumes.write(document)?;
+            self.done += job.cut.shown.len() as u64;
+        }
+        progress(Progress::Writing(self.done, self.total));
+        Ok(())
+    }
+}
+
+fn document(job: &Job, about: &About, format: &dyn Format) -> Result<Rendered, Error> {
+    with_items(&job.cut.shown, |items| {
+        // The last title is what people knew the conversation by in the end.
+        let threads = items.iter().rev().map(thread_of);
+        let Some(thread) = threads.clone().find(|thread| thread.title.is_some()).or_else(|| threads.clone().next())
+        else {
+            return Err(Error::corrupt("a document without a record"));
+        };
+        let Cut { day, part, parts, .. } = job.cut;
+        format.render(&Document::new(job.number.clone(), about, &thread, day, (part, parts), items))
+    })
 }

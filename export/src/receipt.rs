@@ -15,8 +15,10 @@ use crate::error::Error;
 use crate::request::Request;
 use crate::settings::{TYPE_BYTES_MAX, TYPES_MAX};
 
-/// The format version that this code writes.
-pub const RECEIPT_VERSION: u32 = 1;
+/// The format version that this code writes. Version 1 proved no batch and knew JSON lines alone.
+pub const RECEIPT_VERSION: u32 = 2;
+/// The oldest, which is read for ever.
+pub(crate) const RECEIPT_VERSION_1: u32 = 1;
 
 /// Everything in a receipt but the list of records, which is only in the file.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -41,6 +43,9 @@ pub struct Receipt {
     /// How many records of each type; those of types too many or too long to
     /// name are counted as [`OTHER_TYPES`].
     pub types: BTreeMap<String, u64>,
+    /// How many lines `exceptions.csv` has; absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exceptions: Option<u64>,
     /// RFC 6962 Merkle root of the records' leaf hashes, in order of position.
     pub digest: Hash,
     /// The other files of the folder.
@@ -69,6 +74,13 @@ pub struct BatchEntry {
     pub root: Hash,
     /// When it was sealed: RFC 3339.
     pub archived_time: Option<String>,
+    /// How many records it has, also those that were not produced; absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub rows: Option<u64>,
+    /// The hashes of the largest subtrees without a produced record, from left to right: with the
+    /// leaf hashes of those that were produced they give the root. Absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub proof: Option<Vec<Hash>>,
 }
 
 /// A record of a production.
@@ -81,8 +93,14 @@ pub struct Entry {
     pub leaf_hash: Hash,
     /// The batch that it was archived in.
     pub batch: String,
+    /// Its row in the batch, from 0; absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub row: Option<u64>,
     /// How many records that match are deliveries of its event, itself included.
     pub deliveries: u64,
+    /// It is no hit: it stands near one.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub context: bool,
 }
 
 /// What types beyond the limits are counted as.
@@ -110,20 +128,22 @@ fn json<T: Serialize>(value: &T) -> Result<String, Error> {
 impl Receipt {
     /// The lines before the records, [`RECORDS_BEGIN`] not included.
     pub(crate) fn head(&self) -> Result<String, Error> {
+        let exceptions = self.exceptions.map(|count| json(&count)).transpose()?;
         let members = [
-            ("format_version", json(&self.format_version)?),
-            ("production", json(&self.production)?),
-            ("custody_version", json(&self.custody_version)?),
-            ("request", json(&self.request)?),
-            ("through_version", json(&self.through_version)?),
-            ("count", json(&self.count)?),
-            ("deliveries", json(&self.deliveries)?),
-            ("types", json(&self.types)?),
-            ("digest", json(&self.digest)?),
-            ("files", json(&self.files)?),
-            ("batches", json(&self.batches)?),
+            Some(("format_version", json(&self.format_version)?)),
+            Some(("production", json(&self.production)?)),
+            Some(("custody_version", json(&self.custody_version)?)),
+            Some(("request", json(&self.request)?)),
+            Some(("through_version", json(&self.through_version)?)),
+            Some(("count", json(&self.count)?)),
+            Some(("deliveries", json(&self.deliveries)?)),
+            Some(("types", json(&self.types)?)),
+            exceptions.map(|count| ("exceptions", count)),
+            Some(("digest", json(&self.digest)?)),
+            Some(("files", json(&self.files)?)),
+            Some(("batches", json(&self.batches)?)),
         ];
-        let lines = members.iter().map(|(name, value)| format!("\"{name}\":{value},\n"));
+        let lines = members.iter().flatten().map(|(name, value)| format!("\"{name}\":{value},\n"));
         Ok(std::iter::once("{\n".to_owned()).chain(lines).collect())
     }
 
@@ -177,14 +197,16 @@ mod tests {
                 who: "dana@contoso.example".into(),
                 why: "case 7".into(),
                 format: Format::JsonLines,
+                options: None,
             },
             through_version: 7,
             count: 2,
             deliveries: 3,
             types: [("im.message.sent".into(), 1), ("quarantined".into(), 1)].into(),
+            exceptions: None,
             digest: Hash([1; 32]),
             files: vec![FileEntry { name: "records.jsonl".into(), bytes: 9, sha256: Hash([2; 32]) }],
-            batches: [("b".into(), BatchEntry { root: Hash([3; 32]), archived_time: None })].into(),
+            batches: [("b".into(), BatchEntry { root: Hash([3; 32]), archived_time: None, rows: None, proof: None })].into(),
         }
     }
 
@@ -205,7 +227,8 @@ mod tests {
         let mut lines = EntryLines::default();
         for (offset, byte, deliveries) in [(3, 4, 1), (5, 6, 2)] {
             let (position, batch) = (format!("t:1:0:{offset}"), "b".into());
-            let entry = Entry { position, leaf_hash: Hash([byte; 32]), batch, deliveries };
+            let leaf_hash = Hash([byte; 32]);
+            let entry = Entry { position, leaf_hash, batch, row: None, deliveries, context: false };
             lines.push(&entry, &mut text).unwrap();
         }
         lines.end(&mut text).unwrap();

@@ -5,17 +5,99 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::settings::REQUEST_TEXT_BYTES_MAX;
+use crate::settings::{NUMBER_PREFIX_MAX, NUMBER_WIDTH_MAX, REQUEST_TEXT_BYTES_MAX};
 
-/// The format version of requests that this code writes.
-pub const REQUEST_VERSION: u32 = 1;
+/// The format version of requests that this code writes. Version 1 has no options.
+pub const REQUEST_VERSION: u32 = 2;
 
 /// The form that records are written in.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Format {
     /// One JSON object a line.
     JsonLines,
+    /// A page for people, one a document.
+    Html,
+}
+
+impl Format {
+    /// Every form.
+    pub const ALL: &'static [Format] = &[Format::JsonLines, Format::Html];
+
+    /// Its name on a command line, and what it is.
+    pub const fn about(self) -> (&'static str, &'static str) {
+        match self {
+            Format::JsonLines => ("jsonl", "one record a line with the bytes that were archived: the evidence itself"),
+            Format::Html => ("html", "a page for people, one for each conversation and day"),
+        }
+    }
+}
+
+/// How a production is made, beside what is in it.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Options {
+    /// The numbers of documents and attachments.
+    pub numbering: Numbering,
+    /// When a volume is full; one volume without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub volume: Option<VolumeLimit>,
+    /// `records.jsonl`, the records with the bytes that their hashes cover, stands beside another format.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub with_records: bool,
+}
+
+/// Numbers such as `CUST00000001`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Numbering {
+    /// What each begins with: letters, digits, `-`, `_`, `.`; safe in a file's name.
+    pub prefix: String,
+    /// Digits at least.
+    pub width: u32,
+    /// The first.
+    pub start: u64,
+}
+
+impl Default for Numbering {
+    fn default() -> Self {
+        Numbering { prefix: "CUST".to_owned(), width: 8, start: 1 }
+    }
+}
+
+impl Numbering {
+    /// The n-th number, counted from 0.
+    pub(crate) fn number(&self, n: u64) -> String {
+        let width = usize::try_from(self.width).unwrap_or(usize::MAX).min(NUMBER_WIDTH_MAX);
+        format!("{}{:0width$}", self.prefix, self.start.saturating_add(n))
+    }
+
+    fn check(&self) -> Result<(), Error> {
+        let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
+        if self.prefix.len() > NUMBER_PREFIX_MAX || !self.prefix.chars().all(safe) || self.prefix.starts_with('.') {
+            return Err(Error::invalid(format!(
+                "the prefix of numbers {:?} may have at most {NUMBER_PREFIX_MAX} of the characters A-Z a-z 0-9 - _ . \
+                 and must not begin with a dot",
+                self.prefix
+            )));
+        }
+        if !(1..=NUMBER_WIDTH_MAX).contains(&usize::try_from(self.width).unwrap_or(usize::MAX)) {
+            return Err(Error::invalid(format!("numbers have 1 to {NUMBER_WIDTH_MAX} digits, not {}", self.width)));
+        }
+        Ok(())
+    }
+}
+
+/// How large a volume may grow. A document is never cut by it: one that is larger is a volume alone.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct VolumeLimit {
+    /// Bytes of its files.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bytes: Option<u64>,
+    /// Documents in it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub documents: Option<u64>,
 }
 
 /// A request for a production. It goes into the receipt as it is.
@@ -36,14 +118,19 @@ pub struct Request {
     pub why: String,
     /// The form of the records.
     pub format: Format,
+    /// How it is made; absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<Options>,
 }
 
 impl Request {
     /// Refuses what no receipt should hold.
-    pub(crate) fn check(&self) -> Result<(), Error> {
+    pub(crate) fn check(&self) -> Result<&Options, Error> {
         if self.version != REQUEST_VERSION {
             return Err(Error::invalid(format!("request version {} is not known", self.version)));
         }
+        let options = self.options.as_ref().ok_or_else(|| Error::invalid("the request has no options"))?;
+        options.numbering.check()?;
         let texts = [
             ("query", &self.query),
             ("query_canonical", &self.query_canonical),
@@ -56,7 +143,7 @@ impl Request {
                 "the request's {name} has {} bytes; at most {REQUEST_TEXT_BYTES_MAX} are accepted",
                 text.len()
             ))),
-            None => Ok(()),
+            None => Ok(options),
         }
     }
 }
@@ -91,6 +178,14 @@ mod tests {
     /// The oldest form: it must be read for ever.
     const GOLDEN_V1: &str = r#"{"version":1,"query":"merger","query_canonical":"text:merger","zone":"Europe/Berlin","who":"dana@contoso.example","why":"case 7","format":"json_lines"}"#;
 
+    const GOLDEN_V2: &str = r#"{"version":2,"query":"merger","query_canonical":"text:merger","zone":"Europe/Berlin","who":"dana@contoso.example","why":"case 7","format":"json_lines","options":{"numbering":{"prefix":"ABC","width":6,"start":1},"volume":{"documents":100},"with_records":true}}"#;
+
+    #[test]
+    fn numbers_are_as_wide_as_asked_and_wider_when_they_must() {
+        let numbering = Numbering { prefix: "A-".into(), width: 3, start: 998 };
+        assert_eq!([0, 1, 2].map(|n| numbering.number(n)), ["A-998", "A-999", "A-1000"]);
+    }
+
     #[test]
     fn golden_v1() {
         let request: Request = serde_json::from_str(GOLDEN_V1).unwrap();
@@ -111,11 +206,20 @@ mod tests {
 
     #[test]
     fn what_no_receipt_should_hold_is_refused() {
-        let good: Request = serde_json::from_str(GOLDEN_V1).unwrap();
+        let old: Request = serde_json::from_str(GOLDEN_V1).unwrap();
+        let good: Request = serde_json::from_str(GOLDEN_V2).unwrap();
+        assert_eq!(serde_json::to_string(&good).unwrap(), GOLDEN_V2);
         assert!(good.check().is_ok());
         let long = "x".repeat(REQUEST_TEXT_BYTES_MAX + 1);
+        let numbered = |prefix: &str, width| {
+            let numbering = Numbering { prefix: prefix.into(), width, start: 1 };
+            Request { options: Some(Options { numbering, volume: None, with_records: false }), ..good.clone() }
+        };
         for (bad, expected) in [
-            (Request { version: 2, ..good.clone() }, "request version 2"),
+            (old, "request version 1"),
+            (Request { version: 3, ..good.clone() }, "request version 3"),
+            (numbered("../x", 8), "the prefix of numbers"),
+            (numbered("A", 0), "numbers have 1 to"),
             (Request { why: long, ..good.clone() }, "the request's why has 65537 bytes"),
         ] {
             let error = bad.check().unwrap_err().to_string();

@@ -41,3 +41,27 @@ pub(crate) const PARQUET_BATCH_ROWS: usize = 4_096;
 pub(crate) const PARQUET_BATCH_BYTES: usize = 16 << 20;
 /// Encoded bytes of a row group of Parquet: they are held until it is whole.
 pub(crate) const PARQUET_GROUP_BYTES: usize = 64 << 20;
+
+/// The longest prefix of numbers: load files have columns for them, and file names a limit.
+pub(crate) const NUMBER_PREFIX_MAX: usize = 32;
+/// Digits of a number at most: those of the largest.
+pub(crate) const NUMBER_WIDTH_MAX: usize = 20;
+
+/// Events of a document at most: Relativity's limit for an RSMF file, and more than a person reads.
+pub(crate) const DOCUMENT_EVENTS_MAX: u64 = 10_000;
+/// Bytes of the records of a document at most (one that is larger is a document alone): a document is
+/// held while it is rendered, once a thread.
+pub(crate) const DOCUMENT_BYTES_MAX: u64 = 32 << 20;
+/// Documents that are rendered at once, and the bytes of their records: they are held until they are written.
+pub(crate) const RENDERED_AT_ONCE: usize = 64;
+/// See [`RENDERED_AT_ONCE`].
+pub(crate) const RENDERED_BYTES: u64 = 16 << 20;
+/// Documents and attachments of a production: the receipt names each file of it, and is held.
+pub(crate) const FILES_MAX: u64 = 2_000_000;
+/// Bytes that are sorted in memory before they go to a temporary file.
+pub(crate) const SORTED_BYTES: usize = 64 << 20;
+/// Bytes that a sorted part of the temporary file is read by.
+pub(crate) const SPILL_READ_BYTES: usize = 256 << 10;
+/// Bytes of attachments that a mail holds: it is made in memory, and mail programs and importers refuse
+/// what is much larger. Those that do not fit are files beside it.
+pub(crate) const MAIL_ATTACHED_BYTES_MAX: u64 = 32 << 20;

@@ -2,6 +2,7 @@
 //! without it, damaged in every way.
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -9,7 +10,10 @@ use custody_archive::{
     Archive, BatchBuilder, CompactSettings, Compactor, Encoded, FileRef, Location, S3Settings, Store, Writer,
     WriterSettings,
 };
-use custody_export::{Format, HOW_TO, Hit, Kind, RECEIPT, RECORDS, Receipt, Request, produce, verify};
+use custody_export::{
+    Format, HOW_TO, Hit, Kind, Numbering, Options, Production, Progress, RECEIPT, RECORDS, Receipt, Request,
+    VolumeLimit, verify,
+};
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span, gap};
 
@@ -71,14 +75,19 @@ fn batch(n: i64) -> Encoded {
 
 fn request() -> Request {
     Request {
-        version: 1,
+        version: 2,
         query: "hello".into(),
         query_canonical: "text:hello".into(),
         zone: "Europe/Berlin".into(),
         who: "dana@contoso.example".into(),
         why: "case 7".into(),
         format: Format::JsonLines,
+        options: Some(Options { numbering: Numbering::default(), volume: None, with_records: false }),
     }
+}
+
+fn hit(file: &Arc<FileRef>, row: u64) -> Hit {
+    Hit { file: file.clone(), row, deliveries: 1, is_context: false }
 }
 
 impl World {
@@ -92,16 +101,28 @@ impl World {
             .files
             .iter()
             .rev()
-            .flat_map(|file| (0..16).rev().map(|row| Hit { file: file.clone(), row, deliveries: 1 }));
+            .flat_map(|file| (0..16).rev().map(|row| hit(file, row)));
         rows.clone().chain(rows.take(5)).collect()
     }
 
     fn first(&self, rows: u64) -> Vec<Hit> {
-        (0..rows).map(|row| Hit { file: self.files[0].clone(), row, deliveries: 1 }).collect()
+        (0..rows).map(|row| hit(&self.files[0], row)).collect()
     }
 
     fn produce(&self, hits: Vec<Hit>, name: &str) -> Result<Receipt, custody_export::Error> {
-        produce(&self.archive, hits, 3, &request(), &self.path(name), &mut |_, _| {})
+        self.write(hits, name, &request(), 2)
+    }
+
+    fn write(
+        &self,
+        hits: Vec<Hit>,
+        name: &str,
+        request: &Request,
+        threads: usize,
+    ) -> Result<Receipt, custody_export::Error> {
+        let threads = NonZeroUsize::new(threads).unwrap();
+        let production = Production { archive: &self.archive, request, through_version: 3, threads };
+        production.write(hits, &self.path(name), &mut |_| {})
     }
 }
 
@@ -111,12 +132,22 @@ fn problems(dir: &Path) -> Vec<String> {
     report.problems.iter().map(ToString::to_string).collect()
 }
 
+/// Every file, by its path in the folder.
 fn contents(dir: &Path) -> Vec<(String, Vec<u8>)> {
-    let mut all: Vec<_> = fs::read_dir(dir).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let (mut all, mut folders) = (Vec::new(), vec![dir.to_owned()]);
+    while let Some(folder) = folders.pop() {
+        for entry in fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                folders.push(path);
+            } else {
+                let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
+                all.push((name, fs::read(path).unwrap()));
+            }
+        }
+    }
     all.sort();
-    all.into_iter()
-        .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(path).unwrap()))
-        .collect()
+    all
 }
 
 #[test]
@@ -124,11 +155,12 @@ fn a_production_is_sound_ordered_and_repeatable() {
     let world = world();
     let mut told = Vec::new();
     let out = world.path("a");
-    let receipt = produce(&world.archive, world.all(), 3, &request(), &out, &mut |done, total| {
-        told.push((done, total))
-    })
-    .unwrap();
-    assert_eq!(told.last(), Some(&(48, 48)));
+    let request = request();
+    let threads = NonZeroUsize::MIN;
+    let production =
+        Production { archive: &world.archive, request: &request, through_version: 3, threads };
+    let receipt = production.write(world.all(), &out, &mut |step| told.push(step)).unwrap();
+    assert_eq!(told.last(), Some(&Progress::Reading(48, 48)));
     assert_eq!(problems(&out), [""; 0]);
     let report = verify(&out).unwrap();
     assert_eq!((report.records, report.receipt.as_ref()), (48, Some(&receipt)));
@@ -242,7 +274,7 @@ fn damage_is_named() {
             "delete a line",
             |d| edit(d, RECORDS, |lines| drop(lines.remove(2))),
             &[
-                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 16",
+                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 17",
                 "receipt.json: count is 8; there are 7 records",
                 "receipt.json: types says 3 of im.message.sent; there are 2",
                 "receipt.json: digest is",
@@ -387,7 +419,7 @@ fn damage_is_named() {
         ),
         (
             "forget a file",
-            |d| edit(d, RECEIPT, |lines| lines[10] = r#""files":[],"#.into()),
+            |d| edit(d, RECEIPT, |lines| lines[11] = r#""files":[],"#.into()),
             &[
                 "receipt.json: it does not list records.jsonl",
                 "receipt.json: it does not list HOW-TO-VERIFY.txt",
@@ -401,7 +433,7 @@ fn damage_is_named() {
         ),
         (
             "forget a batch",
-            |d| edit(d, RECEIPT, |lines| lines[11] = r#""batches":{},"#.into()),
+            |d| edit(d, RECEIPT, |lines| lines[12] = r#""batches":{},"#.into()),
             &["records.jsonl line 1: batch b0 is not in the receipt"],
         ),
         (
@@ -420,31 +452,31 @@ fn damage_is_named() {
             "edit an entry's hash",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[13] = lines[13].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
+                    lines[14] = lines[14].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
                 })
             },
-            &["receipt.json line 14: it is not the entry of a record"],
+            &["receipt.json line 15: it is not the entry of a record"],
         ),
         (
             "edit an entry's batch",
-            |d| edit(d, RECEIPT, |lines| lines[13] = lines[13].replace("b0", "b1")),
+            |d| edit(d, RECEIPT, |lines| lines[14] = lines[14].replace("b0", "b1")),
             &["records.jsonl line 1: t:1:0:0 is of another batch in the receipt"],
         ),
         (
             "remove an entry",
-            |d| edit(d, RECEIPT, |lines| drop(lines.remove(14))),
+            |d| edit(d, RECEIPT, |lines| drop(lines.remove(15))),
             &["records.jsonl line 2: t:1:0:1 is not in the receipt"],
         ),
         (
             "swap entries",
-            |d| edit(d, RECEIPT, |lines| lines.swap(14, 15)),
-            &["receipt.json line 16: t:1:0:1 does not come after t:1:0:2"],
+            |d| edit(d, RECEIPT, |lines| lines.swap(15, 16)),
+            &["receipt.json line 17: t:1:0:1 does not come after t:1:0:2"],
         ),
         (
             "count deliveries that were not",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[13] = lines[13].replace("\"deliveries\":1", "\"deliveries\":4")
+                    lines[14] = lines[14].replace("\"deliveries\":1", "\"deliveries\":4")
                 })
             },
             &["receipt.json: deliveries is "],
@@ -453,25 +485,46 @@ fn damage_is_named() {
             "a record that was never delivered",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[13] = lines[13].replace("\"deliveries\":1", "\"deliveries\":0")
+                    lines[14] = lines[14].replace("\"deliveries\":1", "\"deliveries\":0")
                 })
             },
-            &["receipt.json line 14: t:1:0:0 was never delivered"],
+            &["receipt.json line 15: t:1:0:0 was never delivered"],
+        ),
+        (
+            "edit an entry's row",
+            |d| edit(d, RECEIPT, |lines| lines[15] = lines[15].replace("\"row\":1", "\"row\":9")),
+            &["receipt.json: the proof of batch b0: too many hashes", "receipt.json: the proof of batch b0: too few"],
+        ),
+        (
+            "edit a batch's number of records",
+            |d| replace(d, RECEIPT, r#""rows":16"#, r#""rows":17"#),
+            &["receipt.json: the proof of batch b0: too few hashes"],
+        ),
+        (
+            "edit a proof",
+            |d| {
+                edit(d, RECEIPT, |lines| {
+                    let at = lines[12].find(r#""proof":[""#).unwrap() + 10;
+                    let digit = if &lines[12][at..=at] == "0" { "1" } else { "0" };
+                    lines[12].replace_range(at..=at, digit);
+                })
+            },
+            &["receipt.json: the records of batch b0 lead to root"],
         ),
         (
             "a comma too few",
-            |d| edit(d, RECEIPT, |lines| lines[13] = lines[13].trim_end_matches(',').to_owned()),
-            &["receipt.json line 15: it is not in the form"],
+            |d| edit(d, RECEIPT, |lines| lines[14] = lines[14].trim_end_matches(',').to_owned()),
+            &["receipt.json line 16: it is not in the form"],
         ),
         (
             "capital digits",
-            |d| edit(d, RECEIPT, |lines| lines[9] = lines[9].to_uppercase().replace("DIGEST", "digest")),
+            |d| edit(d, RECEIPT, |lines| lines[10] = lines[10].to_uppercase().replace("DIGEST", "digest")),
             &["receipt.json: it cannot be read: a hash is 64 hexadecimal digits in lower case"],
         ),
         (
             "a newer form",
-            |d| replace(d, RECEIPT, r#""format_version":1"#, r#""format_version":2"#),
-            &["receipt.json: its format version is 2"],
+            |d| replace(d, RECEIPT, r#""format_version":2"#, r#""format_version":3"#),
+            &["receipt.json: its format version is 3"],
         ),
         (
             "an unknown member",
@@ -481,7 +534,7 @@ fn damage_is_named() {
         (
             "something after the end",
             |d| edit(d, RECEIPT, |lines| lines.push("{}".into())),
-            &["receipt.json line 23: something follows the end"],
+            &["receipt.json line 24: something follows the end"],
         ),
     ];
     let world = world();
@@ -585,11 +638,17 @@ fn a_killed_run_is_begun_anew() {
         &["receipt.json.part", "HOW-TO-VERIFY.txt.part", "records.jsonl.part"],
         &["receipt.json.part", "HOW-TO-VERIFY.txt", "records.jsonl.part"],
         &["receipt.json.part", "HOW-TO-VERIFY.txt", "records.jsonl"],
+        &["receipt.json.part", "production.part/records.jsonl", "production.part/html/CUST00000001.html"],
+        &["receipt.json.part", "HOW-TO-VERIFY.txt", "production.part/VOL001/records.csv"],
+        &["receipt.json.part", "HOW-TO-VERIFY.txt", "VOL001/html/CUST00000001.html", "exceptions.csv"],
     ];
     for (n, names) in states.iter().enumerate() {
         let dir = world.path(&n.to_string());
         fs::create_dir(&dir).unwrap();
-        names.iter().for_each(|name| fs::write(dir.join(name), vec![b'x'; 1 << 20]).unwrap());
+        for name in *names {
+            fs::create_dir_all(dir.join(name).parent().unwrap()).unwrap();
+            fs::write(dir.join(name), vec![b'x'; 1 << 20]).unwrap();
+        }
         match names {
             [] => assert!(verify(&dir).is_err(), "an empty folder is no production"),
             names => assert_ne!(problems(&dir), [""; 0], "{names:?} is no production"),
@@ -661,4 +720,63 @@ fn a_gap_is_a_line_of_its_own() {
     fs::write(out.join(RECORDS), forged).unwrap();
     let found = problems(&out).join("\n");
     assert!(found.contains("a member is not what key, headers and payload say"), "{found}");
+}
+
+/// A request for documents.
+fn documents(format: Format, volume: Option<VolumeLimit>, with_records: bool) -> Request {
+    let options = Options { numbering: Numbering::default(), volume, with_records };
+    Request { format, options: Some(options), ..request() }
+}
+
+/// Every format: sound, equal to the byte when repeated with other threads, every record once in the
+/// cross-reference, and every byte of it guarded by the receipt.
+#[test]
+fn documents_are_sound_and_repeatable() {
+    let world = world();
+    let limit = VolumeLimit { documents: Some(1), bytes: None };
+    for (n, &format) in Format::ALL.iter().filter(|format| **format != Format::JsonLines).enumerate() {
+        for (volume, with_records) in [(None, true), (Some(limit.clone()), false)] {
+            let request = documents(format, volume.clone(), with_records);
+            let names = ["a", "b"].map(|name| format!("{n}{name}{with_records}"));
+            let receipt = world.write(world.all(), &names[0], &request, 1).unwrap();
+            world.write(world.all().into_iter().rev().collect(), &names[1], &request, 3).unwrap();
+            let [one, other] = names.each_ref().map(|name| contents(&world.path(name)));
+            assert!(one == other, "{format:?}");
+            let dir = world.path(&names[0]);
+            assert_eq!(problems(&dir), [""; 0], "{format:?}");
+            assert_eq!(one.len(), receipt.files.len() + 1, "{format:?}");
+            assert_eq!(one.iter().any(|(name, _)| name.starts_with("VOL002/")), volume.is_some(), "{format:?}");
+            let cross = fs::read_to_string(dir.join("cross-reference.csv")).unwrap();
+            let mut positions: Vec<_> = cross.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
+            positions.sort_unstable();
+            positions.dedup();
+            assert_eq!((positions.len(), cross.lines().count()), (48, 49), "{format:?}");
+            for (name, bytes) in one.iter().filter(|(name, _)| name != RECEIPT) {
+                fs::write(dir.join(name), [&bytes[..], b" "].concat()).unwrap();
+                let found = problems(&dir);
+                assert!(found.iter().any(|problem| problem.starts_with(&**name)), "{name}: {found:?}");
+                fs::remove_file(dir.join(name)).unwrap();
+                let found = problems(&dir);
+                assert!(found.iter().any(|problem| problem.starts_with(&**name)), "{name}: {found:?}");
+                fs::write(dir.join(name), bytes).unwrap();
+            }
+            fs::create_dir_all(dir.join("html/sub")).unwrap();
+            fs::write(dir.join("html/sub/more"), "x").unwrap();
+            let found = problems(&dir);
+            assert!(found.iter().any(|problem| problem.contains("it is not in the receipt")), "{found:?}");
+        }
+    }
+}
+
+/// What version 1 wrote is verified for ever.
+#[test]
+fn a_production_of_version_1_is_verified() {
+    let dir = tempfile::tempdir().unwrap();
+    let golden = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/golden/production.v1");
+    for (name, bytes) in contents(&golden) {
+        fs::write(dir.path().join(name), bytes).unwrap();
+    }
+    assert_eq!(problems(dir.path()), [""; 0]);
+    replace(dir.path(), RECORDS, "hello</b> 0", "hallo</b> 0");
+    assert!(problems(dir.path()).iter().any(|problem| problem.contains("is not what was archived")));
 }

@@ -1,0 +1,82 @@
+//! The two lists beside the documents.
+
+use std::path::Path;
+
+use crate::error::{Error, Kind};
+use crate::format::Exception;
+use crate::item::Shown;
+use crate::output::OutFile;
+use crate::receipt::FileEntry;
+use crate::{CROSS_REFERENCE, EXCEPTIONS};
+
+/// A file of comma-separated values (RFC 4180, UTF-8).
+struct Csv(csv::Writer<OutFile>);
+
+impl Csv {
+    fn begin<const N: usize>(work: &Path, name: &str, header: [&str; N]) -> Result<Self, Error> {
+        let file = OutFile::create(work, name)?;
+        let mut csv =
+            Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file));
+        csv.row(header)?;
+        Ok(csv)
+    }
+
+    fn row<const N: usize>(&mut self, cells: [&str; N]) -> Result<(), Error> {
+        let cells = cells.map(safe_cell);
+        let written = self.0.write_record(cells.iter().map(|cell| cell.as_bytes()));
+        written.map_err(|e| self.0.get_ref().failed(e.into()))
+    }
+
+    fn finish(mut self) -> Result<FileEntry, Error> {
+        self.0.flush().map_err(|e| self.0.get_ref().failed(e))?;
+        match self.0.into_inner() {
+            Ok(file) => file.finish(),
+            Err(error) => Err(Error::new(Kind::Retry, format!("cannot write a list: {error}"))),
+        }
+    }
+}
+
+/// A cell that no spreadsheet takes for a formula.
+fn safe_cell(cell: &str) -> std::borrow::Cow<'_, str> {
+    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
+}
+
+/// What a reader would expect and does not get.
+pub(crate) struct Exceptions {
+    csv: Csv,
+    count: u64,
+}
+
+impl Exceptions {
+    pub(crate) fn begin(work: &Path) -> Result<Self, Error> {
+        Ok(Exceptions { csv: Csv::begin(work, EXCEPTIONS, ["number", "position", "what"])?, count: 0 })
+    }
+
+    pub(crate) fn push(&mut self, exception: &Exception) -> Result<(), Error> {
+        self.count += 1;
+        let position = exception.position.as_deref().unwrap_or_default();
+        self.csv.row([exception.number.as_str(), position, exception.what.as_str()])
+    }
+
+    /// How many there are.
+    pub(crate) fn finish(self) -> Result<(u64, FileEntry), Error> {
+        Ok((self.count, self.csv.finish()?))
+    }
+}
+
+/// Which record is in which document, in the order of the documents.
+pub(crate) struct CrossReference(Csv);
+
+impl CrossReference {
+    pub(crate) fn begin(work: &Path) -> Result<Self, Error> {
+        Ok(CrossReference(Csv::begin(work, CROSS_REFERENCE, ["number", "position", "leaf_hash"])?))
+    }
+
+    pub(crate) fn push(&mut self, number: &str, shown: &Shown) -> Result<(), Error> {
+        self.0.row([number, &shown.position.to_string(), &shown.leaf.to_string()])
+    }
+
+    pub(crate) fn finish(self) -> Result<FileEntry, Error> {
+        self.0.finish()
+    }
+}

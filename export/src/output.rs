@@ -1,0 +1,245 @@
+//! The files of a production while they are written, volume by volume.
+
+use std::collections::BTreeMap;
+use std::fs::{self, File};
+use std::io::{self, BufReader, BufWriter, Read, Write};
+use std::path::{Path, PathBuf};
+
+use custody_schemas::Hash;
+use sha2::{Digest, Sha256};
+
+use crate::error::Error;
+use crate::format::{Body, Format, Line, Rendered};
+use crate::receipt::FileEntry;
+use crate::request::VolumeLimit;
+use crate::settings::READ_BYTES;
+
+/// A file that is being written.
+pub(crate) struct OutFile {
+    name: String,
+    path: PathBuf,
+    file: BufWriter<File>,
+    hasher: Sha256,
+    bytes: u64,
+}
+
+impl OutFile {
+    /// A new file at a path of the production, with `/`, in the folder where it is made.
+    pub(crate) fn create(root: &Path, name: &str) -> Result<Self, Error> {
+        let path = root.join(name);
+        if let Some(folder) = path.parent() {
+            fs::create_dir_all(folder).map_err(|e| Error::io("make", folder, e))?;
+        }
+        let file = File::create_new(&path).map_err(|e| Error::io("write", &path, e))?;
+        Ok(OutFile::opened(name, path, file))
+    }
+
+    /// One that was opened by who knows why.
+    pub(crate) fn opened(name: &str, path: PathBuf, file: File) -> Self {
+        OutFile { name: name.to_owned(), path, file: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 }
+    }
+
+    pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
+        self.write_all(bytes).map_err(|e| self.failed(e))
+    }
+
+    pub(crate) fn failed(&self, error: io::Error) -> Error {
+        Error::io("write", &self.path, error)
+    }
+
+    /// All of it is written; it becomes durable with the folder. What the receipt says of it.
+    pub(crate) fn finish(mut self) -> Result<FileEntry, Error> {
+        self.file.flush().map_err(|e| self.failed(e))?;
+        let sha256 = Hash(self.hasher.finalize().into());
+        Ok(FileEntry { name: self.name, bytes: self.bytes, sha256 })
+    }
+}
+
+impl Write for OutFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes)?;
+        self.hasher.update(&bytes[..written]);
+        self.bytes += written as u64;
+        Ok(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.file.flush()
+    }
+}
+
+/// Writes what documents become, in their order.
+pub(crate) struct Volumes<'f> {
+    root: PathBuf,
+    format: &'f dyn Format,
+    /// Every volume has a folder of its own, `VOL001`; otherwise there is one, and it is the production.
+    limit: Option<VolumeLimit>,
+    number: u32,
+    documents: u64,
+    bytes: u64,
+    growing: BTreeMap<&'static str, OutFile>,
+    entries: Vec<FileEntry>,
+}
+
+impl<'f> Volumes<'f> {
+    pub(crate) fn begin(root: &Path, format: &'f dyn Format, limit: Option<VolumeLimit>) -> Result<Self, Error> {
+        let mut volumes = Volumes {
+            root: root.to_owned(),
+            format,
+            limit,
+            number: 1,
+            documents: 0,
+            bytes: 0,
+            growing: BTreeMap::new(),
+            entries: Vec::new(),
+        };
+        volumes.lines(format.begin()?)?;
+        Ok(volumes)
+    }
+
+    /// The path in the production of a path in the volume.
+    fn name(&self, path: &str) -> String {
+        match self.limit {
+            Some(_) => format!("VOL{:03}/{path}", self.number),
+            None => path.to_owned(),
+        }
+    }
+
+    /// Writes a document into the volume, or into the next if this one would be too large with it.
+    pub(crate) fn write(&mut self, rendered: Rendered) -> Result<(), Error> {
+        let bytes = size(&rendered)?;
+        if self.documents > 0 && self.is_full(bytes) {
+            self.end()?;
+            self.number += 1;
+            (self.documents, self.bytes) = (0, 0);
+            self.lines(self.format.begin()?)?;
+        }
+        self.documents += 1;
+        self.bytes += bytes;
+        for file in rendered.files {
+            let mut out = OutFile::create(&self.root, &self.name(&file.path))?;
+            match file.body {
+                Body::Bytes(bytes) => out.put(&bytes)?,
+                Body::Copy(from) => copy(&from, &mut out)?,
+            }
+            self.entries.push(out.finish()?);
+        }
+        self.lines(rendered.lines)
+    }
+
+    fn is_full(&self, more: u64) -> bool {
+        let Some(limit) = &self.limit else { return false };
+        limit.documents.is_some_and(|max| self.documents >= max)
+            || limit.bytes.is_some_and(|max| self.bytes.saturating_add(more) > max)
+    }
+
+    fn lines(&mut self, lines: Vec<Line>) -> Result<(), Error> {
+        for line in lines {
+            let name = self.name(line.path);
+            match self.growing.get_mut(line.path) {
+                Some(file) => file.put(&line.bytes)?,
+                None => {
+                    let mut file = OutFile::create(&self.root, &name)?;
+                    file.put(&line.bytes)?;
+                    self.growing.insert(line.path, file);
+                }
+            }
+        }
+        Ok(())
+    }
+
+    fn end(&mut self) -> Result<(), Error> {
+        self.lines(self.format.end()?)?;
+        for file in std::mem::take(&mut self.growing).into_values() {
+            self.entries.push(file.finish()?);
+        }
+        Ok(())
+    }
+
+    /// Every file, in order of their names.
+    pub(crate) fn finish(mut self) -> Result<Vec<FileEntry>, Error> {
+        self.end()?;
+        self.entries.sort_by(|a, b| a.name.cmp(&b.name));
+        Ok(self.entries)
+    }
+}
+
+fn size(rendered: &Rendered) -> Result<u64, Error> {
+    let mut bytes: u64 = rendered.lines.iter().map(|line| line.bytes.len() as u64).sum();
+    for file in &rendered.files {
+        bytes += match &file.body {
+            Body::Bytes(bytes) => bytes.len() as u64,
+            Body::Copy(from) => fs::metadata(from).map_err(|e| Error::io("read", from, e))?.len(),
+        };
+    }
+    Ok(bytes)
+}
+
+fn copy(from: &Path, into: &mut OutFile) -> Result<(), Error> {
+    let failed = |e| Error::io("read", from, e);
+    let mut reader = BufReader::new(File::open(from).map_err(failed)?);
+    let mut buffer = vec![0; READ_BYTES];
+    loop {
+        let read = reader.read(&mut buffer).map_err(failed)?;
+        if read == 0 {
+            return Ok(());
+        }
+        into.put(&buffer[..read])?;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::document::Document;
+    use crate::format::NewFile;
+
+    struct Letters;
+
+    impl Format for Letters {
+        fn begin(&self) -> Result<Vec<Line>, Error> {
+            Ok(vec![Line { path: "list", bytes: b"<".to_vec() }])
+        }
+        fn render(&self, _: &Document<'_>) -> Result<Rendered, Error> {
+            Ok(Rendered::default())
+        }
+        fn end(&self) -> Result<Vec<Line>, Error> {
+            Ok(vec![Line { path: "list", bytes: b">".to_vec() }])
+        }
+    }
+
+    fn check(limit: Option<VolumeLimit>, expected: &str) {
+        let dir = tempfile::tempdir().unwrap();
+        let mut volumes = Volumes::begin(dir.path(), &Letters, limit).unwrap();
+        for letter in ["a", "b", "c", "d"] {
+            let bytes = letter.repeat(if letter == "b" { 9 } else { 1 }).into_bytes();
+            let file = NewFile { path: format!("files/{letter}"), body: Body::Bytes(bytes) };
+            let line = Line { path: "list", bytes: letter.into() };
+            volumes.write(Rendered { files: vec![file], lines: vec![line], exceptions: Vec::new() }).unwrap();
+        }
+        let found: Vec<_> = volumes
+            .finish()
+            .unwrap()
+            .into_iter()
+            .map(|entry| {
+                let bytes = fs::read(dir.path().join(&entry.name)).unwrap();
+                assert_eq!((entry.bytes, entry.sha256), (bytes.len() as u64, Hash::of(&bytes)));
+                format!("{}={}", entry.name, String::from_utf8(bytes).unwrap())
+            })
+            .collect();
+        assert_eq!(found.join(" "), expected);
+    }
+
+    #[test]
+    fn a_volume_is_full_by_documents_or_by_bytes() {
+        check(None, "files/a=a files/b=bbbbbbbbb files/c=c files/d=d list=<abcd>");
+        check(
+            Some(VolumeLimit { documents: Some(3), bytes: None }),
+            "VOL001/files/a=a VOL001/files/b=bbbbbbbbb VOL001/files/c=c VOL001/list=<abc> VOL002/files/d=d VOL002/list=<d>",
+        );
+        check(
+            Some(VolumeLimit { documents: None, bytes: Some(8) }),
+            "VOL001/files/a=a VOL001/list=<a> VOL002/files/b=bbbbbbbbb VOL002/list=<b> VOL003/files/c=c VOL003/files/d=d VOL003/list=<cd>",
+        );
+    }
+}
