@@ -20,6 +20,7 @@ mod shown_time;
 pub(crate) mod testing;
 mod transcript;
 mod visible;
+pub(crate) mod xlsx;
 
 use std::path::PathBuf;
 
@@ -47,6 +48,7 @@ const TOPS: [&str; 12] = [
     "records.parquet",
     "records.xlsx",
 ];
+const TOPS: [&str; 1] = ["html"];
 
 /// A form that documents are written in.
 ///

@@ -27,6 +27,21 @@ pub(crate) const TYPES_MAX: usize = 10_000;
 /// See [`TYPES_MAX`].
 pub(crate) const TYPE_BYTES_MAX: usize = 256;
 
+/// UTF-16 units of a cell of XLSX: Excel's own limit.
+pub(crate) const XLSX_CELL_UNITS_MAX: usize = 32_767;
+/// Rows of a sheet of XLSX below its header: Excel's own limit is 1,048,576 with it.
+pub(crate) const XLSX_ROWS_MAX: u32 = 1_048_575;
+/// Bytes of a sheet of XLSX after which another file is begun: spreadsheets hold all of a sheet, and
+/// four times as many would need another form of ZIP.
+pub(crate) const XLSX_SHEET_BYTES: u64 = 1 << 30;
+
+/// Rows and bytes of Parquet that are gathered before they are encoded: they are held twice then.
+pub(crate) const PARQUET_BATCH_ROWS: usize = 4_096;
+/// See [`PARQUET_BATCH_ROWS`].
+pub(crate) const PARQUET_BATCH_BYTES: usize = 16 << 20;
+/// Encoded bytes of a row group of Parquet: they are held until it is whole.
+pub(crate) const PARQUET_GROUP_BYTES: usize = 64 << 20;
+
 /// The longest prefix of numbers: load files have columns for them, and file names a limit.
 pub(crate) const NUMBER_PREFIX_MAX: usize = 32;
 /// Digits of a number at most: those of the largest.

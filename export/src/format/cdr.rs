@@ -23,8 +23,11 @@ pub(crate) const CALLS: &str = "calls.csv";
 /// The media whose quality has columns.
 const MEDIA: [&str; 3] = ["audio", "video", "screen"];
 
+/// A column of a medium's quality.
+type Measure = (&'static str, fn(&Quality<'_>) -> String);
+
 /// What there is of the quality of each.
-const MEASURES: [(&str, fn(&Quality<'_>) -> String); 5] = [
+const MEASURES: [Measure; 5] = [
     ("codec", |quality| of(quality.codec.as_deref())),
     ("jitter_ms", |quality| number(quality.jitter_ms)),
     ("loss_pct", |quality| number(quality.loss_pct)),

@@ -149,19 +149,7 @@ fn record(item: &Item<'_>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     // Both are objects: the second goes on where the first ends.
     out.truncate(out.len() - 1);
     let at = out.len();
-    let verbatim = Verbatim {
-        position: &shown.position,
-        leaf: shown.leaf,
-        batch: &shown.batch,
-        batch_root: shown.batch_root,
-        archived_time: line::rfc3339_ms(shown.archived_ms),
-        broker_time_ms: shown.broker_time_ms,
-        key: shown.key.as_deref(),
-        headers: &shown.headers,
-        payload: shown.payload.as_deref(),
-        is_gap: shown.is_gap,
-    };
-    line::render(&verbatim, out)?;
+    line::render(&Verbatim::from(shown), out)?;
     out[at] = b',';
     Ok(())
 }

@@ -258,7 +258,7 @@ mod tests {
     #[test]
     fn bytes_and_types() {
         let records = sample();
-        let (bytes, batch) = written(&[records.clone()]);
+        let (bytes, batch) = written(std::slice::from_ref(&records));
         let payload = batch.column_by_name("payload").unwrap().as_binary::<i32>();
         assert_eq!(payload.value(0), records[0].payload.as_deref().unwrap());
         assert_eq!(payload.value(23), b"{");
