@@ -1,6 +1,12 @@
 //! What a format is: a pure function from a document to files and to lines of files.
 
+#[cfg(test)]
+mod for_readers;
+pub(crate) mod rsmf;
+
 use std::path::PathBuf;
+
+use custody_schemas::time::time_text;
 
 use crate::document::Document;
 use crate::error::Error;
@@ -76,4 +82,12 @@ impl Rendered {
     pub(crate) fn file(path: String, bytes: Vec<u8>) -> Self {
         Rendered { files: vec![NewFile { path, body: Body::Bytes(bytes) }], ..Rendered::default() }
     }
+}
+
+/// A time of microseconds since 1970 as RFC 3339 in UTC, with milliseconds, or microseconds where they are
+/// not nought; `None` outside of the years 1 to 9999.
+pub(crate) fn utc(us: i64) -> Option<String> {
+    let mut out = Vec::with_capacity(27);
+    time_text(us, if us % 1_000 == 0 { 3 } else { 6 }, &mut out)?;
+    String::from_utf8(out).ok()
 }

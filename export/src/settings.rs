@@ -26,3 +26,16 @@ pub(crate) const READ_BYTES: usize = 1 << 16;
 pub(crate) const TYPES_MAX: usize = 10_000;
 /// See [`TYPES_MAX`].
 pub(crate) const TYPE_BYTES_MAX: usize = 256;
+
+/// Events of an RSMF file: Relativity's own limit.
+pub(crate) const RSMF_EVENTS_MAX: usize = 10_000;
+/// Bytes of an RSMF file: Relativity's own limit, in the smaller of the readings of "2 GB".
+pub(crate) const RSMF_BYTES_MAX: u64 = 2_000_000_000;
+/// A reaction's value in RSMF, in units of UTF-16: its schema's limit.
+pub(crate) const RSMF_REACTION_CHARS_MAX: usize = 30;
+/// Fields of our own that an event of RSMF gets from a record's data: whoever can send events can
+/// send any number, and a viewer shows all of them at once.
+pub(crate) const RSMF_FIELDS_MAX: usize = 256;
+/// Batch roots that a header of an RSMF file names: mail readers limit a header's length, and the
+/// receipt has all.
+pub(crate) const RSMF_ROOTS_MAX: usize = 64;
