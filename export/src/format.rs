@@ -3,6 +3,7 @@
 #[cfg(test)]
 mod for_readers;
 pub(crate) mod rsmf;
+pub(crate) mod vcon;
 
 use std::path::PathBuf;
 

@@ -39,3 +39,6 @@ pub(crate) const RSMF_FIELDS_MAX: usize = 256;
 /// Batch roots that a header of an RSMF file names: mail readers limit a header's length, and the
 /// receipt has all.
 pub(crate) const RSMF_ROOTS_MAX: usize = 64;
+
+/// Bytes of the files in a vCon: they are inside of its JSON, which is held in memory.
+pub(crate) const VCON_FILES_BYTES_MAX: u64 = 500_000_000;
