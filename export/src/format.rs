@@ -1,5 +1,6 @@
 //! What a format is: a pure function from a document to files and to lines of files.
 
+pub(crate) mod chat_xml;
 #[cfg(test)]
 mod for_readers;
 pub(crate) mod rsmf;
