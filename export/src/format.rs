@@ -2,27 +2,34 @@
 
 pub(crate) mod calls;
 pub(crate) mod cdr;
+pub(crate) mod chat_xml;
 pub(crate) mod columns;
 pub(crate) mod csv;
 pub(crate) mod dat;
 pub(crate) mod edrm;
 pub(crate) mod eml;
 pub(crate) mod fields;
+#[cfg(test)]
+mod for_readers;
 pub(crate) mod html;
 pub(crate) mod mbox;
 pub(crate) mod natives;
 pub(crate) mod parquet;
 pub(crate) mod plain_text;
+pub(crate) mod rsmf;
 #[cfg(test)]
 mod samples;
 mod shown_time;
 #[cfg(test)]
 pub(crate) mod testing;
 mod transcript;
+pub(crate) mod vcon;
 mod visible;
 pub(crate) mod xlsx;
 
 use std::path::PathBuf;
+
+use custody_schemas::time::time_text;
 
 use crate::document::Document;
 use crate::error::Error;
@@ -131,4 +138,12 @@ impl Rendered {
     pub(crate) fn file(path: String, bytes: Vec<u8>) -> Self {
         Rendered { files: vec![NewFile { path, body: Body::Bytes(bytes) }], ..Rendered::default() }
     }
+}
+
+/// A time of microseconds since 1970 as RFC 3339 in UTC, with milliseconds, or microseconds where they are
+/// not nought; `None` outside of the years 1 to 9999.
+pub(crate) fn utc(us: i64) -> Option<String> {
+    let mut out = Vec::with_capacity(27);
+    time_text(us, if us % 1_000 == 0 { 3 } else { 6 }, &mut out)?;
+    String::from_utf8(out).ok()
 }

@@ -65,9 +65,19 @@ pub(crate) const SPILL_READ_BYTES: usize = 256 << 10;
 /// Bytes of attachments that a mail holds: it is made in memory, and mail programs and importers refuse
 /// what is much larger. Those that do not fit are files beside it.
 pub(crate) const MAIL_ATTACHED_BYTES_MAX: u64 = 32 << 20;
-/// Rows and bytes of Parquet that are gathered before they are encoded: they are held twice then.
-pub(crate) const PARQUET_BATCH_ROWS: usize = 4_096;
-/// See [`PARQUET_BATCH_ROWS`].
-pub(crate) const PARQUET_BATCH_BYTES: usize = 16 << 20;
-/// Encoded bytes of a row group of Parquet: they are held until it is whole.
-pub(crate) const PARQUET_GROUP_BYTES: usize = 64 << 20;
+
+/// Events of an RSMF file: Relativity's own limit.
+pub(crate) const RSMF_EVENTS_MAX: usize = 10_000;
+/// Bytes of an RSMF file: Relativity's own limit, in the smaller of the readings of "2 GB".
+pub(crate) const RSMF_BYTES_MAX: u64 = 2_000_000_000;
+/// A reaction's value in RSMF, in units of UTF-16: its schema's limit.
+pub(crate) const RSMF_REACTION_CHARS_MAX: usize = 30;
+/// Fields of our own that an event of RSMF gets from a record's data: whoever can send events can
+/// send any number, and a viewer shows all of them at once.
+pub(crate) const RSMF_FIELDS_MAX: usize = 256;
+/// Batch roots that a header of an RSMF file names: mail readers limit a header's length, and the
+/// receipt has all.
+pub(crate) const RSMF_ROOTS_MAX: usize = 64;
+
+/// Bytes of the files in a vCon: they are inside of its JSON, which is held in memory.
+pub(crate) const VCON_FILES_BYTES_MAX: u64 = 500_000_000;

@@ -1,0 +1,285 @@
+//! vCon: one JSON document for a conversation, by the draft of the IETF.
+//!
+//! Source: draft-ietf-vcon-vcon-core. The unsigned form, without extensions: what the draft has no
+//! member for is in an attachment of our own.
+
+mod calls;
+mod form;
+#[cfg(test)]
+mod tests;
+
+use std::collections::HashMap;
+
+use base64::Engine;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use custody_schemas::{Hash, Kind};
+
+use self::form::{
+    Attachment, Body, Dialog, Evidence, File, Known, Party, PartyHistory, Record, Redacted, Vcon,
+};
+use crate::describe::{describe, named};
+use crate::document::{self, Content, Document, Person};
+use crate::error::Error;
+use crate::format::{Exception, Format, Rendered, utc};
+use crate::item::Item;
+use crate::settings::VCON_FILES_BYTES_MAX;
+
+/// One `vcon/NUMBER.vcon` for each document.
+#[derive(Debug)]
+pub(crate) struct VconFormat;
+
+impl Format for VconFormat {
+    fn render(&self, document: &Document<'_>) -> Result<Rendered, Error> {
+        let mut exceptions = Vec::new();
+        let mut histories = calls::histories(document);
+        let items = || document.items.iter();
+        let dialog: Vec<Dialog> =
+            items().map(|item| dialog(document, item, &mut histories, &mut exceptions)).collect();
+        let (mut attachments, files) = files(document, &dialog, &mut exceptions)?;
+        attachments.push(evidence(document, &dialog, files));
+        let is_redacted = items().any(|item| item.shown.redactions > 0);
+        let vcon = Vcon {
+            uuid: uuid(document),
+            created_at: created_at(document),
+            subject: document.title(),
+            redacted: is_redacted.then_some(Redacted { kind: "redacted" }),
+            parties: parties(document),
+            dialog,
+            analysis: [],
+            attachments,
+        };
+        let mut bytes = serde_json::to_vec(&vcon).map_err(|source| Error::json("a vCon", source))?;
+        bytes.push(b'\n');
+        let path = format!("vcon/{}.vcon", document.number);
+        Ok(Rendered { exceptions, ..Rendered::file(path, bytes) })
+    }
+}
+
+/// The people, and last the archive: the party of what nobody in the conversation contributed.
+fn parties(document: &Document<'_>) -> Vec<Party> {
+    let archive = Party { name: format!("Custody {}", document.about.custody_version), ..Party::default() };
+    document.people.iter().map(party).chain([archive]).collect()
+}
+
+fn party(person: &Person) -> Party {
+    let name = person.label().to_owned();
+    let Some(address) = person.address.as_deref() else { return Party { name, ..Party::default() } };
+    let network = person.network.as_deref().unwrap_or_default();
+    let is_clean = address.chars().all(|c| !c.is_control() && !c.is_whitespace());
+    let own = || Some(address.to_owned());
+    match address {
+        _ if !is_clean => {}
+        _ if address.starts_with("sip:") || address.starts_with("sips:") => {
+            return Party { sip: own(), name, ..Party::default() };
+        }
+        _ if address.starts_with("tel:") || network == "pstn" => {
+            return Party { tel: own(), name, ..Party::default() };
+        }
+        _ if address.starts_with("mailto:") || network == "email" => {
+            return Party { mailto: own(), name, ..Party::default() };
+        }
+        _ => {}
+    }
+    // The draft has no member for an address of another kind.
+    Party { name: introduced(person), ..Party::default() }
+}
+
+/// `Bob <live:bob>`
+fn introduced(person: &Person) -> String {
+    named(&custody_schemas::event::Party {
+        name: person.name.as_deref().map(Into::into),
+        address: person.address.as_deref().map(Into::into),
+        ..Default::default()
+    })
+}
+
+fn dialog(
+    document: &Document<'_>,
+    item: &Item<'_>,
+    histories: &mut HashMap<&str, Vec<PartyHistory>>,
+    exceptions: &mut Vec<Exception>,
+) -> Dialog {
+    let start = utc(item.at_us()).unwrap_or_else(|| {
+        let what = "its time is outside of the years 1 to 9999: the nearest that can be written is shown";
+        let (number, position) = (document.number.clone(), Some(item.shown.position.to_string()));
+        exceptions.push(Exception { number, position, what: what.to_owned() });
+        nearest(item.at_us())
+    });
+    let data = item.data();
+    let said = |text: Option<&str>| text.filter(|text| !text.is_empty()).map(str::to_owned);
+    let dialog = Dialog {
+        kind: "text",
+        start,
+        parties: everybody(document, item),
+        application: said(data.client.as_deref()),
+        message_id: said(item.message_id()),
+        ..Dialog::default()
+    };
+    if item.contract() == Some(Kind::CallEnded) {
+        return calls::ended(item, histories, dialog);
+    }
+    let message = item.body().filter(|_| item.contract() == Some(Kind::MessageSent));
+    let (mediatype, body) = match message {
+        Some((Some("text/html"), body)) => ("text/html", body.to_owned()),
+        _ => ("text/plain", describe(item)),
+    };
+    Dialog { mediatype: Some(mediatype), body: Some(body), encoding: Some("none"), ..dialog }
+}
+
+/// The first or the last time that RFC 3339 can write.
+fn nearest(us: i64) -> String {
+    if us < 0 { "0001-01-01T00:00:00.000Z".to_owned() } else { "9999-12-31T23:59:59.999Z".to_owned() }
+}
+
+/// Who did it, then to whom. The first is taken for who began it, so without one there is nobody.
+fn everybody(document: &Document<'_>, item: &Item<'_>) -> Vec<usize> {
+    let Some(from) = item.from().and_then(|party| document.person(party)) else { return Vec::new() };
+    let mut to: Vec<usize> = item.to().iter().filter_map(|party| document.person(party)).collect();
+    to.sort_unstable();
+    to.dedup();
+    to.retain(|person| *person != from);
+    to.insert(0, from);
+    to
+}
+
+/// Files as attachments, and what the evidence says of them.
+fn files<'d>(
+    document: &'d Document<'_>,
+    dialog: &[Dialog],
+    exceptions: &mut Vec<Exception>,
+) -> Result<(Vec<Attachment<'d>>, Vec<File<'d>>), Error> {
+    let mut room = VCON_FILES_BYTES_MAX;
+    let (mut attachments, mut files) = (Vec::new(), Vec::new());
+    for (at, file) in document.attachments.iter().enumerate() {
+        let mut attachment = attachment(document, file, dialog);
+        match &file.content {
+            Content::Here { path, bytes } => {
+                let Some(left) = room.checked_sub(*bytes) else {
+                    let message = format!(
+                        "the files of document {} are larger than {VCON_FILES_BYTES_MAX} bytes",
+                        document.number
+                    );
+                    return Err(Error::invalid(message));
+                };
+                room = left;
+                let content = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
+                if content.len() as u64 != *bytes {
+                    return Err(Error::corrupt(format!("{} is not {bytes} bytes any more", path.display())));
+                }
+                attachment.body = Body::Text(URL_SAFE_NO_PAD.encode(content));
+                attachment.encoding = "base64url";
+            }
+            Content::Missing(why) => {
+                let what = format!("the file {} is not in the production: {why}", file.name);
+                exceptions.push(Exception { number: file.number.clone(), position: None, what });
+                attachment.body = Body::Text(format!("This file is not in the production: {why}"));
+                "text/plain".clone_into(&mut attachment.mediatype);
+                attachment.filename += ".missing.txt";
+            }
+        }
+        attachments.push(attachment);
+        let is_missing = matches!(file.content, Content::Missing(_));
+        let sha256 = file.sha256.as_deref();
+        files.push(File { attachment: at, number: &file.number, sha256, is_missing });
+    }
+    Ok((attachments, files))
+}
+
+fn attachment<'d>(document: &Document<'_>, file: &document::Attachment, dialog: &[Dialog]) -> Attachment<'d> {
+    let from = document.items.get(file.item).and_then(Item::from);
+    Attachment {
+        purpose: "file",
+        start: dialog.get(file.item).map(|dialog| dialog.start.clone()).unwrap_or_default(),
+        party: from.and_then(|party| document.person(party)).unwrap_or(document.people.len()),
+        dialog: file.item,
+        mediatype: file.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
+        filename: file.name.clone(),
+        encoding: "none",
+        body: Body::Text(String::new()),
+    }
+}
+
+fn evidence<'d>(document: &'d Document<'_>, dialog: &[Dialog], files: Vec<File<'d>>) -> Attachment<'d> {
+    let (about, thread) = (document.about, document.thread);
+    let known = |(party, person): (usize, &'d Person)| Known {
+        party,
+        network: person.network.as_deref(),
+        address: person.address.as_deref(),
+        scope: person.scope.as_deref(),
+        role: person.role.as_deref(),
+    };
+    let record = |(at, item): (usize, &'d Item<'_>)| Record {
+        dialog: at,
+        position: item.shown.position.to_string(),
+        leaf_sha256: item.shown.leaf.to_string(),
+        batch_root: item.shown.batch_root.to_string(),
+        kind: &item.kind,
+        time_of: match (item.time_us, item.shown.broker_time_ms) {
+            (Some(_), _) => "event",
+            (None, Some(_)) => "broker",
+            (None, None) => "archive",
+        },
+        is_context: item.shown.is_context,
+        deliveries: item.shown.deliveries,
+        redactions: item.shown.redactions,
+        warnings: item.warnings.iter().map(|warning| warning.word()).collect(),
+        text: dialog[at].body.is_none().then(|| describe(item)),
+    };
+    let evidence = Evidence {
+        document: &document.number,
+        production: &about.production,
+        requested_by: &about.who,
+        requested_for: &about.why,
+        through_version: about.through_version,
+        time_zone: &about.zone_name,
+        day: document.day.to_string(),
+        part: document.part,
+        parts: document.parts,
+        conversation: thread.id.as_deref(),
+        conversation_kind: thread.kind.as_deref(),
+        leaf_digest: leaf_digest(document).to_string(),
+        parties: document.people.iter().enumerate().map(known).collect(),
+        records: document.items.iter().enumerate().map(record).collect(),
+        files,
+    };
+    Attachment {
+        purpose: "evidence",
+        start: created_at(document),
+        party: document.people.len(),
+        dialog: 0,
+        mediatype: "application/json".to_owned(),
+        filename: "custody-evidence.json".to_owned(),
+        encoding: "json",
+        body: Body::Evidence(Box::new(evidence)),
+    }
+}
+
+/// SHA-256 over the leaf hashes of all records, in the order of the dialogs.
+fn leaf_digest(document: &Document<'_>) -> Hash {
+    let leaves: Vec<[u8; 32]> = document.items.iter().map(|item| item.shown.leaf.0).collect();
+    Hash::of(&leaves.concat())
+}
+
+/// When the last of its records was archived: no clock is read.
+fn created_at(document: &Document<'_>) -> String {
+    let ms = document.items.iter().map(|item| item.shown.archived_ms).max().unwrap_or_default();
+    let us = ms.saturating_mul(1_000);
+    utc(us).unwrap_or_else(|| nearest(us))
+}
+
+/// A UUID of version 8 (RFC 9562, section 5.8) in the draft's form: 48 bits of milliseconds, here
+/// those of the first record, and then bits of a hash, here of what the document is and holds, so
+/// that the same document has the same.
+fn uuid(document: &Document<'_>) -> String {
+    let first = document.items.first().map_or(0, |item| item.at_us().div_euclid(1_000));
+    let ms = u64::try_from(first).unwrap_or(0) & 0xffff_ffff_ffff;
+    let seed = format!("{} {} {}", document.about.production, document.number, leaf_digest(document));
+    let Hash(hash) = Hash::of(seed.as_bytes());
+    let mut bytes = [0; 16];
+    bytes[..6].copy_from_slice(&ms.to_be_bytes()[2..]);
+    bytes[6..].copy_from_slice(&hash[..10]);
+    bytes[6] = bytes[6] & 0x0f | 0x80;
+    bytes[8] = bytes[8] & 0x3f | 0x80;
+    let hex: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();
+    [&hex[..8], &hex[8..12], &hex[12..16], &hex[16..20], &hex[20..]].join("-")
+}
