@@ -4,6 +4,7 @@
 //! - [`verify`] checks such a folder without the archive
 //! - [`Request`] is what was asked for, by whom and why
 //! - [`Receipt`] is the list of what the folder holds
+//! - [`PrivateKey`] signs it as a [`Note`], [`PublicKey`] tells whether it did
 //!
 //! The form of the files is in `FORMAT.md`. No clock is read: the same request
 //! on the same version of the archive gives the same bytes. The receipt is the
@@ -22,8 +23,10 @@ mod fixture;
 mod folder;
 mod format;
 mod item;
+mod key;
 mod line;
 mod names;
+mod note;
 mod plan;
 mod produce;
 mod receipt;
@@ -33,6 +36,8 @@ mod thread;
 
 pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};
+pub use key::{PrivateKey, PublicKey};
+pub use note::{Note, Signed, sign};
 pub use plan::Hit;
 pub use produce::produce;
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt};

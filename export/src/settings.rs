@@ -26,3 +26,15 @@ pub(crate) const READ_BYTES: usize = 1 << 16;
 pub(crate) const TYPES_MAX: usize = 10_000;
 /// See [`TYPES_MAX`].
 pub(crate) const TYPE_BYTES_MAX: usize = 256;
+
+/// The name of a key, in bytes: a URL without its scheme, as the notes' specification has it.
+pub(crate) const KEY_NAME_BYTES_MAX: usize = 255;
+
+/// Read of a file that should hold a key, in bytes: a line with a name and 44 characters.
+pub(crate) const KEY_FILE_BYTES_MAX: u64 = 4_096;
+
+/// A signed note, in bytes: ours has three short lines, and signatures of others may have 5 kB each.
+pub(crate) const NOTE_BYTES_MAX: usize = 1 << 20;
+
+/// Signatures of a note: as many as Go's `sumdb/note` takes, and more than the 16 that have to be taken.
+pub(crate) const NOTE_SIGNATURES_MAX: usize = 100;
