@@ -30,6 +30,8 @@ mod note;
 mod plan;
 mod produce;
 mod receipt;
+#[allow(dead_code, reason = "productions do not ask for it yet")]
+mod redact;
 mod request;
 mod settings;
 mod thread;
@@ -41,6 +43,7 @@ pub use note::{Note, Signed, sign};
 pub use plan::Hit;
 pub use produce::produce;
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt};
+pub use redact::{Applied, Redaction, What};
 pub use request::{Format, REQUEST_VERSION, Request};
 
 /// The records, one a line.

@@ -38,3 +38,16 @@ pub(crate) const NOTE_BYTES_MAX: usize = 1 << 20;
 
 /// Signatures of a note: as many as Go's `sumdb/note` takes, and more than the 16 that have to be taken.
 pub(crate) const NOTE_SIGNATURES_MAX: usize = 100;
+
+/// Redactions of one production: each looks through every text of every record.
+pub(crate) const REDACTION_RULES_MAX: usize = 100;
+
+/// The name of a redaction, in bytes: it stands in place of every text that is gone.
+pub(crate) const REDACTION_NAME_BYTES_MAX: usize = 64;
+
+/// An expression as it is written, in bytes: people write them, and the receipt holds them.
+pub(crate) const REDACTION_PATTERN_BYTES_MAX: usize = 16 << 10;
+
+/// An expression compiled, in bytes, and what it remembers while it searches: the time of a search
+/// is the text's length times this.
+pub(crate) const REDACTION_PROGRAM_BYTES_MAX: usize = 1 << 20;
