@@ -35,6 +35,8 @@ mod redact;
 mod request;
 mod settings;
 mod thread;
+#[cfg(test)]
+mod verify_py_tests;
 
 pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};
