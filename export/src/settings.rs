@@ -81,3 +81,27 @@ pub(crate) const RSMF_ROOTS_MAX: usize = 64;
 
 /// Bytes of the files in a vCon: they are inside of its JSON, which is held in memory.
 pub(crate) const VCON_FILES_BYTES_MAX: u64 = 500_000_000;
+/// The name of a key, in bytes: a URL without its scheme, as the notes' specification has it.
+pub(crate) const KEY_NAME_BYTES_MAX: usize = 255;
+
+/// Read of a file that should hold a key, in bytes: a line with a name and 44 characters.
+pub(crate) const KEY_FILE_BYTES_MAX: u64 = 4_096;
+
+/// A signed note, in bytes: ours has three short lines, and signatures of others may have 5 kB each.
+pub(crate) const NOTE_BYTES_MAX: usize = 1 << 20;
+
+/// Signatures of a note: as many as Go's `sumdb/note` takes, and more than the 16 that have to be taken.
+pub(crate) const NOTE_SIGNATURES_MAX: usize = 100;
+
+/// Redactions of one production: each looks through every text of every record.
+pub(crate) const REDACTION_RULES_MAX: usize = 100;
+
+/// The name of a redaction, in bytes: it stands in place of every text that is gone.
+pub(crate) const REDACTION_NAME_BYTES_MAX: usize = 64;
+
+/// An expression as it is written, in bytes: people write them, and the receipt holds them.
+pub(crate) const REDACTION_PATTERN_BYTES_MAX: usize = 16 << 10;
+
+/// An expression compiled, in bytes, and what it remembers while it searches: the time of a search
+/// is the text's length times this.
+pub(crate) const REDACTION_PROGRAM_BYTES_MAX: usize = 1 << 20;

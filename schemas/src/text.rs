@@ -21,6 +21,7 @@ use std::borrow::Cow;
 use html::html_text;
 pub use map::Map;
 use map::Mapped;
+use reference::references;
 
 /// A body's plain text, and where it stands in the body.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,6 +50,18 @@ pub fn plain_with_map<'a>(content_type: Option<&str>, body: &'a str) -> Plain<'a
     }
     let mut mapped = Mapped::default();
     html_text(body, &mut mapped);
+    let (text, map) = mapped.finish();
+    Plain { text: Cow::Owned(text), map }
+}
+
+/// A body with its character references decoded and its markup left as it is: what stands in
+/// attributes, comments and scripts, whatever it is written as.
+pub fn references_with_map(body: &str) -> Plain<'_> {
+    if !body.contains('&') {
+        return Plain { text: Cow::Borrowed(body), map: Map::identity(body.len()) };
+    }
+    let mut mapped = Mapped::default();
+    references(body, &mut mapped);
     let (text, map) = mapped.finish();
     Plain { text: Cow::Owned(text), map }
 }

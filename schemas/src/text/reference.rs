@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use super::map::Sink;
+
 /// With their semicolon, if they have one; without the `&`.
 static NAMED: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     entities::ENTITIES.iter().map(|named| (named.entity.trim_start_matches('&'), named.characters)).collect()
@@ -87,6 +89,24 @@ fn character(code: u32) -> char {
         // What no character has the number of, and NUL, is the replacement character.
         None => char::from_u32(code).filter(|c| *c != '\0').unwrap_or(char::REPLACEMENT_CHARACTER),
     }
+}
+
+/// Decodes every reference of a body and copies the rest.
+pub(super) fn references(body: &str, out: &mut impl Sink) {
+    let mut at = 0;
+    while let Some(found) = body[at..].find('&') {
+        let from = at + found;
+        out.copy(body, at..from);
+        at = from + 1;
+        match reference(&body[at..], Within::Text) {
+            Some((decoded, bytes)) => {
+                at += bytes;
+                out.put(decoded.text(&mut [0; 4]), from..at);
+            }
+            None => out.copy(body, from..at),
+        }
+    }
+    out.copy(body, at..body.len());
 }
 
 /// The value of an attribute.

@@ -164,3 +164,20 @@ proptest! {
         prop_assert_eq!(map.shown(from..to), expected);
     }
 }
+
+#[test]
+fn references_alone() {
+    for (body, expected) in [
+        ("a <b title='&#64;'>&amp; c", "a <b title='@'>& c"),
+        ("&&amp;&x", "&&&x"),
+        ("no markup", "no markup"),
+        ("&copy=1&lt", "©=1<"),
+    ] {
+        assert_eq!(references_with_map(body).text, expected, "{body}");
+    }
+    let body = "<a href='mailto:bob&#64;x.example'>";
+    let found = references_with_map(body);
+    let at = found.text.find("bob@x").unwrap();
+    assert_eq!(found.map.shown(at..at + 5), [16..25]);
+    assert_eq!(&body[16..25], "bob&#64;x");
+}
