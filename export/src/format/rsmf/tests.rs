@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixture::{ALICE, BOB, HOSTILE, event, hostile, sample, shown, with_document};
 use crate::format::Body;
-use crate::format::for_readers::{render_all, rendered};
+use crate::format::for_readers::{at_random, render_all, rendered};
 use crate::item::Shown;
 
 fn bytes(rendered: &Rendered) -> &[u8] {
@@ -294,6 +294,28 @@ fn the_bytes_never_change_unnoticed() {
     crate::format::for_readers::golden("rsmf.v1.txt", &golden);
     let what: Vec<&str> = sample.exceptions.iter().map(|exception| exception.what.as_str()).collect();
     assert_eq!(what, ["the file plan.pdf is not in the production: the gateway has no such file"]);
+}
+
+/// Whatever happens, each record is told once; the reader checks the rest.
+#[test]
+fn random_histories_lose_nothing() {
+    for seed in 0..100 {
+        let all = at_random(seed);
+        rendered(&Rsmf, &format!("rsmf/random{seed}"), &all, "a");
+        let (manifest, _) = manifest_of(&all);
+        let events = manifest["events"].as_array().unwrap().iter();
+        let fields = events.flat_map(|event| event["custom"].as_array().unwrap());
+        let is_position =
+            |name: &str| name == "Position" || name.starts_with("Record ") && name.ends_with(" Position");
+        let mut found: Vec<&str> = fields
+            .filter(|field| is_position(field["name"].as_str().unwrap()))
+            .map(|field| field["value"].as_str().unwrap())
+            .collect();
+        let mut expected: Vec<String> = all.iter().map(|shown| shown.position.to_string()).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{seed}");
+    }
 }
 
 /// Not only what the fixtures have: a day as long as RSMF allows, in three formats.
