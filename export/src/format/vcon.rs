@@ -120,10 +120,15 @@ fn dialog(
     }
     let message = item.body().filter(|_| item.contract() == Some(Kind::MessageSent));
     let (mediatype, body) = match message {
-        Some((Some("text/html"), body)) => ("text/html", body.to_owned()),
+        Some((Some(said), body)) if is_html(said) => ("text/html", body.to_owned()),
         _ => ("text/plain", describe(item)),
     };
     Dialog { mediatype: Some(mediatype), body: Some(body), encoding: Some("none"), ..dialog }
+}
+
+/// `text/html`, whatever parameters follow.
+fn is_html(content_type: &str) -> bool {
+    content_type.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
 }
 
 /// The first or the last time that RFC 3339 can write.

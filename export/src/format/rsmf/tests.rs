@@ -225,6 +225,21 @@ fn addresses_that_are_none_of_mails_are_made_into_some() {
 }
 
 #[test]
+fn a_name_of_any_length_makes_no_header_of_any_length() {
+    let long = "ä".repeat(100_000);
+    let rest = format!(r#""to":[{{"name":"{long}"}}],"message":{{"id":"m","text":"x"}}"#);
+    with_document(&records(&[("im.message.sent", BOB, &rest)]), |document| {
+        let thread = crate::document::Thread { label: long.clone(), ..document.thread.clone() };
+        let (number, about) = (document.number.clone(), document.about);
+        let document = Document::new(number, about, &thread, document.day, (1, 1), document.items);
+        assert_eq!(subject(&document), format!("{}…, 2013-05-29", "ä".repeat(200)));
+        let rendered = Rsmf.render(&document).unwrap();
+        let head = std::str::from_utf8(bytes(&rendered)).unwrap().split_once("\r\n\r\n").unwrap().0;
+        assert!(head.len() < 8_000, "{} bytes", head.len());
+    });
+}
+
+#[test]
 fn headers_are_folded_and_read_back() {
     let check = |value: &str, expected: &str| {
         let mut out = Vec::new();
