@@ -265,6 +265,21 @@ fn nobody_writes_a_record_of_their_own_into_the_text() {
 }
 
 #[test]
+fn the_text_is_in_the_productions_zone_and_the_manifest_in_utc() {
+    let payload = event("im.message.sent", 0, "{}").replace("00.000Z", "00.000001Z");
+    with_document(&[shown(0, &payload)], |document| {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+        let about = crate::document::About { zone, ..document.about.clone() };
+        let number = document.number.clone();
+        let document = Document::new(number, &about, document.thread, document.day, (1, 1), document.items);
+        let text = text::text(&document);
+        assert!(text.ends_with("[2013-05-29 11:15:00.000001 +02:00] \r\n"), "{text}");
+        let (manifest, ..) = manifest(&document);
+        assert_eq!(manifest.events[0].timestamp.as_deref(), Some("2013-05-29T09:15:00.000001Z"));
+    });
+}
+
+#[test]
 fn a_date_is_one_that_mail_knows() {
     for (time, expected) in [
         ("2013-05-29T09:15:00Z", "Wed, 29 May 2013 09:15:00 +0000"),
