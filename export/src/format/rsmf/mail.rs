@@ -18,10 +18,14 @@ const WORD_BYTES: usize = 45;
 /// Octets of a local part, RFC 5321.
 const LOCAL_PART_BYTES_MAX: usize = 64;
 
-/// Appends a header. Its value may be any text: controls and line ends become spaces, and what is
+/// Appends a header unless it is empty. Its value may be any text: controls and line ends become spaces, and what is
 /// not plain ASCII, or looks like an encoded word, is encoded.
 pub(super) fn header(out: &mut Vec<u8>, name: &str, value: &str) {
     let value = clean(value);
+    // RFC 2047 knows no encoded word of nothing, and RFC 5322 no line of spaces.
+    if value.is_empty() {
+        return;
+    }
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     if is_plain(&value) {
