@@ -78,6 +78,9 @@ pub(crate) const RSMF_FIELDS_MAX: usize = 256;
 /// Batch roots that a header of an RSMF file names: mail readers limit a header's length, and the
 /// receipt has all.
 pub(crate) const RSMF_ROOTS_MAX: usize = 64;
+/// Characters of a name or a title in a header of an RSMF file: anybody may choose a name of any length,
+/// mail readers limit a header's, and the manifest has all of it.
+pub(crate) const RSMF_NAME_CHARS_MAX: usize = 200;
 
 /// Bytes of the files in a vCon: they are inside of its JSON, which is held in memory.
 pub(crate) const VCON_FILES_BYTES_MAX: u64 = 500_000_000;

@@ -283,7 +283,7 @@ def check_headers(mail, manifest, content):
     need(header("Application") in platforms, f"X-RSMF-Application {header('Application')}")
     custodians = {c["custodian"] for c in manifest["conversations"] if "custodian" in c}
     need((header("Custodian") is not None) == bool(custodians), "X-RSMF-Custodian is not the manifest's")
-    need(header("Participants") is not None, "no X-RSMF-Participants")
+    need((header("Participants") is not None) == bool(content.people), "X-RSMF-Participants is not the manifest's")
 
 
 def check_custody(mail, manifest):

@@ -2,8 +2,10 @@
 
 use std::path::PathBuf;
 
+use custody_schemas::Kind;
+
 use crate::document::{Attachment, Content, Document};
-use crate::fixture::{HOSTILE, hostile, sample, with_document};
+use crate::fixture::{ALICE, BOB, HOSTILE, event, hostile, sample, shown, with_document};
 use crate::format::{Body, Format, Rendered};
 use crate::item::Shown;
 use crate::names::safe_name;
@@ -75,4 +77,52 @@ pub(crate) fn golden(name: &str, found: &str) {
     }
     let expected = std::fs::read_to_string(&path).unwrap_or_default();
     assert_eq!(expected, found, "{}", path.display());
+}
+
+/// Records of every kind about few messages and people, in an order that nobody plans: changes before
+/// what they change, of messages and by people that are not there, twice, and without a time.
+pub(crate) fn at_random(seed: u64) -> Vec<Shown> {
+    const PEOPLE: [&str; 6] = [
+        BOB,
+        ALICE,
+        r#"{"network":"xmpp","address":"cid@y.example"}"#,
+        r#"{"name":"Nobody, in particular"}"#,
+        "{}",
+        "null",
+    ];
+    const ACTIONS: [&str; 4] = ["joined", "left", "added", "removed"];
+    // Knuth's generator, of MMIX: the same seed gives the same records.
+    let mut state = seed.wrapping_mul(2) + 1;
+    let mut next = |below: usize| {
+        state = state.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (state >> 33) as usize % below
+    };
+    let mut all: Vec<(i64, Shown)> = (0..60)
+        .map(|offset| {
+            let kind = Kind::ALL[if next(2) == 0 { next(6) } else { next(Kind::ALL.len()) }].short();
+            let value = ["👍", "", &"x".repeat(31)][next(3)].to_owned();
+            let status = ["read", "delivered", "odd"][next(3)];
+            let text = serde_json::to_string(HOSTILE[next(HOSTILE.len())]).unwrap();
+            let text = if next(4) == 0 { "null" } else { text.as_str() };
+            let data = format!(
+                r#"{{"conversation":{{"id":"c","kind":"group"}},"from":{},"to":[{}],"participant":{},"action":"{}","message":{{"id":"m{}","in_reply_to":"m{}","text":{text}}},"reaction":{{"value":"{value}","action":"{}"}},"receipt":{{"status":"{status}"}},"file":{{"id":"f","name":{text}}}}}"#,
+                PEOPLE[next(6)],
+                PEOPLE[next(5)],
+                PEOPLE[next(6)],
+                ACTIONS[next(4)],
+                next(5),
+                next(5),
+                ACTIONS[next(4)],
+            );
+            let second = next(900) as i64;
+            let payload = event(kind, second, &data);
+            let is_timeless = next(10) == 0;
+            let payload = if is_timeless { payload.replace("\"time\":", "\"when\":") } else { payload };
+            // What the broker says, in the fixture.
+            let at_ms = if is_timeless { 500_000 + offset } else { second * 1_000 };
+            (at_ms, shown(offset, &payload))
+        })
+        .collect();
+    all.sort_by_key(|(at_ms, shown)| (*at_ms, shown.position.offset));
+    all.into_iter().map(|(_, shown)| shown).collect()
 }

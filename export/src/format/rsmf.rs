@@ -21,7 +21,7 @@ use custody_schemas::Hash;
 use custody_schemas::time::civil;
 
 use self::events::{Events, events};
-use self::mail::{addresses, base64_lines, header};
+use self::mail::{addresses, base64_lines, cut, header};
 use self::manifest::{Manifest, VERSION};
 use self::members::{at_first, collection_id, conversation, custodian, participants, platform};
 use crate::document::{Content, Document, Person};
@@ -101,11 +101,11 @@ fn headers(
     let from = sender.map_or(&nobody, |sender| &people[sender]);
     let to: Vec<&Person> =
         (0..).zip(people).filter(|(at, _)| Some(*at) != sender).map(|(_, person)| person).collect();
-    let labels: Vec<String> = people.iter().map(|person| person.label().replace(',', " ")).collect();
+    let labels: Vec<String> = people.iter().map(|person| cut(person.label()).replace(',', " ")).collect();
     let times = || manifest.events.iter().filter_map(|event| event.timestamp.as_deref());
     addresses(out, "From", &[from]);
     addresses(out, "To", &to);
-    header(out, "Subject", &document.title());
+    header(out, "Subject", &subject(document));
     header(out, "Date", &date(document));
     header(out, "Message-ID", &format!("<{}.{}@custody.invalid>", document.number, about.production));
     header(out, "X-RSMF-Version", manifest.version);
@@ -120,7 +120,7 @@ fn headers(
     header(out, "X-RSMF-EventCount", &manifest.events.len().to_string());
     header(out, "X-RSMF-Application", &platform(document));
     if let Some(custodian) = custodian {
-        header(out, "X-RSMF-Custodian", people[custodian].label());
+        header(out, "X-RSMF-Custodian", &cut(people[custodian].label()));
     }
     header(out, "X-RSMF-Participants", &labels.join(", "));
     header(out, "X-RSMF-AttachmentCount", &attachments.to_string());
@@ -131,6 +131,12 @@ fn headers(
     header(out, "X-RSMF-Custody-Record-Count", &document.items.len().to_string());
     header(out, "X-RSMF-Custody-Leaf-Digest", &leaf_digest(document));
     header(out, "X-RSMF-Custody-Batch-Roots", &batch_roots(document));
+}
+
+/// The document's title, its conversation's name cut.
+fn subject(document: &Document<'_>) -> String {
+    let (title, label) = (document.title(), &document.thread.label);
+    format!("{}{}", cut(label), title.strip_prefix(label.as_str()).unwrap_or_default())
 }
 
 /// SHA-256 over the leaf hashes of all records, sorted: whoever has the manifest can make it anew.

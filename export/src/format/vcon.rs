@@ -3,6 +3,7 @@
 //! Source: draft-ietf-vcon-vcon-core. The unsigned form, without extensions: what the draft has no
 //! member for is in an attachment of our own.
 
+mod attached;
 mod calls;
 mod form;
 #[cfg(test)]
@@ -10,19 +11,15 @@ mod tests;
 
 use std::collections::HashMap;
 
-use base64::Engine;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use custody_schemas::{Hash, Kind};
 
-use self::form::{
-    Attachment, Body, Dialog, Evidence, File, Known, Party, PartyHistory, Record, Redacted, Vcon,
-};
+use self::attached::{evidence, files};
+use self::form::{Dialog, Party, PartyHistory, Redacted, Vcon};
 use crate::describe::{describe, named};
-use crate::document::{self, Content, Document, Person};
+use crate::document::{Document, Person};
 use crate::error::Error;
 use crate::format::{Exception, Format, Rendered, utc};
 use crate::item::Item;
-use crate::settings::VCON_FILES_BYTES_MAX;
 
 /// One `vcon/NUMBER.vcon` for each document.
 #[derive(Debug)]
@@ -120,10 +117,15 @@ fn dialog(
     }
     let message = item.body().filter(|_| item.contract() == Some(Kind::MessageSent));
     let (mediatype, body) = match message {
-        Some((Some("text/html"), body)) => ("text/html", body.to_owned()),
+        Some((Some(said), body)) if is_html(said) => ("text/html", body.to_owned()),
         _ => ("text/plain", describe(item)),
     };
     Dialog { mediatype: Some(mediatype), body: Some(body), encoding: Some("none"), ..dialog }
+}
+
+/// `text/html`, whatever parameters follow.
+fn is_html(content_type: &str) -> bool {
+    content_type.get(..9).is_some_and(|start| start.eq_ignore_ascii_case("text/html"))
 }
 
 /// The first or the last time that RFC 3339 can write.
@@ -140,118 +142,6 @@ fn everybody(document: &Document<'_>, item: &Item<'_>) -> Vec<usize> {
     to.retain(|person| *person != from);
     to.insert(0, from);
     to
-}
-
-/// Files as attachments, and what the evidence says of them.
-fn files<'d>(
-    document: &'d Document<'_>,
-    dialog: &[Dialog],
-    exceptions: &mut Vec<Exception>,
-) -> Result<(Vec<Attachment<'d>>, Vec<File<'d>>), Error> {
-    let mut room = VCON_FILES_BYTES_MAX;
-    let (mut attachments, mut files) = (Vec::new(), Vec::new());
-    for (at, file) in document.attachments.iter().enumerate() {
-        let mut attachment = attachment(document, file, dialog);
-        match &file.content {
-            Content::Here { path, bytes } => {
-                let Some(left) = room.checked_sub(*bytes) else {
-                    let message = format!(
-                        "the files of document {} are larger than {VCON_FILES_BYTES_MAX} bytes",
-                        document.number
-                    );
-                    return Err(Error::invalid(message));
-                };
-                room = left;
-                let content = std::fs::read(path).map_err(|source| Error::io("read", path, source))?;
-                if content.len() as u64 != *bytes {
-                    return Err(Error::corrupt(format!("{} is not {bytes} bytes any more", path.display())));
-                }
-                attachment.body = Body::Text(URL_SAFE_NO_PAD.encode(content));
-                attachment.encoding = "base64url";
-            }
-            Content::Missing(why) => {
-                let what = format!("the file {} is not in the production: {why}", file.name);
-                exceptions.push(Exception { number: file.number.clone(), position: None, what });
-                attachment.body = Body::Text(format!("This file is not in the production: {why}"));
-                "text/plain".clone_into(&mut attachment.mediatype);
-                attachment.filename += ".missing.txt";
-            }
-        }
-        attachments.push(attachment);
-        let is_missing = matches!(file.content, Content::Missing(_));
-        let sha256 = file.sha256.as_deref();
-        files.push(File { attachment: at, number: &file.number, sha256, is_missing });
-    }
-    Ok((attachments, files))
-}
-
-fn attachment<'d>(document: &Document<'_>, file: &document::Attachment, dialog: &[Dialog]) -> Attachment<'d> {
-    let from = document.items.get(file.item).and_then(Item::from);
-    Attachment {
-        purpose: "file",
-        start: dialog.get(file.item).map(|dialog| dialog.start.clone()).unwrap_or_default(),
-        party: from.and_then(|party| document.person(party)).unwrap_or(document.people.len()),
-        dialog: file.item,
-        mediatype: file.media_type.clone().unwrap_or_else(|| "application/octet-stream".to_owned()),
-        filename: file.name.clone(),
-        encoding: "none",
-        body: Body::Text(String::new()),
-    }
-}
-
-fn evidence<'d>(document: &'d Document<'_>, dialog: &[Dialog], files: Vec<File<'d>>) -> Attachment<'d> {
-    let (about, thread) = (document.about, document.thread);
-    let known = |(party, person): (usize, &'d Person)| Known {
-        party,
-        network: person.network.as_deref(),
-        address: person.address.as_deref(),
-        scope: person.scope.as_deref(),
-        role: person.role.as_deref(),
-    };
-    let record = |(at, item): (usize, &'d Item<'_>)| Record {
-        dialog: at,
-        position: item.shown.position.to_string(),
-        leaf_sha256: item.shown.leaf.to_string(),
-        batch_root: item.shown.batch_root.to_string(),
-        kind: &item.kind,
-        time_of: match (item.time_us, item.shown.broker_time_ms) {
-            (Some(_), _) => "event",
-            (None, Some(_)) => "broker",
-            (None, None) => "archive",
-        },
-        is_context: item.shown.is_context,
-        deliveries: item.shown.deliveries,
-        redactions: item.shown.redactions,
-        warnings: item.warnings.iter().map(|warning| warning.word()).collect(),
-        text: dialog[at].body.is_none().then(|| describe(item)),
-    };
-    let evidence = Evidence {
-        document: &document.number,
-        production: &about.production,
-        requested_by: &about.who,
-        requested_for: &about.why,
-        through_version: about.through_version,
-        time_zone: &about.zone_name,
-        day: document.day.to_string(),
-        part: document.part,
-        parts: document.parts,
-        conversation: thread.id.as_deref(),
-        conversation_kind: thread.kind.as_deref(),
-        leaf_digest: leaf_digest(document).to_string(),
-        parties: document.people.iter().enumerate().map(known).collect(),
-        records: document.items.iter().enumerate().map(record).collect(),
-        files,
-    };
-    Attachment {
-        purpose: "evidence",
-        start: created_at(document),
-        party: document.people.len(),
-        dialog: 0,
-        mediatype: "application/json".to_owned(),
-        filename: "custody-evidence.json".to_owned(),
-        encoding: "json",
-        body: Body::Evidence(Box::new(evidence)),
-    }
 }
 
 /// SHA-256 over the leaf hashes of all records, in the order of the dialogs.

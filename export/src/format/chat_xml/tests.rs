@@ -1,6 +1,6 @@
 use super::*;
 use crate::fixture::{ALICE, BOB, HOSTILE, event, shown, with_document};
-use crate::format::for_readers::{golden, render_all};
+use crate::format::for_readers::{at_random, golden, render_all, rendered};
 use crate::item::Shown;
 
 fn text(rendered: &Rendered) -> String {
@@ -107,4 +107,14 @@ fn the_bytes_never_change_unnoticed() {
     assert_eq!(paths, files.map(|file| format!("chat-xml/{file}")));
     // The missing file, and the records with text, name or file name that XML cannot hold.
     assert_eq!((sample.exceptions.len(), hostile.exceptions.len()), (1, 4));
+}
+
+/// Whatever happens, each record is told; the reader checks the rest.
+#[test]
+fn random_histories_lose_nothing() {
+    for seed in 0..100 {
+        let all = at_random(seed);
+        let rendered = rendered(&ChatXml, &format!("chat-xml/random{seed}"), &all, "a");
+        assert_eq!(text(&rendered).matches("<?custody-record ").count(), all.len(), "{seed}");
+    }
 }

@@ -2,12 +2,14 @@
 //!
 //! Source: RFC 5322 (folding, addresses), RFC 2047 (encoded words), RFC 2045 (base64).
 
+use std::borrow::Cow;
+
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-
 use custody_schemas::Hash;
 
 use crate::document::Person;
+use crate::settings::RSMF_NAME_CHARS_MAX;
 
 /// RFC 5322 wants lines of at most 78.
 const LINE_CHARS: usize = 78;
@@ -16,10 +18,14 @@ const WORD_BYTES: usize = 45;
 /// Octets of a local part, RFC 5321.
 const LOCAL_PART_BYTES_MAX: usize = 64;
 
-/// Appends a header. Its value may be any text: controls and line ends become spaces, and what is
+/// Appends a header unless it is empty. Its value may be any text: controls and line ends become spaces, and what is
 /// not plain ASCII, or looks like an encoded word, is encoded.
 pub(super) fn header(out: &mut Vec<u8>, name: &str, value: &str) {
     let value = clean(value);
+    // RFC 2047 knows no encoded word of nothing, and RFC 5322 no line of spaces.
+    if value.is_empty() {
+        return;
+    }
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");
     if is_plain(&value) {
@@ -35,7 +41,7 @@ pub(super) fn addresses(out: &mut Vec<u8>, name: &str, people: &[&Person]) {
     for (n, person) in people.iter().enumerate() {
         out.extend_from_slice(if n == 0 { name.as_bytes() } else { b"," });
         out.extend_from_slice(if n == 0 { b": " } else { b"\r\n " });
-        let display = clean(person.label());
+        let display = clean(&cut(person.label()));
         if is_plain(&display) && display.len() < LINE_CHARS {
             out.push(b'"');
             for byte in display.bytes() {
@@ -96,6 +102,14 @@ fn is_domain(text: &str) -> bool {
         !label.is_empty() && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     text.len() <= 253 && text.split('.').all(is_label)
+}
+
+/// A text as a header shows it, cut where it is longer than people's names and titles are.
+pub(super) fn cut(text: &str) -> Cow<'_, str> {
+    match text.char_indices().nth(RSMF_NAME_CHARS_MAX) {
+        Some((at, _)) => Cow::Owned(format!("{}…", &text[..at])),
+        None => Cow::Borrowed(text),
+    }
 }
 
 /// Without anything that could end a line.

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixture::{ALICE, BOB, HOSTILE, event, hostile, sample, shown, with_document};
 use crate::format::Body;
-use crate::format::for_readers::{render_all, rendered};
+use crate::format::for_readers::{at_random, render_all, rendered};
 use crate::item::Shown;
 
 fn bytes(rendered: &Rendered) -> &[u8] {
@@ -200,7 +200,8 @@ fn no_text_breaks_out_of_a_header() {
                 names.push(line.split(':').next().unwrap());
             }
         }
-        assert_eq!(names, ["Subject", "From"], "{text:?}: {out}");
+        let expected = if text.is_empty() { &["From"][..] } else { &["Subject", "From"] };
+        assert_eq!(names, expected, "{text:?}: {out}");
     }
 }
 
@@ -225,6 +226,21 @@ fn addresses_that_are_none_of_mails_are_made_into_some() {
 }
 
 #[test]
+fn a_name_of_any_length_makes_no_header_of_any_length() {
+    let long = "ä".repeat(100_000);
+    let rest = format!(r#""to":[{{"name":"{long}"}}],"message":{{"id":"m","text":"x"}}"#);
+    with_document(&records(&[("im.message.sent", BOB, &rest)]), |document| {
+        let thread = crate::document::Thread { label: long.clone(), ..document.thread.clone() };
+        let (number, about) = (document.number.clone(), document.about);
+        let document = Document::new(number, about, &thread, document.day, (1, 1), document.items);
+        assert_eq!(subject(&document), format!("{}…, 2013-05-29", "ä".repeat(200)));
+        let rendered = Rsmf.render(&document).unwrap();
+        let head = std::str::from_utf8(bytes(&rendered)).unwrap().split_once("\r\n\r\n").unwrap().0;
+        assert!(head.len() < 8_000, "{} bytes", head.len());
+    });
+}
+
+#[test]
 fn headers_are_folded_and_read_back() {
     let check = |value: &str, expected: &str| {
         let mut out = Vec::new();
@@ -232,7 +248,7 @@ fn headers_are_folded_and_read_back() {
         assert_eq!(String::from_utf8(out).unwrap(), expected, "{value:?}");
     };
     check("Merger", "Subject: Merger\r\n");
-    check("", "Subject: =?UTF-8?B??=\r\n");
+    check("", "");
     check("a\nb", "Subject: a b\r\n");
     check("ä", "Subject: =?UTF-8?B?w6Q=?=\r\n");
     check(" a", "Subject: =?UTF-8?B?IGE=?=\r\n");
@@ -247,6 +263,21 @@ fn nobody_writes_a_record_of_their_own_into_the_text() {
     let out = with_document(&records(&[("im.message.sent", BOB, &rest)]), |document| text::text(&document));
     let expected = "[2013-05-29 09:15:00.000 +00:00] Bob: hello\r\n    [2013-05-29 09:00:00.000 +00:00] Alice: I agree\r\n    x\u{fffd}\r\n";
     assert!(out.ends_with(expected), "{out}");
+}
+
+#[test]
+fn the_text_is_in_the_productions_zone_and_the_manifest_in_utc() {
+    let payload = event("im.message.sent", 0, "{}").replace("00.000Z", "00.000001Z");
+    with_document(&[shown(0, &payload)], |document| {
+        let zone = jiff::tz::TimeZone::fixed(jiff::tz::offset(2));
+        let about = crate::document::About { zone, ..document.about.clone() };
+        let number = document.number.clone();
+        let document = Document::new(number, &about, document.thread, document.day, (1, 1), document.items);
+        let text = text::text(&document);
+        assert!(text.ends_with("[2013-05-29 11:15:00.000001 +02:00] \r\n"), "{text}");
+        let (manifest, ..) = manifest(&document);
+        assert_eq!(manifest.events[0].timestamp.as_deref(), Some("2013-05-29T09:15:00.000001Z"));
+    });
 }
 
 #[test]
@@ -294,6 +325,38 @@ fn the_bytes_never_change_unnoticed() {
     crate::format::for_readers::golden("rsmf.v1.txt", &golden);
     let what: Vec<&str> = sample.exceptions.iter().map(|exception| exception.what.as_str()).collect();
     assert_eq!(what, ["the file plan.pdf is not in the production: the gateway has no such file"]);
+}
+
+/// A day of a gateway alone names nobody.
+#[test]
+fn nobody_is_a_participant() {
+    let all = [shown(0, &event("gateway.started", 0, r#"{"gateway":{"version":"2"}}"#))];
+    let rendered = rendered(&Rsmf, "rsmf/nobody", &all, "a");
+    let head = std::str::from_utf8(bytes(&rendered)).unwrap().split_once("\r\n\r\n").unwrap().0;
+    assert!(!head.contains("X-RSMF-Participants") && !head.contains("To: "), "{head}");
+    assert!(head.starts_with("From: \"(unknown)\"\r\n <%28unknown%29@unknown.invalid>\r\n"), "{head}");
+}
+
+/// Whatever happens, each record is told once; the reader checks the rest.
+#[test]
+fn random_histories_lose_nothing() {
+    for seed in 0..100 {
+        let all = at_random(seed);
+        rendered(&Rsmf, &format!("rsmf/random{seed}"), &all, "a");
+        let (manifest, _) = manifest_of(&all);
+        let events = manifest["events"].as_array().unwrap().iter();
+        let fields = events.flat_map(|event| event["custom"].as_array().unwrap());
+        let is_position =
+            |name: &str| name == "Position" || name.starts_with("Record ") && name.ends_with(" Position");
+        let mut found: Vec<&str> = fields
+            .filter(|field| is_position(field["name"].as_str().unwrap()))
+            .map(|field| field["value"].as_str().unwrap())
+            .collect();
+        let mut expected: Vec<String> = all.iter().map(|shown| shown.position.to_string()).collect();
+        found.sort_unstable();
+        expected.sort_unstable();
+        assert_eq!(found, expected, "{seed}");
+    }
 }
 
 /// Not only what the fixtures have: a day as long as RSMF allows, in three formats.

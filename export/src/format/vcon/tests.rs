@@ -3,7 +3,7 @@ use serde_json::{Value, json};
 use super::*;
 use crate::fixture::{ALICE, BOB, HOSTILE, event, hostile, sample, shown, with_document};
 use crate::format::Body as FileBody;
-use crate::format::for_readers::{golden, render_all};
+use crate::format::for_readers::{at_random, golden, render_all, rendered};
 
 fn json_of(rendered: &Rendered) -> Value {
     let FileBody::Bytes(bytes) = &rendered.files[0].body else { panic!("a copy") };
@@ -106,4 +106,14 @@ fn the_bytes_never_change_unnoticed() {
     let FileBody::Bytes(bytes) = &sample.files[0].body else { panic!("a copy") };
     golden("vcon.v1.vcon", std::str::from_utf8(bytes).unwrap());
     assert_eq!(sample.exceptions.len(), 1);
+}
+
+/// Whatever happens, each record is told; the reader checks the rest.
+#[test]
+fn random_histories_lose_nothing() {
+    for seed in 0..100 {
+        let all = at_random(seed);
+        let rendered = rendered(&VconFormat, &format!("vcon/random{seed}"), &all, "a");
+        assert_eq!(json_of(&rendered)["dialog"].as_array().unwrap().len(), all.len(), "{seed}");
+    }
 }
