@@ -34,7 +34,7 @@ def leaf(row):
     headers = row["headers"] or []
     data = field(topic.encode()) + field(struct.pack(">i", int(generation))) + field(struct.pack(">i", int(partition)))
     data += field(struct.pack(">q", int(offset))) + field(broker_ms) + field(row["key"])
-    data += field(struct.pack(">I", len(headers)))
+    data += struct.pack(">I", len(headers))
     for header in headers:
         data += field(header["name"].encode()) + field(header["value"])
     payload = row["payload"]
