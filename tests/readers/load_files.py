@@ -1,12 +1,13 @@
 """What readers of load files share: a volume's members, their files, and that they are families.
 Written from export/FORMATS.md, RFC 6962 and RFC 8259, not from the Rust code."""
 
+import base64
 import hashlib
 import json
 import os
 import re
 
-from tables import HASH, POSITION, need
+from tables import HASH, POSITION, leaf_hash, need
 
 BOM = b"\xef\xbb\xbf"
 
@@ -45,6 +46,19 @@ def check_text(data, what):
     need(not re.search(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]", text), f"{what}: a control character")
 
 
+def consumed(record, name):
+    """The bytes of a member that is a text, or base64, or absent."""
+    if f"{name}_base64" in record:
+        return base64.b64decode(record[f"{name}_base64"], validate=True)
+    return None if record[name] is None else record[name].encode()
+
+
+def leaf_of(record):
+    headers = [(header["name"], consumed(header, "value")) for header in record["headers"]]
+    payload = consumed(record, "payload")
+    return leaf_hash(record["position"], record["broker_time_ms"], consumed(record, "key"), headers, payload)
+
+
 def check_native(data, member, what):
     """A document's records are its positions, in their order, and their hashes make its digest."""
     records = json.loads(data.decode("utf-8"))
@@ -53,6 +67,8 @@ def check_native(data, member, what):
     need(digest(leaves).hex() == member["digest"], f"{what}: the leaf hashes do not make the digest")
     for record in records:
         need(("payload_base64" in record) <= (record["payload"] is None), f"{what}: two payloads")
+        if record["redactions"] == 0:
+            need(leaf_of(record) == record["leaf_hash"], f"{what}: {record['position']} has another leaf hash")
         need(isinstance(record["what_happened"], str) and record["type"], f"{what}: a record says nothing")
     need(len(records) == member["records"], f"{what}: the count of records")
     context = sum(record["is_context"] for record in records)

@@ -8,38 +8,17 @@ Exit codes: 0 all is well (counts are printed as JSON), 1 a fault, 2 called wron
 """
 
 import datetime
-import hashlib
-import struct
 import sys
 
 import duckdb
 
-from tables import COLUMNS, check_records, need, run
+from tables import COLUMNS, check_records, leaf_hash, need, run
 
 TYPES = {name: "VARCHAR" for name in COLUMNS}
 TYPES |= {name: "BIGINT" for name in ("file_bytes", "call_duration_ms", "sequence", "copies", "redactions")}
 TYPES |= {name: "TIMESTAMP WITH TIME ZONE" for name in ("time", "broker_time", "archived_time")}
 TYPES |= {"context": "BOOLEAN", "key": "BLOB", "headers": 'STRUCT("name" VARCHAR, "value" BLOB)[]', "payload": "BLOB"}
 EPOCH = datetime.datetime(1970, 1, 1, tzinfo=datetime.timezone.utc)
-
-
-def field(data):
-    return b"\xff\xff\xff\xff" if data is None else struct.pack(">I", len(data)) + data
-
-
-def leaf(row):
-    """export/FORMAT.md, "The leaf hash"."""
-    topic, generation, partition, offset = row["position"].rsplit(":", 3)
-    broker_ms = None if row["broker_time"] is None else struct.pack(">q", row["broker_time"] // 1_000)
-    headers = row["headers"] or []
-    data = field(topic.encode()) + field(struct.pack(">i", int(generation))) + field(struct.pack(">i", int(partition)))
-    data += field(struct.pack(">q", int(offset))) + field(broker_ms) + field(row["key"])
-    data += field(struct.pack(">I", len(headers)))
-    for header in headers:
-        data += field(header["name"].encode()) + field(header["value"])
-    payload = row["payload"]
-    data += field(None if payload is None else hashlib.sha256(payload).digest())
-    return hashlib.sha256(b"\x00custody.leaf.v1" + data).hexdigest()
 
 
 def text(value, name):
@@ -67,7 +46,10 @@ def check(path):
     for values in connection.execute(f"select {columns} from read_parquet(?)", [path]).fetchall():
         row = dict(zip(TYPES, values))
         if LEAVES and row["redactions"] == 0:
-            need(leaf(row) == row["leaf_hash"], f"{row['position']}: the leaf hash is another")
+            ms = None if row["broker_time"] is None else row["broker_time"] // 1_000
+            headers = [(header["name"], header["value"]) for header in row["headers"] or []]
+            made = leaf_hash(row["position"], ms, row["key"], headers, row["payload"])
+            need(made == row["leaf_hash"], f"{row['position']}: the leaf hash is another")
             leaves += 1
         rows.append({name: text(row[name], name) for name in COLUMNS} | {"zone": "UTC"})
     return check_records(rows) | {"leaves": leaves}

@@ -2,7 +2,9 @@
 
 import csv
 import datetime
+import hashlib
 import re
+import struct
 import sys
 import zoneinfo
 
@@ -22,6 +24,23 @@ class Fault(Exception):
 def need(holds, message):
     if not holds:
         raise Fault(message)
+
+
+def leaf_hash(position, broker_time_ms, key, headers, payload):
+    """export/FORMAT.md, "The leaf hash"."""
+
+    def field(data):
+        return b"\xff\xff\xff\xff" if data is None else struct.pack(">I", len(data)) + data
+
+    topic, generation, partition, offset = position.rsplit(":", 3)
+    data = field(topic.encode()) + field(struct.pack(">i", int(generation))) + field(struct.pack(">i", int(partition)))
+    data += field(struct.pack(">q", int(offset)))
+    data += field(None if broker_time_ms is None else struct.pack(">q", broker_time_ms)) + field(key)
+    data += struct.pack(">I", len(headers))
+    for name, value in headers:
+        data += field(name.encode()) + field(value)
+    data += field(None if payload is None else hashlib.sha256(payload).digest())
+    return hashlib.sha256(b"\x00custody.leaf.v1" + data).hexdigest()
 
 
 def rows_of(path):

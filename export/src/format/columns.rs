@@ -9,7 +9,7 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::describe::{describe, named};
-use crate::document::Document;
+use crate::document::{Attachment, Document};
 use crate::item::Item;
 
 /// What is between the values of a cell that has several.
@@ -57,18 +57,22 @@ pub(crate) fn each_row<E>(
     document: &Document<'_>,
     mut then: impl FnMut(Row<'_>) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut attachments: BTreeMap<usize, String> = BTreeMap::new();
-    for attachment in &document.attachments {
-        let numbers = attachments.entry(attachment.item).or_default();
-        if !numbers.is_empty() {
-            numbers.push_str(SEPARATOR);
-        }
-        numbers.push_str(&attachment.number);
-    }
+    let attachments = by_item(document);
     document.items.iter().enumerate().try_for_each(|(n, item)| {
-        let attachments = attachments.get(&n).map_or("", String::as_str);
-        then(Row { document, item, attachments })
+        let numbers = attachments.get(&n).into_iter().flatten().map(|attachment| attachment.number.as_str());
+        let attachments = joined(numbers);
+        then(Row { document, item, attachments: &attachments })
     })
+}
+
+/// The attachments of each record that has some. `Document::attachments_of` looks through all of them
+/// for each record.
+pub(crate) fn by_item<'d>(document: &'d Document<'_>) -> BTreeMap<usize, Vec<&'d Attachment>> {
+    let mut all: BTreeMap<usize, Vec<&Attachment>> = BTreeMap::new();
+    for attachment in &document.attachments {
+        all.entry(attachment.item).or_default().push(attachment);
+    }
+    all
 }
 
 /// A time in a zone, with its offset and microseconds: `2013-05-29T11:15:02.123000+02:00`. A time

@@ -6,7 +6,7 @@
 use crate::document::Document;
 use crate::error::Error;
 use crate::format::csv::BOM;
-use crate::format::fields::{FIELDS, Facts, Holds, each_member};
+use crate::format::fields::{FIELDS, Facts, each_member};
 use crate::format::natives::family;
 use crate::format::{Exception, Format, Line, Rendered};
 
@@ -16,7 +16,6 @@ pub(crate) const LOAD: &str = "DATA/load.dat";
 const COLUMN: char = '\u{14}';
 const QUOTE: char = 'þ';
 const NEWLINE: char = '®';
-const SEVERAL: char = ';';
 
 /// A load file of documents and attachments.
 #[derive(Debug, Default)]
@@ -45,10 +44,7 @@ impl Format for Dat {
 
 fn row(facts: &Facts<'_>, out: &mut String, exceptions: &mut Vec<Exception>) {
     for (n, field) in FIELDS.iter().enumerate() {
-        let values = (field.of)(facts);
-        let is_several = field.holds == Holds::Several;
-        let value = if is_several { several(&values) } else { values.concat() };
-        let splits = is_several && values.iter().any(|value| value.contains(SEVERAL));
+        let (value, splits) = field.value(facts);
         if let Some(what) = unfaithful(&value, splits) {
             exceptions.push(Exception {
                 number: facts.member.number.to_owned(),
@@ -59,12 +55,6 @@ fn row(facts: &Facts<'_>, out: &mut String, exceptions: &mut Vec<Exception>) {
         add(n, &value, out);
     }
     out.push_str("\r\n");
-}
-
-/// Several values as one; one that holds the separator itself gets a comma there.
-fn several(values: &[String]) -> String {
-    let values: Vec<String> = values.iter().map(|value| value.replace(SEVERAL, ",")).collect();
-    values.join(&String::from(SEVERAL))
 }
 
 /// Appends a value: line ends are `®`, `þ` is doubled.
@@ -104,6 +94,7 @@ mod tests {
     use crate::document::Content;
     use crate::fixture::{HOSTILE, hostile, sample, with_document};
     use crate::format::Body;
+    use crate::format::fields::several;
     use crate::format::testing::{self, attach, golden, whole};
 
     /// What a reader of the rules makes of the rows.
@@ -138,7 +129,8 @@ mod tests {
         check("®", "þ®þ", Some(ends));
         check("a\0b", "þa\0bþ", Some(stops));
         check(&"x".repeat(1 << 20), &format!("þ{}þ", "x".repeat(1 << 20)), None);
-        assert_eq!(several(&["a;b".into(), "c".into()]), "a,b;c");
+        assert_eq!(several(&["a;b".into(), "c".into()]), ("a,b;c".to_owned(), true));
+        assert_eq!(several(&["a".into(), "b".into()]), ("a;b".to_owned(), false));
     }
 
     #[test]

@@ -87,32 +87,33 @@ fn data_type(holds: Holds) -> &'static str {
 
 fn member(facts: &Facts<'_>, xml: &mut String, exceptions: &mut Vec<Exception>) {
     let member = facts.member;
-    let mut tell = |what: &str, replaced: usize| {
-        if replaced > 0 {
-            exceptions.push(Exception {
-                number: member.number.to_owned(),
-                position: None,
-                what: format!(
-                    "{what} in {LOAD}: {replaced} characters that XML cannot hold are U+FFFD; the native has them"
-                ),
-            });
-        }
+    let mut tell = |name: &str, replaced: usize, splits: bool| {
+        let what = match (replaced, splits) {
+            (0, false) => return,
+            (0, true) => "a semicolon was written as a comma".to_owned(),
+            (n, _) => format!("{n} characters that XML cannot hold are U+FFFD"),
+        };
+        exceptions.push(Exception {
+            number: member.number.to_owned(),
+            position: None,
+            what: format!("{name} in {LOAD}: {what}; the native has it exactly"),
+        });
     };
     let mut element = Element::new("Document", xml);
     element.exact("DocID", member.number);
     element.exact("DocType", if member.attachment.is_some() { "File" } else { "Message" });
-    tell("MimeType", element.attribute("MimeType", facts.media_type()));
+    tell("MimeType", element.attribute("MimeType", facts.media_type()), false);
     element.open();
     xml.push_str("<Tags>\n");
     for field in tagged() {
-        let values = (field.of)(facts);
-        if values.is_empty() {
+        let (value, splits) = field.value(facts);
+        if value.is_empty() {
             continue;
         }
         let mut element = Element::new("Tag", xml);
         element.exact("TagName", tag_name(field));
         element.exact("TagDataType", data_type(field.holds));
-        tell(field.name, element.attribute("TagValue", &values.join(";")));
+        tell(field.name, element.attribute("TagValue", &value), splits);
         element.empty();
     }
     xml.push_str("</Tags>\n<Files>\n");
@@ -247,11 +248,16 @@ mod tests {
                 (String::from_utf8(bytes).unwrap(), Edrm.render(&document).unwrap().exceptions)
             });
             let mut value = String::new();
-            let replaced = escape(if said.trim().is_empty() { "(unknown)" } else { said }, &mut value);
+            let label = if said.trim().is_empty() { "(unknown)" } else { said };
+            let replaced = escape(&label.replace(';', ","), &mut value);
             let tag = format!("<Tag TagName=\"#From\" TagDataType=\"Text\" TagValue=\"{value}\"/>\n");
             assert!(xml.contains(&tag), "{said:?} {xml}");
             // FROM and PARTICIPANTS have it.
-            assert_eq!(exceptions.len(), if replaced > 0 { 2 } else { 0 }, "{said:?} {exceptions:?}");
+            assert_eq!(
+                exceptions.len(),
+                if replaced > 0 || said.contains(';') { 2 } else { 0 },
+                "{said:?} {exceptions:?}"
+            );
         }
     }
 

@@ -29,7 +29,25 @@ pub(crate) struct Field {
     pub(crate) name: &'static str,
     pub(crate) holds: Holds,
     /// Its values; those of one value give it or none.
-    pub(crate) of: fn(&Facts<'_>) -> Vec<String>,
+    of: fn(&Facts<'_>) -> Vec<String>,
+}
+
+/// What is between several values.
+pub(crate) const SEVERAL: char = ';';
+
+/// Several values as one. One that holds what is between them gets a comma there; whether any did.
+pub(crate) fn several(values: &[String]) -> (String, bool) {
+    let splits = values.iter().any(|value| value.contains(SEVERAL));
+    let values: Vec<String> = values.iter().map(|value| value.replace(SEVERAL, ",")).collect();
+    (values.join(&String::from(SEVERAL)), splits)
+}
+
+impl Field {
+    /// Its values as one, and whether one of them had to be changed for that.
+    pub(crate) fn value(&self, facts: &Facts<'_>) -> (String, bool) {
+        let values = (self.of)(facts);
+        if self.holds == Holds::Several { several(&values) } else { (values.concat(), false) }
+    }
 }
 
 /// What the fields of one member are made of.

@@ -5,10 +5,11 @@ use std::collections::HashMap;
 use std::fmt::Write;
 
 use custody_schemas::Kind;
+use jiff::tz::TimeZone;
 
 use crate::describe::{describe, named};
-use crate::document::{Content, Document, Person};
-use crate::format::columns::local;
+use crate::document::{Attachment, Content, Document, Person};
+use crate::format::columns::{by_item, local};
 use crate::item::Item;
 
 /// What goes before each line that somebody wrote, so that no text looks like a line of ours.
@@ -26,9 +27,10 @@ const NOTE: &str = "  ";
 pub(crate) fn plain_text(document: &Document<'_>) -> String {
     let mut out = String::with_capacity(256 * (document.items.len() + 4));
     head(document, &mut out);
-    let changes = changes(document.items);
+    let (changes, attachments) = (changes(document.items), by_item(document));
     for (n, item) in document.items.iter().enumerate() {
-        record(document, n, item, &changes, &mut out);
+        let files = attachments.get(&n).map_or(&[][..], Vec::as_slice);
+        record(item, files, &changes, &document.about.zone, &mut out);
     }
     out
 }
@@ -95,13 +97,12 @@ fn changes<'i>(items: &'i [Item<'_>]) -> HashMap<&'i str, Vec<&'i Item<'i>>> {
 }
 
 fn record(
-    document: &Document<'_>,
-    n: usize,
     item: &Item<'_>,
+    files: &[&Attachment],
     changes: &HashMap<&str, Vec<&Item<'_>>>,
+    zone: &TimeZone,
     out: &mut String,
 ) {
-    let zone = &document.about.zone;
     let who = item.from().map_or_else(|| item.kind.clone(), named);
     line!(out, "\n[{}] {}", local(item.at_us(), zone), one_line(&who));
     indented(&describe(item), out);
@@ -113,7 +114,7 @@ fn record(
     if let Some(id) = item.data().message.as_ref().and_then(|message| message.in_reply_to.as_deref()) {
         note(&format!("answers message {}", one_line(id)));
     }
-    for attachment in document.attachments_of(n) {
+    for attachment in files {
         note(&format!("file {}", attachment.number));
     }
     if item.contract() == Some(Kind::MessageSent) {

@@ -3,9 +3,13 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use custody_schemas::Hash;
+use custody_schemas::hash::{Leaf, leaf_hash};
+
 use crate::document::{Attachment, Content, Document};
 use crate::fixture::{hostile, sample, with_document};
 use crate::format::{Body, Format, Line, Rendered};
+use crate::item::Shown;
 
 /// Compares with the file of that name in `golden/`; `UPDATE_GOLDEN=1` writes it.
 pub(crate) fn golden(name: &str, bytes: &[u8]) {
@@ -70,12 +74,28 @@ pub(crate) fn attach(document: &mut Document<'_>, folder: &Path) {
     ];
 }
 
+/// Gives a record the leaf hash that its bytes have.
+fn prove(shown: &mut Shown) {
+    let partition = &shown.position.partition;
+    let leaf = Leaf {
+        topic: &partition.topic,
+        generation: partition.generation,
+        partition: partition.partition,
+        offset: shown.position.offset,
+        broker_time_ms: shown.broker_time_ms,
+        key: shown.key.as_deref(),
+        payload: shown.payload.as_deref().map(Hash::of),
+    };
+    shown.leaf = leaf_hash(leaf, shown.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())));
+}
+
 /// Writes the sample and the hostile records for readers that are not ours, when they are asked for:
 /// `CUSTODY_READERS_DIR/NAME/sample` and `…/hostile`.
 pub(crate) fn for_readers(name: &str, write: impl Fn(&Path, &Document<'_>)) {
     let Some(folder) = std::env::var_os("CUSTODY_READERS_DIR").map(PathBuf::from) else { return };
     let scratch = tempfile::tempdir().unwrap();
-    for (which, records) in [("sample", sample()), ("hostile", hostile())] {
+    for (which, mut records) in [("sample", sample()), ("hostile", hostile())] {
+        records.iter_mut().for_each(prove);
         let folder = folder.join(name).join(which);
         fs::create_dir_all(&folder).unwrap();
         with_document(&records, |mut document| {
