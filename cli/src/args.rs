@@ -66,6 +66,9 @@ pub enum Cmd {
     },
     /// Write a production: records with a receipt that can be verified without Custody
     Export(ExportArgs),
+    /// Keys that productions are signed with
+    #[command(subcommand)]
+    Key(KeyCmd),
     /// Make few large files of many small ones, once; `run` does it in the background
     Compact {
         /// Say what is due and do nothing
@@ -309,6 +312,26 @@ fn export_format() -> impl clap::builder::TypedValueParser<Value = custody_expor
         let known = Format::ALL.iter().find(|format| format.about().0 == name);
         known.copied().ok_or("not a format")
     })
+}
+
+/// About keys.
+#[derive(Debug, Clone, PartialEq, Eq, Subcommand)]
+pub enum KeyCmd {
+    /// Make a key: FILE is the private one, FILE.pub the public one, which is printed; a file that is
+    /// there is never replaced
+    Generate {
+        /// Whose it is, as a URL without its scheme, such as contoso.example/custody; without spaces or +
+        #[arg(long)]
+        name: String,
+        /// Where it is put
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+    /// Print the public key of a file, which `verify --key` takes
+    Show {
+        /// A private key, or a public one
+        file: PathBuf,
+    },
 }
 
 /// About gaps and generations.

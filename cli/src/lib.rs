@@ -4,6 +4,7 @@
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`compacting`] keeps the archive's files few
 //! - [`asking`] searches and shows, [`handing`] produces and verifies
+//! - [`signing`] makes keys for productions
 //! - [`gaps`] lists what was lost, and accepts a topic that was made again
 //! - [`people`] takes the register of people from a file or a directory, and lists it
 //! - [`import`] reads existing history, [`importing`] publishes it
@@ -29,5 +30,6 @@ pub mod reconcile;
 pub mod run;
 pub mod settings;
 pub mod show;
+pub mod signing;
 pub mod sim;
 pub mod verifying;

@@ -4,12 +4,14 @@ use std::collections::BTreeMap;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
-use custody_cli::args::{Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, PeopleCmd, VerifyArgs, command, inputs};
+use custody_cli::args::{
+    Cli, Cmd, ConfigCmd, GapCmd, ImportCmd, KeyCmd, PeopleCmd, VerifyArgs, command, inputs,
+};
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
 use custody_cli::{
     asking, compacting, demo, exactness, gaps, handing, importing, logging, open, people, reconcile, run,
-    verifying,
+    signing, verifying,
 };
 use custody_cli::{out, outln};
 
@@ -37,6 +39,8 @@ fn start() -> Done {
             out!("{}", settings::example());
             return Ok(());
         }
+        Cmd::Key(KeyCmd::Generate { name, out }) => return signing::generate(name, out),
+        Cmd::Key(KeyCmd::Show { file }) => return signing::show(file),
         Cmd::Verify(VerifyArgs { what: Some(dir), json, .. }) if !dir.is_file() => {
             return verifying::production(dir, *json);
         }
@@ -87,6 +91,6 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
             Ok(())
         }
         // Handled before the settings are read.
-        Cmd::Demo(_) => Ok(()),
+        Cmd::Demo(_) | Cmd::Key(_) => Ok(()),
     }
 }

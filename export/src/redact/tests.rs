@@ -264,7 +264,7 @@ fn keys_headers_and_numbers_of_blocks() {
         ("ce_type".into(), Some(b"federation.im.message.sent.v1".to_vec())),
         ("none".into(), None),
     ];
-    let applied = apply(&rules, &mut record);
+    let applied = apply(rules, &mut record);
     let applied: Vec<_> = applied.iter().map(|applied| (applied.rule.as_str(), applied.count)).collect();
     // The sender's address is one, too.
     assert_eq!(applied, [("card", 1), ("email", 3), ("drug", 3)]);
