@@ -103,6 +103,10 @@ pub struct VerifyArgs {
     /// one is set; without it the archive is verified
     #[arg(value_name = "PATH")]
     pub what: Option<PathBuf>,
+    /// Whose signature the production must have: a public key as `custody key show` prints it, or its
+    /// file
+    #[arg(long, value_name = "KEY", requires = "what")]
+    pub key: Option<String>,
     /// Print the report as JSON
     #[arg(long)]
     pub json: bool,
@@ -298,6 +302,16 @@ pub struct ExportArgs {
     /// Put `records.jsonl` beside another format: the records with the bytes that their hashes cover
     #[arg(long)]
     pub with_records: bool,
+    /// Take out of every record, by name, such as `card,email`; in the receipt the reason is `--why`
+    #[arg(long, value_name = "RULES", value_delimiter = ',', value_parser = ["card", "iban", "ssn", "email", "phone"])]
+    pub redact: Vec<String>,
+    /// Take out more, or whole records, each with its reason: a JSON list of objects with `name`,
+    /// `reason` and `what`, which is a rule's name, {"pattern": "…"} or {"records": ["…"]}
+    #[arg(long, value_name = "FILE")]
+    pub redactions: Option<PathBuf>,
+    /// Sign the receipt with this private key, which `custody key generate` made
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
 }
 
 /// A format by its name.

@@ -216,10 +216,13 @@ pub fn demo(args: &DemoArgs) -> Done {
         volume_documents: None,
         volume_bytes: None,
         with_records: false,
+        redact: Vec::new(),
+        redactions: None,
+        key: None,
     };
     handing::export(&loaded, &export)?;
     outln!("\n$ custody verify {}", out.display());
-    verifying::production(&out, false)?;
+    verifying::production(&out, None, false)?;
     outln!("\n$ custody verify --archive {}", archive.display());
     verifying::archive(&loaded, &VerifyArgs::default())?;
     let (position, conversation) = example(&loaded)?;

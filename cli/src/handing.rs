@@ -4,7 +4,8 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use custody_export::{
-    Hit, Numbering, Options, Production, Progress, REQUEST_VERSION, Receipt, Request, VolumeLimit,
+    Hit, Numbering, Options, PrivateKey, Production, Progress, REQUEST_VERSION, Receipt, Redaction, Request,
+    VolumeLimit, What,
 };
 use custody_index::FoundRow;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -43,6 +44,8 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
             return Err(Failure::usage(format!("{flag} is empty: the receipt says who asked, and why")));
         }
     }
+    // Before anything takes long.
+    let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
     let zone = asking::zone(&args.zone)?;
     let query = asking::query(loaded, &args.query, &zone)?;
     let (archive, searcher) = asking::searcher(loaded)?;
@@ -63,20 +66,44 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         who: args.who.clone(),
         why: args.why.clone(),
         format: args.format,
-        options: Some(options(args)),
+        options: Some(options(args)?),
     };
     let bar = bar("reading and proving");
+    let through_version = found.through_version;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let production =
-        Production { archive: &archive, request: &request, through_version: found.through_version, threads };
+        Production { archive: &archive, request: &request, through_version, threads, key: key.as_ref() };
     let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
     bar.finish_and_clear();
     Ok(receipt)
 }
 
-fn options(args: &ExportArgs) -> Options {
+/// What is to be taken out: the rules by name, and those of a file.
+fn redactions(args: &ExportArgs) -> Result<Vec<Redaction>, Failure> {
+    let built_in = |name: &String| {
+        let what = match name.as_str() {
+            "card" => What::Card,
+            "iban" => What::Iban,
+            "ssn" => What::Ssn,
+            "email" => What::Email,
+            _ => What::Phone,
+        };
+        Redaction { name: name.clone(), reason: args.why.clone(), what }
+    };
+    let mut all: Vec<Redaction> = args.redact.iter().map(built_in).collect();
+    if let Some(path) = &args.redactions {
+        let text = std::fs::read_to_string(path)
+            .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
+        let more: Vec<Redaction> = serde_json::from_str(&text)
+            .map_err(|e| Failure::usage(format!("{} is not a list of redactions: {e}", path.display())))?;
+        all.extend(more);
+    }
+    Ok(all)
+}
+
+fn options(args: &ExportArgs) -> Result<Options, Failure> {
     let (documents, bytes) = (args.volume_documents, args.volume_bytes);
-    Options {
+    Ok(Options {
         numbering: Numbering {
             prefix: args.bates_prefix.clone(),
             width: args.bates_width,
@@ -84,7 +111,8 @@ fn options(args: &ExportArgs) -> Options {
         },
         volume: (documents.is_some() || bytes.is_some()).then_some(VolumeLimit { bytes, documents }),
         with_records: args.with_records,
-    }
+        redactions: redactions(args)?,
+    })
 }
 
 /// `custody export`

@@ -41,8 +41,8 @@ fn start() -> Done {
         }
         Cmd::Key(KeyCmd::Generate { name, out }) => return signing::generate(name, out),
         Cmd::Key(KeyCmd::Show { file }) => return signing::show(file),
-        Cmd::Verify(VerifyArgs { what: Some(dir), json, .. }) if !dir.is_file() => {
-            return verifying::production(dir, *json);
+        Cmd::Verify(VerifyArgs { what: Some(dir), key, json, .. }) if !dir.is_file() => {
+            return verifying::production(dir, key.as_deref(), *json);
         }
         _ => {}
     }

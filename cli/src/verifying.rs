@@ -6,7 +6,7 @@ use std::path::Path;
 use std::thread;
 
 use custody_archive::{Choice, Journal, Progress, Sample, VerifySettings, verify_with};
-use custody_export::Report;
+use custody_export::{PublicKey, Report};
 use custody_index::{IndexReport, verify_index_with};
 use indicatif::{ProgressBar, ProgressStyle};
 use serde_json::json;
@@ -24,12 +24,16 @@ const SEED_MAX: u64 = (1 << 53) - 1;
 
 /// A report for people. A production may come from anybody: names and texts in it
 /// are made harmless for the terminal.
-fn text_of(dir: &Path, report: &Report) -> String {
+fn text_of(dir: &Path, report: &Report, with_key: bool) -> String {
     let mut out: String =
         report.problems.iter().map(|problem| one_line(&problem.to_string()) + "\n").collect();
     if report.more > 0 {
         // Writing to a text cannot fail.
         let _ = writeln!(out, "and {} more problems", report.more);
+    }
+    for signer in &report.signers {
+        let checked = if with_key { "" } else { ", which was not checked: give its key with --key" };
+        let _ = writeln!(out, "it says that it is signed by {}{checked}", one_line(signer));
     }
     let problems = report.problems.len() as u64 + report.more;
     let _ = writeln!(out, "{}: {} records re-hashed, {problems} problems", dir.display(), report.records);
@@ -43,13 +47,19 @@ fn text_of(dir: &Path, report: &Report) -> String {
     out
 }
 
+/// A public key as it is printed, or the file that it is in.
+fn public_key(text: &str) -> Result<PublicKey, Failure> {
+    if Path::new(text).exists() { Ok(PublicKey::read(Path::new(text))?) } else { Ok(PublicKey::parse(text)?) }
+}
+
 /// `custody verify DIR`
-pub fn production(dir: &Path, as_json: bool) -> Done {
-    let report = custody_export::verify(dir)?;
+pub fn production(dir: &Path, key: Option<&str>, as_json: bool) -> Done {
+    let key = key.map(public_key).transpose()?;
+    let report = custody_export::verify(dir, key.as_ref())?;
     if as_json {
         outln!("{}", serde_json::to_string_pretty(&report).map_err(Failure::failed)?);
     } else {
-        out!("{}", text_of(dir, &report));
+        out!("{}", text_of(dir, &report, key.is_some()));
     }
     if report.is_sound() {
         return Ok(());

@@ -9,11 +9,13 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use crate::check_lines::{Found, RecordLines};
 use crate::check_files::{files, has_records};
+use crate::check_lines::{Found, RecordLines};
 use crate::check_receipt::{Listed, ReceiptLines};
+use crate::check_signature::signature;
 use crate::error::Error;
 use crate::folder::part;
+use crate::key::PublicKey;
 use crate::receipt::Receipt;
 use crate::request::production_id;
 use crate::settings::{LINE_BYTES_MAX, PROBLEMS_MAX};
@@ -44,7 +46,9 @@ impl fmt::Display for Problem {
 pub struct Report {
     /// The receipt, if it could be read.
     pub receipt: Option<Receipt>,
-    /// Records whose leaf hash was made anew.
+    /// Who the receipt says it is signed by; only with a key this was checked, and of that key.
+    pub signers: Vec<String>,
+    /// Records whose leaf hash was made anew, or which were redacted.
     pub records: u64,
     /// Whether the members that people read were made anew and compared: only when this
     /// version of Custody wrote them. Otherwise they are what the folder says.
@@ -96,8 +100,10 @@ impl Problems {
 /// Whoever can rewrite the whole folder can rewrite the receipt with it: compare
 /// the receipt's `digest` with what was told another way, or with the archive.
 ///
+/// With `key`, the receipt must be signed by it.
+///
 /// An error means that the folder could not be read, not that it is damaged.
-pub fn verify(dir: &Path) -> Result<Report, Error> {
+pub fn verify(dir: &Path, key: Option<&PublicKey>) -> Result<Report, Error> {
     if !dir.is_dir() {
         return Err(Error::invalid(format!("there is no production at {}: no such folder", dir.display())));
     }
@@ -140,12 +146,14 @@ pub fn verify(dir: &Path) -> Result<Report, Error> {
             (0, false)
         }
     };
+    let mut signers = Vec::new();
     if let Some(listed) = &mut listed {
         listed.totals(&mut problems);
+        signers = signature(dir, &listed.receipt.production, key, &mut problems)?;
     }
     let Problems { found, more } = problems;
     let receipt = listed.map(|listed| listed.receipt);
-    Ok(Report { receipt, records, members_compared, problems: found, more })
+    Ok(Report { receipt, signers, records, members_compared, problems: found, more })
 }
 
 /// Opens a regular file, or says why it cannot be one of a production.
@@ -216,7 +224,13 @@ fn compare(lines: &mut RecordLines, listed: &mut ReceiptLines, problems: &mut Pr
 /// A line and the entry of the same position, or what one of them lacks.
 fn pair(found: Option<Found>, named: Option<Listed>, problems: &mut Problems) {
     match (found, named) {
-        (Some(Found { number, position, leaf, batch }), Some(Listed { entry, .. })) => {
+        (Some(Found { number, position, leaf, is_redacted, batch }), Some(Listed { entry, .. })) => {
+            // A record that was withheld without a text in it is whole.
+            let places = entry.redactions.iter().flat_map(|rules| rules.values()).any(|count| *count > 0);
+            if is_redacted != places {
+                let is = if is_redacted { "is redacted, but not" } else { "is not redacted, but" };
+                problems.line(RECORDS, number, format!("{position} {is} in the receipt"));
+            }
             if leaf != entry.leaf_hash {
                 problems.line(RECORDS, number, format!("{position} has another leaf hash in the receipt"));
             }

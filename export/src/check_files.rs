@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::receipt::{FileEntry, RECEIPT_VERSION_1, Receipt};
 use crate::request::Format;
 use crate::settings::READ_BYTES;
-use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECORDS};
+use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECORDS, SIGNATURE, VERIFY_PY};
 
 /// Whether the records stand in the production with the bytes that their hashes cover.
 pub(crate) fn has_records(receipt: &Receipt) -> bool {
@@ -23,10 +23,12 @@ pub(crate) fn has_records(receipt: &Receipt) -> bool {
 
 /// The files that a receipt must list.
 fn required(receipt: &Receipt) -> Vec<&'static str> {
-    let documents = receipt.format_version != RECEIPT_VERSION_1 && receipt.request.format != Format::JsonLines;
+    let documents =
+        receipt.format_version != RECEIPT_VERSION_1 && receipt.request.format != Format::JsonLines;
     let lists = if documents { &[EXCEPTIONS, CROSS_REFERENCE][..] } else { &[] };
     let records = has_records(receipt).then_some(RECORDS);
-    lists.iter().copied().chain([HOW_TO]).chain(records).collect()
+    let program = (receipt.format_version != RECEIPT_VERSION_1).then_some(VERIFY_PY);
+    lists.iter().copied().chain([HOW_TO]).chain(program).chain(records).collect()
 }
 
 /// Checks that every listed file is there as it is listed, and that no other is.
@@ -45,13 +47,17 @@ pub(crate) fn files(dir: &Path, receipt: &Receipt, problems: &mut Problems) -> R
     for name in required(receipt).into_iter().filter(|name| !expected.contains(name)) {
         problems.file(RECEIPT, format!("it does not list {name}"));
     }
+    // It is of the receipt, which cannot list it.
+    if receipt.format_version != RECEIPT_VERSION_1 {
+        expected.insert(SIGNATURE);
+    }
     let folders: BTreeSet<&str> = expected.iter().flat_map(|name| folders(name)).collect();
     strangers(dir, "", &expected, &folders, problems)
 }
 
 /// A path that leads to a file in the folder and nowhere else.
 fn is_inside(name: &str) -> bool {
-    name != RECEIPT
+    ![RECEIPT, SIGNATURE].contains(&name)
         && !name.contains(['\\', '\0'])
         && name.split('/').all(|part| !matches!(part, "" | "." | ".."))
 }

@@ -14,8 +14,9 @@ use crate::receipt::{BatchEntry, Receipt, count_type};
 pub(crate) struct Found {
     pub(crate) number: u64,
     pub(crate) position: Position,
-    /// Made anew from the line's bytes.
+    /// Made anew from the line's bytes; of what was redacted, as the line says.
     pub(crate) leaf: Hash,
+    pub(crate) is_redacted: bool,
     pub(crate) batch: String,
 }
 
@@ -101,7 +102,8 @@ impl RecordLines {
 
     fn check(&mut self, evidence: Evidence, problems: &mut Problems) -> Found {
         let (name, number) = (self.lines.name, self.lines.number);
-        let leaf = evidence.leaf();
+        let is_redacted = evidence.redactions > 0;
+        let leaf = if is_redacted { evidence.leaf_hash } else { evidence.leaf() };
         let position = evidence.position;
         if leaf != evidence.leaf_hash {
             let what = format!(
@@ -138,6 +140,6 @@ impl RecordLines {
             self.batches_seen.insert(evidence.batch.clone());
         }
         self.last = Some(position.clone());
-        Found { number, position, leaf, batch: evidence.batch }
+        Found { number, position, leaf, is_redacted, batch: evidence.batch }
     }
 }

@@ -33,6 +33,8 @@ pub(crate) struct ReceiptLines {
     pub(crate) tree: Tree,
     /// Their leaves by row, by batch.
     leaves: BTreeMap<String, Vec<(u64, Hash)>>,
+    /// Places that were redacted, by rule.
+    redactions: BTreeMap<String, u64>,
     /// The last line before the records.
     head_end: u64,
     last: Option<Position>,
@@ -71,6 +73,7 @@ impl ReceiptLines {
             deliveries: 0,
             tree: Tree::default(),
             leaves: BTreeMap::new(),
+            redactions: BTreeMap::new(),
             head_end,
             last: None,
             more: false,
@@ -105,7 +108,10 @@ impl ReceiptLines {
             self.more = more;
             match read {
                 Ok((position, entry)) => {
-                    self.deliveries = self.deliveries.saturating_add(entry.deliveries);
+                    if !entry.context {
+                        self.deliveries = self.deliveries.saturating_add(entry.deliveries);
+                    }
+                    self.redacted(&entry);
                     self.tree.push(entry.leaf_hash);
                     match (entry.row, self.receipt.format_version) {
                         (Some(row), RECEIPT_VERSION) => self.prove(&entry, row),
@@ -127,6 +133,13 @@ impl ReceiptLines {
         Ok(None)
     }
 
+    fn redacted(&mut self, entry: &Entry) {
+        for (rule, count) in entry.redactions.iter().flatten() {
+            let sum = self.redactions.entry(rule.clone()).or_default();
+            *sum = sum.saturating_add(*count);
+        }
+    }
+
     fn prove(&mut self, entry: &Entry, row: u64) {
         match self.leaves.get_mut(&entry.batch) {
             Some(leaves) => leaves.push((row, entry.leaf_hash)),
@@ -141,7 +154,8 @@ impl ReceiptLines {
         let (name, receipt) = (self.lines.name, &self.receipt);
         if self.deliveries != receipt.deliveries {
             let says = receipt.deliveries;
-            problems.file(name, format!("deliveries is {says}; those of the records are {}", self.deliveries));
+            problems
+                .file(name, format!("deliveries is {says}; those of the records are {}", self.deliveries));
         }
         if receipt.format_version == RECEIPT_VERSION_1 {
             return;
@@ -156,6 +170,17 @@ impl ReceiptLines {
         }
         if receipt.types.values().copied().fold(0, u64::saturating_add) != receipt.count {
             problems.file(name, format!("types are not those of {} records", receipt.count));
+        }
+        let told = receipt.redactions.iter().flatten().map(|(rule, redacted)| (rule, redacted.count));
+        let told: BTreeMap<_, _> = told.filter(|(_, count)| *count > 0).collect();
+        let found: BTreeMap<_, _> = self
+            .redactions
+            .iter()
+            .map(|(rule, count)| (rule, *count))
+            .filter(|(_, count)| *count > 0)
+            .collect();
+        if told != found {
+            problems.file(name, "redactions are not those of the records");
         }
         for batch in self.leaves.keys().filter(|batch| !receipt.batches.contains_key(*batch)) {
             problems.file(name, format!("batch {batch} is not in its list of batches"));
@@ -213,9 +238,7 @@ fn is_known(version: u32) -> bool {
 }
 
 fn unknown(version: u32) -> String {
-    format!(
-        "its format version is {version}; this custody knows {RECEIPT_VERSION_1} and {RECEIPT_VERSION}"
-    )
+    format!("its format version is {version}; this custody knows {RECEIPT_VERSION_1} and {RECEIPT_VERSION}")
 }
 
 fn unreadable(head: &[u8], error: &serde_json::Error) -> String {

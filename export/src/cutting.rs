@@ -36,7 +36,8 @@ impl Running {
     /// Whether a record begins a document, and counts it.
     fn begins(&mut self, key: &Key, bytes: u64) -> bool {
         let same = self.group.as_ref().is_some_and(|(thread, day)| *thread == key.thread && *day == key.day);
-        let fits = self.events < DOCUMENT_EVENTS_MAX && self.bytes.saturating_add(bytes) <= DOCUMENT_BYTES_MAX;
+        let fits =
+            self.events < DOCUMENT_EVENTS_MAX && self.bytes.saturating_add(bytes) <= DOCUMENT_BYTES_MAX;
         let begins = !same || !fits;
         if begins {
             self.part = if same { self.part + 1 } else { 1 };

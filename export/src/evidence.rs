@@ -17,6 +17,7 @@ use crate::item::Shown;
 use crate::line::{render, rfc3339_ms};
 use crate::output::OutFile;
 use crate::receipt::{BatchEntry, Entry, EntryLines, FileEntry, count_type};
+use crate::redact::Applied;
 use crate::settings::LINE_BYTES_MAX;
 
 /// Rows of a batch that are produced.
@@ -38,6 +39,7 @@ pub(crate) struct Evidence {
     tree: Tree,
     deliveries: u64,
     types: BTreeMap<String, u64>,
+    redactions: BTreeMap<String, u64>,
     batches: BTreeMap<String, Rows>,
 }
 
@@ -46,6 +48,8 @@ pub(crate) struct Collected {
     pub(crate) count: u64,
     pub(crate) deliveries: u64,
     pub(crate) types: BTreeMap<String, u64>,
+    /// Places, by rule; of rules that found nothing there is none.
+    pub(crate) redactions: BTreeMap<String, u64>,
     pub(crate) digest: Hash,
     pub(crate) batches: BTreeMap<String, BatchEntry>,
     pub(crate) records: Option<FileEntry>,
@@ -76,6 +80,7 @@ impl Evidence {
             tree: Tree::default(),
             deliveries: 0,
             types: BTreeMap::new(),
+            redactions: BTreeMap::new(),
             batches: BTreeMap::new(),
         })
     }
@@ -85,7 +90,13 @@ impl Evidence {
     }
 
     /// The next record: row `row` of its batch, which is in `file`; `kind` is its short type.
-    pub(crate) fn push(&mut self, shown: &Shown, kind: &str, file: &Arc<FileRef>, row: u64) -> Result<(), Error> {
+    pub(crate) fn push(
+        &mut self,
+        shown: &Shown,
+        kind: &str,
+        (file, row): (&Arc<FileRef>, u64),
+        redacted: Vec<Applied>,
+    ) -> Result<(), Error> {
         let position = &shown.position;
         if let Some(last) = self.last.as_ref().filter(|last| *last >= position) {
             return Err(Error::corrupt(format!("{}: record {position} stands after {last}", file.path)));
@@ -107,11 +118,20 @@ impl Evidence {
             row: Some(row),
             deliveries: shown.deliveries,
             context: shown.is_context,
+            redactions: (!redacted.is_empty())
+                .then(|| redacted.iter().map(|applied| (applied.rule.clone(), applied.count)).collect()),
         };
-        self.entry_lines.push(&entry, &mut self.entries).map_err(|e| Error::io("write into", &self.work, e))?;
+        self.entry_lines
+            .push(&entry, &mut self.entries)
+            .map_err(|e| Error::io("write into", &self.work, e))?;
         self.tree.push(shown.leaf);
         count_type(&mut self.types, kind);
-        self.deliveries += shown.deliveries;
+        if !shown.is_context {
+            self.deliveries += shown.deliveries;
+        }
+        for Applied { rule, count } in redacted {
+            *self.redactions.entry(rule).or_default() += count;
+        }
         self.last = Some(position.clone());
         match self.batches.entry(shown.batch.clone()) {
             btree_map::Entry::Vacant(new) => {
@@ -119,7 +139,10 @@ impl Evidence {
             }
             btree_map::Entry::Occupied(mut known) => {
                 if known.get().file.manifest.root != shown.batch_root {
-                    return Err(Error::corrupt(format!("{}: batch {} has two roots", file.path, shown.batch)));
+                    return Err(Error::corrupt(format!(
+                        "{}: batch {} has two roots",
+                        file.path, shown.batch
+                    )));
                 }
                 known.get_mut().rows.push((row, shown.leaf));
             }
@@ -133,7 +156,8 @@ impl Evidence {
         let failed = |e| Error::io("write into", &self.work, e);
         self.entry_lines.end(&mut self.entries).map_err(failed)?;
         self.entries.flush().map_err(failed)?;
-        let entries = self.entries.into_inner().map_err(|e| Error::io("write into", &self.work, e.into_error()))?;
+        let entries =
+            self.entries.into_inner().map_err(|e| Error::io("write into", &self.work, e.into_error()))?;
         let mut batches = BTreeMap::new();
         for (id, batch) in self.batches {
             batches.insert(id, prove(archive, batch)?);
@@ -142,6 +166,7 @@ impl Evidence {
             count: self.tree.len(),
             deliveries: self.deliveries,
             types: self.types,
+            redactions: self.redactions,
             digest: self.tree.root(),
             batches,
             records: self.records.map(OutFile::finish).transpose()?,
@@ -157,7 +182,8 @@ fn prove(archive: &Archive, batch: Rows) -> Result<BatchEntry, Error> {
     rows.sort_unstable();
     let numbers: Vec<u64> = rows.iter().map(|(row, _)| *row).collect();
     // Of a batch that is produced whole the records themselves are the proof.
-    let proof = if numbers.len() as u64 == manifest.rows { Vec::new() } else { path(archive, &file, &numbers)? };
+    let proof =
+        if numbers.len() as u64 == manifest.rows { Vec::new() } else { path(archive, &file, &numbers)? };
     let wrong = |what: &str| Error::corrupt(format!("{}: batch {}: {what}", file.path, manifest.batch));
     let root = root_of(manifest.rows, &rows, &proof).map_err(|e| wrong(&e.to_string()))?;
     if root != manifest.root {

@@ -37,25 +37,25 @@ use crate::error::Error;
 /// Whether formats make files or folders of this name at the top of a production.
 pub(crate) fn is_top(name: &str) -> bool {
     let volume = |digits: &str| digits.len() >= 3 && digits.bytes().all(|b| b.is_ascii_digit());
-    TOPS.contains(&name) || name.strip_prefix("VOL").is_some_and(volume)
+    let sheet = |name: &str| name.starts_with("records") && name.ends_with(".xlsx");
+    TOPS.contains(&name) || sheet(name) || name.strip_prefix("VOL").is_some_and(volume)
 }
 
 /// What formats make where there are no volumes.
 const TOPS: [&str; 12] = [
     "DATA",
-    "EDRM.xml",
     "NATIVES",
     "TEXT",
     "calls.csv",
+    "chat-xml",
     "eml",
     "html",
     "mbox",
-    "production.mbox",
     "records.csv",
     "records.parquet",
-    "records.xlsx",
+    "rsmf",
+    "vcon",
 ];
-const TOPS: [&str; 1] = ["html"];
 
 /// A form that documents are written in.
 ///

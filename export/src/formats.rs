@@ -4,6 +4,7 @@ use std::path::Path;
 
 use crate::error::Error;
 use crate::format::cdr::Cdr;
+use crate::format::chat_xml::ChatXml;
 use crate::format::csv::Csv;
 use crate::format::dat::Dat;
 use crate::format::edrm::Edrm;
@@ -11,6 +12,9 @@ use crate::format::eml::Eml;
 use crate::format::html::Html;
 use crate::format::mbox::Mbox;
 use crate::format::parquet::Parquet;
+use crate::format::rsmf::Rsmf;
+use crate::format::vcon::VconFormat;
+use crate::format::xlsx::Xlsx;
 use crate::format::{Format as Documents, Table};
 use crate::request::Format;
 
@@ -35,6 +39,10 @@ pub(crate) fn of(format: Format) -> Writer {
         Format::Calls => Writer::Documents(&Cdr),
         Format::Dat => Writer::Documents(&Dat),
         Format::EdrmXml => Writer::Documents(&Edrm),
+        Format::Rsmf => Writer::Documents(&Rsmf),
+        Format::Vcon => Writer::Documents(&VconFormat),
+        Format::ChatXml => Writer::Documents(&ChatXml),
+        Format::Xlsx => Writer::Table(|folder| Ok(Box::new(Xlsx::new(folder)?))),
         Format::Parquet => Writer::Table(|folder| Ok(Box::new(Parquet::new(folder)?))),
     }
 }

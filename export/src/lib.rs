@@ -1,6 +1,6 @@
 //! Productions: what is handed over, in a form that its reader can check alone.
 //!
-//! - [`produce`] writes the records of a search into a folder, with a receipt
+//! - [`Production`] writes the records of a search into a folder, with a receipt
 //! - [`verify`] checks such a folder without the archive
 //! - [`Request`] is what was asked for, by whom and why
 //! - [`Receipt`] is the list of what the folder holds
@@ -16,6 +16,7 @@ mod check;
 mod check_files;
 mod check_lines;
 mod check_receipt;
+mod check_signature;
 mod cutting;
 mod describe;
 mod document;
@@ -36,7 +37,6 @@ mod output;
 mod plan;
 mod produce;
 mod receipt;
-#[allow(dead_code, reason = "productions do not ask for it yet")]
 mod redact;
 mod request;
 mod settings;
@@ -51,9 +51,9 @@ pub use key::{PrivateKey, PublicKey};
 pub use note::{Note, Signed, sign};
 pub use plan::Hit;
 pub use produce::{Production, Progress};
-pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt};
-pub use request::{Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLimit};
+pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
 pub use redact::{Applied, Redaction, What};
+pub use request::{Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLimit};
 
 /// The records, one a line.
 pub const RECORDS: &str = "records.jsonl";
@@ -63,5 +63,9 @@ pub const RECEIPT: &str = "receipt.json";
 pub const CROSS_REFERENCE: &str = "cross-reference.csv";
 /// What a reader would expect and does not get, and why; one a line.
 pub const EXCEPTIONS: &str = "exceptions.csv";
+/// The signature of the receipt, if it is signed.
+pub const SIGNATURE: &str = "receipt.sig";
+/// The check by a reader without Custody, as a program.
+pub const VERIFY_PY: &str = "verify.py";
 /// What a reader without Custody does.
 pub const HOW_TO: &str = "HOW-TO-VERIFY.txt";

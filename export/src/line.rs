@@ -33,6 +33,8 @@ pub(crate) struct Verbatim<'a> {
     pub(crate) payload: Option<&'a [u8]>,
     /// The archive says that it is the row of a gap.
     pub(crate) is_gap: bool,
+    /// How many places of it were redacted.
+    pub(crate) redactions: u32,
 }
 
 impl<'a> From<&'a Shown> for Verbatim<'a> {
@@ -48,6 +50,7 @@ impl<'a> From<&'a Shown> for Verbatim<'a> {
             headers: &shown.headers,
             payload: shown.payload.as_deref(),
             is_gap: shown.is_gap,
+            redactions: shown.redactions,
         }
     }
 }
@@ -107,6 +110,8 @@ struct Line<'a> {
     payload: Option<&'a str>,
     #[serde(skip_serializing_if = "Option::is_none")]
     payload_base64: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    redactions: Option<u32>,
 }
 
 #[derive(Serialize)]
@@ -227,6 +232,7 @@ fn line<'a>(
         headers: verbatim.headers.iter().map(header).collect(),
         payload,
         payload_base64,
+        redactions: (verbatim.redactions > 0).then_some(verbatim.redactions),
     }
 }
 
@@ -247,6 +253,7 @@ struct Read {
     headers: Vec<HeaderRead>,
     payload: Option<String>,
     payload_base64: Option<String>,
+    redactions: Option<u32>,
 }
 
 #[derive(Debug, Deserialize)]
@@ -266,6 +273,8 @@ pub(crate) struct Evidence {
     pub(crate) batch_root: Hash,
     pub(crate) archived_time: Option<String>,
     pub(crate) kind: String,
+    /// How many places were redacted: of such a line the leaf hash cannot be made anew.
+    pub(crate) redactions: u32,
     is_gap: bool,
     broker_time_ms: Option<i64>,
     key: Option<Vec<u8>>,
@@ -304,6 +313,7 @@ impl Evidence {
             batch_root: read.batch_root,
             archived_time: read.archived_time,
             kind: read.kind,
+            redactions: read.redactions.unwrap_or(0),
             is_gap: read.gap.is_some(),
             broker_time_ms: read.broker_time_ms,
             key: bytes("key", read.key, read.key_base64)?,
@@ -340,6 +350,7 @@ impl Evidence {
             headers: &self.headers,
             payload: self.payload.as_deref(),
             is_gap: self.is_gap,
+            redactions: self.redactions,
         };
         render(&verbatim, out).map(drop)
     }

@@ -15,8 +15,7 @@ struct Csv(csv::Writer<OutFile>);
 impl Csv {
     fn begin<const N: usize>(work: &Path, name: &str, header: [&str; N]) -> Result<Self, Error> {
         let file = OutFile::create(work, name)?;
-        let mut csv =
-            Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file));
+        let mut csv = Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file));
         csv.row(header)?;
         Ok(csv)
     }

@@ -82,7 +82,11 @@ pub(crate) struct Volumes<'f> {
 }
 
 impl<'f> Volumes<'f> {
-    pub(crate) fn begin(root: &Path, format: &'f dyn Format, limit: Option<VolumeLimit>) -> Result<Self, Error> {
+    pub(crate) fn begin(
+        root: &Path,
+        format: &'f dyn Format,
+        limit: Option<VolumeLimit>,
+    ) -> Result<Self, Error> {
         let mut volumes = Volumes {
             root: root.to_owned(),
             format,

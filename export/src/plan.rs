@@ -125,8 +125,10 @@ mod tests {
     }
 
     fn check(hits: &[(&Arc<FileRef>, u64)], expected: &str) {
-        let hits =
-            hits.iter().map(|(file, row)| Hit { file: (*file).clone(), row: *row, deliveries: 1, is_context: false }).collect();
+        let hits = hits
+            .iter()
+            .map(|(file, row)| Hit { file: (*file).clone(), row: *row, deliveries: 1, is_context: false })
+            .collect();
         let found = match runs(hits) {
             Ok(runs) => runs
                 .iter()

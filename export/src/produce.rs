@@ -4,7 +4,10 @@ use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::{Mutex, PoisonError};
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use custody_archive::{Archive, at_once};
+use custody_schemas::Hash;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
@@ -16,16 +19,20 @@ use crate::folder::Folder;
 use crate::format::{Format, Rendered, Table};
 use crate::formats::{self, Writer};
 use crate::item::{Item, Shown, with_items};
+use crate::key::PrivateKey;
 use crate::lists::{CrossReference, Exceptions};
+use crate::note::sign;
 use crate::output::{OutFile, Volumes, listed};
 use crate::plan::{self, Hit, Run};
-use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt};
+use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, Redacted};
+use crate::redact::{Redaction, Rules, apply};
 use crate::request::{Options, Request, production_id};
 use crate::settings::{FILES_MAX, RENDERED_AT_ONCE, RENDERED_BYTES, ROWS_PER_FETCH};
 use crate::spill::{Key, Sorted, Spill};
 use crate::thread::thread_of;
-use crate::HOW_TO;
+use crate::{HOW_TO, SIGNATURE, VERIFY_PY};
 
+const VERIFY_PY_TEXT: &str = include_str!("verify.py");
 const HOW_TO_TEXT: &str = include_str!("how_to_verify.txt");
 
 /// What is being done, and how far it is.
@@ -47,6 +54,8 @@ pub struct Production<'a> {
     pub through_version: u64,
     /// Threads that render documents; the bytes do not depend on it.
     pub threads: NonZeroUsize,
+    /// What signs the receipt.
+    pub key: Option<&'a PrivateKey>,
 }
 
 impl Production<'_> {
@@ -69,11 +78,15 @@ impl Production<'_> {
         let runs = plan::runs(hits)?;
         let folder = Folder::begin(out)?;
         let work = folder.work();
-        let mut files = vec![whole(&work, HOW_TO, HOW_TO_TEXT.as_bytes())?];
+        let mut files = vec![
+            whole(&work, HOW_TO, HOW_TO_TEXT.as_bytes())?,
+            whole(&work, VERIFY_PY, VERIFY_PY_TEXT.as_bytes())?,
+        ];
         let mut pass = Pass {
             evidence: Evidence::begin(&work, is_evidence || options.with_records)?,
             spill: (!is_evidence).then(|| Spill::new(&work)),
             zone: &zone,
+            rules: Rules::new(&options.redactions)?,
         };
         self.read(&runs, &mut pass, progress)?;
         let mut collected = pass.evidence.finish(self.archive)?;
@@ -102,7 +115,12 @@ impl Production<'_> {
     }
 
     /// Fetches every record, in order of position.
-    fn read(&self, runs: &[Run], pass: &mut Pass<'_>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+    fn read(
+        &self,
+        runs: &[Run],
+        pass: &mut Pass<'_>,
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
         let total = runs.iter().map(|run| run.rows.len() as u64).sum();
         for run in runs {
             for chunk in run.rows.chunks(ROWS_PER_FETCH) {
@@ -141,7 +159,12 @@ impl Production<'_> {
         files: Vec<FileEntry>,
         exceptions: u64,
     ) -> Result<Receipt, Error> {
-        let Collected { count, deliveries, types, digest, batches, entries, .. } = collected;
+        let Collected { count, deliveries, types, redactions, digest, batches, entries, .. } = collected;
+        let rules = self.request.options.iter().flat_map(|options| &options.redactions);
+        let redacted = |rule: &Redaction| {
+            let count = redactions.get(&rule.name).copied().unwrap_or(0);
+            (rule.name.clone(), Redacted { count, reason: rule.reason.clone() })
+        };
         let receipt = Receipt {
             format_version: RECEIPT_VERSION,
             production,
@@ -152,6 +175,7 @@ impl Production<'_> {
             deliveries,
             types,
             exceptions: Some(exceptions),
+            redactions: Some(rules.map(redacted).collect()),
             digest,
             files,
             batches,
@@ -161,9 +185,18 @@ impl Production<'_> {
         file.put(RECORDS_BEGIN.as_bytes())?;
         entries.copy(&mut file)?;
         file.put(RECORDS_END.as_bytes())?;
-        file.finish()?;
+        let FileEntry { sha256, .. } = file.finish()?;
+        if let Some(key) = self.key {
+            let note = sign(&signed_text(&receipt.production, sha256), &[key])?;
+            whole(&folder.work(), SIGNATURE, note.as_bytes())?;
+        }
         Ok(receipt)
     }
+}
+
+/// What a signature of a production is of.
+pub(crate) fn signed_text(production: &str, receipt: Hash) -> String {
+    format!("custody.production/v2\n{production}\n{}\n", STANDARD.encode(receipt.0))
 }
 
 fn zone(name: &str) -> Result<TimeZone, Error> {
@@ -182,16 +215,19 @@ struct Pass<'z> {
     /// For formats of documents.
     spill: Option<Spill>,
     zone: &'z TimeZone,
+    rules: Rules,
 }
 
 impl Pass<'_> {
-    fn push(&mut self, shown: Shown, run: &Run, row: u64) -> Result<(), Error> {
+    fn push(&mut self, mut shown: Shown, run: &Run, row: u64) -> Result<(), Error> {
+        // Before anything looks at it: what is taken out here, no format can show.
+        let redacted = apply(&self.rules, &mut shown);
         let one = std::slice::from_ref(&shown);
         let (kind, key) = with_items(one, |items| match items {
             [item] => (item.kind.clone(), self.spill.is_some().then(|| key(item, self.zone))),
             _ => unreachable!("one record is one item"),
         });
-        self.evidence.push(&shown, &kind, &run.file, row)?;
+        self.evidence.push(&shown, &kind, (&run.file, row), redacted)?;
         match (&mut self.spill, key) {
             (Some(spill), Some(key)) => spill.push(key, &shown),
             _ => Ok(()),
@@ -267,7 +303,18 @@ impl<'w> Writing<'w> {
     ) -> Result<Self, Error> {
         let (exceptions, cross_reference) = (Exceptions::begin(work)?, CrossReference::begin(work)?);
         let (numbered, done) = (0, 0);
-        Ok(Writing { work, sink, options, about, threads, exceptions, cross_reference, numbered, done, total })
+        Ok(Writing {
+            work,
+            sink,
+            options,
+            about,
+            threads,
+            exceptions,
+            cross_reference,
+            numbered,
+            done,
+            total,
+        })
     }
 
     fn all(mut self, sorted: &Sorted, progress: &mut dyn FnMut(Progress)) -> Result<Written, Error> {

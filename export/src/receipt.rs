@@ -46,6 +46,9 @@ pub struct Receipt {
     /// How many lines `exceptions.csv` has; absent in version 1.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub exceptions: Option<u64>,
+    /// What was taken out of the records, by the name of the rule; absent in version 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redactions: Option<BTreeMap<String, Redacted>>,
     /// RFC 6962 Merkle root of the records' leaf hashes, in order of position.
     pub digest: Hash,
     /// The other files of the folder.
@@ -64,6 +67,16 @@ pub struct FileEntry {
     pub bytes: u64,
     /// SHA-256 of the whole file.
     pub sha256: Hash,
+}
+
+/// What a rule took out.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Redacted {
+    /// How many places of all records.
+    pub count: u64,
+    /// Why.
+    pub reason: String,
 }
 
 /// A batch that records of a production were archived in.
@@ -101,6 +114,10 @@ pub struct Entry {
     /// It is no hit: it stands near one.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub context: bool,
+    /// How many places of it were redacted, by the name of the rule: its own bytes do not make its
+    /// leaf hash any more. Absent where nothing was.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub redactions: Option<BTreeMap<String, u64>>,
 }
 
 /// What types beyond the limits are counted as.
@@ -121,7 +138,7 @@ pub(crate) const RECORDS_BEGIN: &str = "\"records\":[\n";
 /// After the last record.
 pub(crate) const RECORDS_END: &str = "]}\n";
 
-fn json<T: Serialize>(value: &T) -> Result<String, Error> {
+fn json<T: Serialize + ?Sized>(value: &T) -> Result<String, Error> {
     serde_json::to_string(value).map_err(|e| Error::json("a receipt", e))
 }
 
@@ -129,6 +146,7 @@ impl Receipt {
     /// The lines before the records, [`RECORDS_BEGIN`] not included.
     pub(crate) fn head(&self) -> Result<String, Error> {
         let exceptions = self.exceptions.map(|count| json(&count)).transpose()?;
+        let redactions = self.redactions.as_ref().map(json).transpose()?;
         let members = [
             Some(("format_version", json(&self.format_version)?)),
             Some(("production", json(&self.production)?)),
@@ -139,6 +157,7 @@ impl Receipt {
             Some(("deliveries", json(&self.deliveries)?)),
             Some(("types", json(&self.types)?)),
             exceptions.map(|count| ("exceptions", count)),
+            redactions.map(|rules| ("redactions", rules)),
             Some(("digest", json(&self.digest)?)),
             Some(("files", json(&self.files)?)),
             Some(("batches", json(&self.batches)?)),
@@ -204,9 +223,14 @@ mod tests {
             deliveries: 3,
             types: [("im.message.sent".into(), 1), ("quarantined".into(), 1)].into(),
             exceptions: None,
+            redactions: None,
             digest: Hash([1; 32]),
             files: vec![FileEntry { name: "records.jsonl".into(), bytes: 9, sha256: Hash([2; 32]) }],
-            batches: [("b".into(), BatchEntry { root: Hash([3; 32]), archived_time: None, rows: None, proof: None })].into(),
+            batches: [(
+                "b".into(),
+                BatchEntry { root: Hash([3; 32]), archived_time: None, rows: None, proof: None },
+            )]
+            .into(),
         }
     }
 
@@ -228,7 +252,8 @@ mod tests {
         for (offset, byte, deliveries) in [(3, 4, 1), (5, 6, 2)] {
             let (position, batch) = (format!("t:1:0:{offset}"), "b".into());
             let leaf_hash = Hash([byte; 32]);
-            let entry = Entry { position, leaf_hash, batch, row: None, deliveries, context: false };
+            let entry =
+                Entry { position, leaf_hash, batch, row: None, deliveries, context: false, redactions: None };
             lines.push(&entry, &mut text).unwrap();
         }
         lines.end(&mut text).unwrap();

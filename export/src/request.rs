@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
+use crate::redact::Redaction;
 use crate::settings::{NUMBER_PREFIX_MAX, NUMBER_WIDTH_MAX, REQUEST_TEXT_BYTES_MAX};
 
 /// The format version of requests that this code writes. Version 1 has no options.
@@ -30,6 +31,14 @@ pub enum Format {
     Dat,
     /// EDRM XML 1.2 load file with natives and texts.
     EdrmXml,
+    /// RSMF 2.0, a file a document.
+    Rsmf,
+    /// A vCon of the IETF a document.
+    Vcon,
+    /// The compliance XML of Lync's Persistent Chat, a file a document.
+    ChatXml,
+    /// A row a record, as a workbook.
+    Xlsx,
     /// A row a record, for engines.
     Parquet,
 }
@@ -45,13 +54,19 @@ impl Format {
         Format::Calls,
         Format::Dat,
         Format::EdrmXml,
+        Format::Rsmf,
+        Format::Vcon,
+        Format::ChatXml,
+        Format::Xlsx,
         Format::Parquet,
     ];
 
     /// Its name on a command line, and what it is.
     pub const fn about(self) -> (&'static str, &'static str) {
         match self {
-            Format::JsonLines => ("jsonl", "one record a line with the bytes that were archived: the evidence itself"),
+            Format::JsonLines => {
+                ("jsonl", "one record a line with the bytes that were archived: the evidence itself")
+            }
             Format::Html => ("html", "a page for people, one for each conversation and day"),
             Format::Eml => ("eml", "a mail for each conversation and day"),
             Format::Mbox => ("mbox", "the same mails in one mailbox"),
@@ -59,6 +74,12 @@ impl Format {
             Format::Calls => ("calls", "call detail records: a row a call"),
             Format::Dat => ("dat", "Concordance load file with natives and texts"),
             Format::EdrmXml => ("edrm", "EDRM XML 1.2 load file with natives and texts"),
+            Format::Rsmf => ("rsmf", "RSMF 2.0 for review tools, a file for each conversation and day"),
+            Format::Vcon => ("vcon", "vCon of the IETF, a file for each conversation and day"),
+            Format::ChatXml => {
+                ("chat-xml", "compliance XML of Lync's Persistent Chat, a file for each of them")
+            }
+            Format::Xlsx => ("xlsx", "a row a record, as a workbook"),
             Format::Parquet => ("parquet", "a row a record, for engines"),
         }
     }
@@ -76,6 +97,9 @@ pub struct Options {
     /// `records.jsonl`, the records with the bytes that their hashes cover, stands beside another format.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub with_records: bool,
+    /// What is taken out of the records.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub redactions: Vec<Redaction>,
 }
 
 /// Numbers such as `CUST00000001`.
@@ -105,7 +129,10 @@ impl Numbering {
 
     fn check(&self) -> Result<(), Error> {
         let safe = |c: char| c.is_ascii_alphanumeric() || matches!(c, '-' | '_' | '.');
-        if self.prefix.len() > NUMBER_PREFIX_MAX || !self.prefix.chars().all(safe) || self.prefix.starts_with('.') {
+        if self.prefix.len() > NUMBER_PREFIX_MAX
+            || !self.prefix.chars().all(safe)
+            || self.prefix.starts_with('.')
+        {
             return Err(Error::invalid(format!(
                 "the prefix of numbers {:?} may have at most {NUMBER_PREFIX_MAX} of the characters A-Z a-z 0-9 - _ . \
                  and must not begin with a dot",
@@ -113,7 +140,10 @@ impl Numbering {
             )));
         }
         if !(1..=NUMBER_WIDTH_MAX).contains(&usize::try_from(self.width).unwrap_or(usize::MAX)) {
-            return Err(Error::invalid(format!("numbers have 1 to {NUMBER_WIDTH_MAX} digits, not {}", self.width)));
+            return Err(Error::invalid(format!(
+                "numbers have 1 to {NUMBER_WIDTH_MAX} digits, not {}",
+                self.width
+            )));
         }
         Ok(())
     }
@@ -244,7 +274,15 @@ mod tests {
         let long = "x".repeat(REQUEST_TEXT_BYTES_MAX + 1);
         let numbered = |prefix: &str, width| {
             let numbering = Numbering { prefix: prefix.into(), width, start: 1 };
-            Request { options: Some(Options { numbering, volume: None, with_records: false }), ..good.clone() }
+            Request {
+                options: Some(Options {
+                    numbering,
+                    volume: None,
+                    with_records: false,
+                    redactions: Vec::new(),
+                }),
+                ..good.clone()
+            }
         };
         for (bad, expected) in [
             (old, "request version 1"),

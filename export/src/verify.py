@@ -7,7 +7,7 @@ Exit codes: 0 all is as it was written, 1 the check could not be made, 2 the com
 differs; each difference is a line. Python 3.9 and, for the signature, `cryptography` or `pynacl`."""
 import argparse, base64, hashlib, json, os, re, stat, sys
 
-LINES = ["format_version", "production", "custody_version", "request", "format", "zone", "through_version", "count",
+LINES = ["format_version", "production", "custody_version", "request", "through_version", "count",
          "deliveries", "types", "exceptions", "redactions", "digest", "files", "batches"]
 differences = 0
 

@@ -78,7 +78,7 @@ fn write(dir: &Path) {
             let redactions = if is_redacted { r#","redactions":{"card":2}"# } else { "" };
             let position = &line["position"];
             entries.push(format!(
-                r#"{{"position":{position},"leaf_hash":"{leaf}","batch":"{batch}","row":{row},"number":"C1","deliveries":1{redactions}}}"#
+                r#"{{"position":{position},"leaf_hash":"{leaf}","batch":"{batch}","row":{row},"deliveries":1{redactions}}}"#
             ));
         }
     }
@@ -94,8 +94,6 @@ fn write(dir: &Path) {
 "production":"{PRODUCTION}",
 "custody_version":"0.1.0",
 "request":{{"query":"é"}},
-"format":{{"name":"text"}},
-"zone":"UTC",
 "through_version":7,
 "count":5,
 "deliveries":5,
@@ -209,8 +207,8 @@ fn damage_is_named() {
         (receipt, "\"proof\":[", &format!("\"proof\":[\"{}\",", Hash([0; 32])), "do not give its root"),
         (receipt, "chat:1:0:4", "chat:1:0:2", "chat:1:0:2 is not after the one before it"),
         (receipt, "\"batch\":\"b2\"", "\"batch\":\"b1\"", "batch b2: records and proof do not give its root"),
-        (receipt, "\"zone\":", "\"zone\": ", "zone is not in its form"),
-        (receipt, "\"zone\":\"UTC\",\n", "", "not in its form at zone"),
+        (receipt, "\"count\":", "\"count\": ", "count is not in its form"),
+        (receipt, "\"exceptions\":0,\n", "", "not in its form at exceptions"),
         (receipt, "},\n{", "}\n{", "receipt.json is not in its form"),
         (receipt, "]}\n", "]}\n\n", "receipt.json goes on after its end"),
         (receipt, "documents/C 1.txt", "documents/../x", "documents/C 1.txt is not of the production"),

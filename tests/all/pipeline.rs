@@ -85,6 +85,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             file: files[row.file].clone(),
             row: row.row,
             deliveries: row.copies,
+            is_context: false,
         })
         .collect();
     let request = custody_export::Request {
@@ -95,15 +96,26 @@ fn produce(dir: &Path, searcher: &Searcher) {
         who: "a test".into(),
         why: "to see that it is the same twice".into(),
         format: custody_export::Format::JsonLines,
+        options: Some(custody_export::Options {
+            numbering: custody_export::Numbering::default(),
+            volume: None,
+            with_records: false,
+            redactions: Vec::new(),
+        }),
     };
     let archive = archive(dir).unwrap();
     let outs = ["one", "two"].map(|name| dir.join(name));
     for out in &outs {
-        let through = found.through_version;
-        let receipt =
-            custody_export::produce(&archive, hits.clone(), through, &request, out, &mut |_, _| {}).unwrap();
+        let production = custody_export::Production {
+            archive: &archive,
+            request: &request,
+            through_version: found.through_version,
+            threads: std::num::NonZeroUsize::MIN,
+            key: None,
+        };
+        let receipt = production.write(hits.clone(), out, &mut |_| {}).unwrap();
         assert_eq!(receipt.count, found.rows.len() as u64);
-        let report = custody_export::verify(out).unwrap();
+        let report = custody_export::verify(out, None).unwrap();
         assert!(report.problems.is_empty(), "{:?}", report.problems);
     }
     for entry in fs::read_dir(&outs[0]).unwrap() {

@@ -13,8 +13,8 @@ use std::path::{Path, PathBuf};
 
 use crate::document::Document;
 use crate::error::Error;
-use crate::format::Exception;
 use crate::format::columns::{COLUMNS, Cell, Row, each_row};
+use crate::format::{Exception, Table};
 use crate::settings::{XLSX_CELL_UNITS_MAX, XLSX_ROWS_MAX, XLSX_SHEET_BYTES};
 use zip::{Part, Zip};
 
@@ -47,8 +47,17 @@ impl Xlsx {
         Ok(Xlsx { folder: folder.to_owned(), rows_max, files: vec![path], sheet })
     }
 
-    /// Adds the records of a document; gives what could not be written as it is.
-    pub(crate) fn push(&mut self, document: &Document<'_>) -> Result<Vec<Exception>, Error> {
+    /// Goes on in another file.
+    fn go_on(&mut self) -> Result<(), Error> {
+        let path = self.folder.join(format!("records-{}.xlsx", self.files.len() + 1));
+        let full = std::mem::replace(&mut self.sheet, Sheet::new(&path)?);
+        self.files.push(path);
+        full.finish()
+    }
+}
+
+impl Table for Xlsx {
+    fn push(&mut self, document: &Document<'_>) -> Result<Vec<Exception>, Error> {
         let mut exceptions = Vec::new();
         each_row(document, |row| {
             if self.sheet.rows == self.rows_max || self.sheet.bytes >= XLSX_SHEET_BYTES {
@@ -59,16 +68,8 @@ impl Xlsx {
         Ok(exceptions)
     }
 
-    /// Goes on in another file.
-    fn go_on(&mut self) -> Result<(), Error> {
-        let path = self.folder.join(format!("records-{}.xlsx", self.files.len() + 1));
-        let full = std::mem::replace(&mut self.sheet, Sheet::new(&path)?);
-        self.files.push(path);
-        full.finish()
-    }
-
-    /// Ends the last file; gives all of them, in order: `records.xlsx`, `records-2.xlsx` and so on.
-    pub(crate) fn finish(self) -> Result<Vec<PathBuf>, Error> {
+    /// In order: `records.xlsx`, `records-2.xlsx` and so on.
+    fn finish(self: Box<Self>) -> Result<Vec<PathBuf>, Error> {
         self.sheet.finish()?;
         Ok(self.files)
     }
@@ -269,7 +270,7 @@ mod tests {
     /// Writes documents; gives the names of the files, and their bytes.
     fn written(documents: usize, rows_max: u32) -> (Vec<String>, Vec<Vec<u8>>) {
         let folder = tempfile::tempdir().unwrap();
-        let mut xlsx = Xlsx::of(folder.path(), rows_max).unwrap();
+        let mut xlsx = Box::new(Xlsx::of(folder.path(), rows_max).unwrap());
         for _ in 0..documents {
             with_document(&hostile(), |document| {
                 assert_eq!(xlsx.push(&document).unwrap(), []);
@@ -296,7 +297,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let data = format!(r#"{{"message":{{"text":"{}"}}}}"#, "x".repeat(XLSX_CELL_UNITS_MAX + 3));
         let records = [shown(0, &event("im.message.sent", 0, &data))];
-        let mut xlsx = Xlsx::new(folder.path()).unwrap();
+        let mut xlsx = Box::new(Xlsx::new(folder.path()).unwrap());
         let told = with_document(&records, |document| xlsx.push(&document)).unwrap();
         let expected = ["text", "what_happened"].map(|column| Exception {
             number: "CUST00000001".into(),
@@ -309,7 +310,7 @@ mod tests {
     #[test]
     fn a_sample() {
         let folder = tempfile::tempdir().unwrap();
-        let mut xlsx = Xlsx::new(folder.path()).unwrap();
+        let mut xlsx = Box::new(Xlsx::new(folder.path()).unwrap());
         assert_eq!(with_document(&sample(), |document| xlsx.push(&document)).unwrap(), []);
         let bytes = fs::read(&xlsx.finish().unwrap()[0]).unwrap();
         // Changes with the version of the library that compresses; the cells do not.
@@ -319,7 +320,7 @@ mod tests {
     #[test]
     fn for_readers() {
         testing::for_readers("xlsx", |folder, document| {
-            let mut xlsx = Xlsx::new(folder).unwrap();
+            let mut xlsx = Box::new(Xlsx::new(folder).unwrap());
             xlsx.push(document).unwrap();
             xlsx.finish().unwrap();
         });
