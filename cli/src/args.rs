@@ -309,6 +309,10 @@ pub struct ExportArgs {
     /// `reason` and `what`, which is a rule's name, {"pattern": "…"} or {"records": ["…"]}
     #[arg(long, value_name = "FILE")]
     pub redactions: Option<PathBuf>,
+    /// A folder with the files that messages share, each under its SHA-256 in hexadecimal or under its
+    /// reference; what is not there is a placeholder and an exception
+    #[arg(long, value_name = "DIR")]
+    pub files: Option<PathBuf>,
     /// Sign the receipt with this private key, which `custody key generate` made
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

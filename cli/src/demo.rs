@@ -218,6 +218,7 @@ pub fn demo(args: &DemoArgs) -> Done {
         with_records: false,
         redact: Vec::new(),
         redactions: None,
+        files: None,
         key: None,
     };
     handing::export(&loaded, &export)?;

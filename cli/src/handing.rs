@@ -71,8 +71,14 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
     let bar = bar("reading and proving");
     let through_version = found.through_version;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
-    let production =
-        Production { archive: &archive, request: &request, through_version, threads, key: key.as_ref() };
+    let production = Production {
+        archive: &archive,
+        request: &request,
+        through_version,
+        threads,
+        files: args.files.as_deref(),
+        key: key.as_ref(),
+    };
     let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
     bar.finish_and_clear();
     Ok(receipt)

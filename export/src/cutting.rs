@@ -52,19 +52,16 @@ impl Running {
     }
 }
 
-/// How many parts the groups have that have more than one, and how many documents there are.
-pub(crate) fn parts(sorted: &Sorted) -> Result<(BTreeMap<Group, u32>, u64), Error> {
-    let (mut parts, mut documents, mut running) = (BTreeMap::new(), 0, Running::default());
+/// How many parts the groups have that have more than one.
+pub(crate) fn parts(sorted: &Sorted) -> Result<BTreeMap<Group, u32>, Error> {
+    let (mut parts, mut running) = (BTreeMap::new(), Running::default());
     for packed in sorted.iter()? {
         let packed = packed?;
-        if running.begins(&packed.key, packed.len()) {
-            documents += 1;
-            if running.part > 1 {
-                parts.insert((packed.key.thread, packed.key.day), running.part);
-            }
+        if running.begins(&packed.key, packed.len()) && running.part > 1 {
+            parts.insert((packed.key.thread, packed.key.day), running.part);
         }
     }
-    Ok((parts, documents))
+    Ok(parts)
 }
 
 /// Hands every document on, in order.

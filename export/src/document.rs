@@ -184,11 +184,6 @@ impl<'a> Document<'a> {
         self.known.get(&identity(party)).copied()
     }
 
-    /// The attachments of one of its records.
-    pub(crate) fn attachments_of(&self, item: usize) -> impl Iterator<Item = &Attachment> {
-        self.attachments.iter().filter(move |attachment| attachment.item == item)
-    }
-
     /// A title for people: who or what, the day, and which part.
     pub(crate) fn title(&self) -> String {
         let part =

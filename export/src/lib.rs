@@ -22,6 +22,7 @@ mod describe;
 mod document;
 mod error;
 mod evidence;
+mod files;
 #[cfg(test)]
 mod fixture;
 mod folder;

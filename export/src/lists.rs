@@ -2,6 +2,7 @@
 
 use std::path::Path;
 
+use crate::document::{Attachment, Content};
 use crate::error::{Error, Kind};
 use crate::format::Exception;
 use crate::item::Shown;
@@ -51,10 +52,27 @@ impl Exceptions {
         Ok(Exceptions { csv: Csv::begin(work, EXCEPTIONS, ["number", "position", "what"])?, count: 0 })
     }
 
-    pub(crate) fn push(&mut self, exception: &Exception) -> Result<(), Error> {
+    fn push(&mut self, exception: &Exception) -> Result<(), Error> {
         self.count += 1;
         let position = exception.position.as_deref().unwrap_or_default();
         self.csv.row([exception.number.as_str(), position, exception.what.as_str()])
+    }
+
+    /// What a format could not write, and files that are not here, unless the format told of them.
+    pub(crate) fn of_document(
+        &mut self,
+        attachments: &[Attachment],
+        told: &[Exception],
+    ) -> Result<(), Error> {
+        for attachment in attachments {
+            if let Content::Missing(why) = &attachment.content
+                && told.iter().all(|exception| exception.number != attachment.number)
+            {
+                let what = format!("the file {} is not here: {why}", attachment.name);
+                self.push(&Exception { number: attachment.number.clone(), position: None, what })?;
+            }
+        }
+        told.iter().try_for_each(|exception| self.push(exception))
     }
 
     /// How many there are.

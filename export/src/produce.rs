@@ -12,9 +12,10 @@ use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
 use crate::cutting::{self, Cut, day_number};
-use crate::document::{About, Document};
+use crate::document::{About, Attachment, Document};
 use crate::error::Error;
 use crate::evidence::{Collected, Evidence};
+use crate::files::Files;
 use crate::folder::Folder;
 use crate::format::{Format, Rendered, Table};
 use crate::formats::{self, Writer};
@@ -54,6 +55,9 @@ pub struct Production<'a> {
     pub through_version: u64,
     /// Threads that render documents; the bytes do not depend on it.
     pub threads: NonZeroUsize,
+    /// A folder with the files that records refer to, each under its SHA-256 in hexadecimal or under
+    /// its reference.
+    pub files: Option<&'a Path>,
     /// What signs the receipt.
     pub key: Option<&'a PrivateKey>,
 }
@@ -75,6 +79,7 @@ impl Production<'_> {
         let zone = zone(&self.request.zone)?;
         let writer = formats::of(self.request.format);
         let is_evidence = matches!(writer, Writer::Evidence);
+        let attached = Files::new(self.files)?;
         let runs = plan::runs(hits)?;
         let folder = Folder::begin(out)?;
         let work = folder.work();
@@ -95,7 +100,8 @@ impl Production<'_> {
         let mut exceptions = 0;
         if let (Some(sink), Some(spill)) = (Sink::begin(writer, &work, options)?, pass.spill) {
             let about = self.about(production.clone(), zone.clone());
-            let writing = Writing::begin(&work, sink, options, &about, collected.count, self.threads)?;
+            let mut writing = Writing::begin(&work, sink, options, &about, self.threads)?;
+            (writing.total, writing.attached) = (collected.count, attached);
             let written = writing.all(&spill.sorted()?, progress)?;
             exceptions = written.exceptions;
             files.extend(written.files);
@@ -277,6 +283,7 @@ struct Writing<'w> {
     cross_reference: CrossReference,
     /// Numbers given.
     numbered: u64,
+    attached: Files,
     done: u64,
     total: u64,
 }
@@ -285,6 +292,7 @@ struct Writing<'w> {
 struct Job {
     number: String,
     cut: Cut,
+    attachments: Vec<Attachment>,
 }
 
 struct Written {
@@ -298,38 +306,29 @@ impl<'w> Writing<'w> {
         sink: Sink,
         options: &'w Options,
         about: &'w About,
-        total: u64,
         threads: NonZeroUsize,
     ) -> Result<Self, Error> {
-        let (exceptions, cross_reference) = (Exceptions::begin(work)?, CrossReference::begin(work)?);
-        let (numbered, done) = (0, 0);
         Ok(Writing {
             work,
             sink,
             options,
             about,
             threads,
-            exceptions,
-            cross_reference,
-            numbered,
-            done,
-            total,
+            exceptions: Exceptions::begin(work)?,
+            cross_reference: CrossReference::begin(work)?,
+            numbered: 0,
+            attached: Files::default(),
+            done: 0,
+            total: 0,
         })
     }
 
     fn all(mut self, sorted: &Sorted, progress: &mut dyn FnMut(Progress)) -> Result<Written, Error> {
-        let (parts, documents) = cutting::parts(sorted)?;
-        if documents > FILES_MAX {
-            return Err(Error::invalid(format!(
-                "{documents} documents are more than one production may hold ({FILES_MAX}): ask for less at once"
-            )));
-        }
+        let parts = cutting::parts(sorted)?;
         let (mut jobs, mut bytes) = (Vec::new(), 0);
         cutting::documents(sorted, &parts, |cut| {
             bytes += cut.bytes;
-            let number = self.options.numbering.number(self.numbered);
-            self.numbered += 1;
-            jobs.push(Job { number, cut });
+            jobs.push(self.job(cut)?);
             if jobs.len() < RENDERED_AT_ONCE && bytes < RENDERED_BYTES {
                 return Ok(());
             }
@@ -348,27 +347,44 @@ impl<'w> Writing<'w> {
         Ok(Written { files, exceptions })
     }
 
+    /// A document and its attachments, numbered.
+    fn job(&mut self, cut: Cut) -> Result<Job, Error> {
+        let mut next = || {
+            self.numbered += 1;
+            self.options.numbering.number(self.numbered - 1)
+        };
+        let number = next();
+        let attachments = with_items(&cut.shown, |items| self.attached.attachments(items, &mut next))?;
+        match self.numbered {
+            0..=FILES_MAX => Ok(Job { number, cut, attachments }),
+            _ => Err(Error::invalid(format!(
+                "a production may hold {FILES_MAX} documents and attachments: ask for less at once"
+            ))),
+        }
+    }
+
     /// Writes some documents, in their order.
     fn some(&mut self, jobs: Vec<Job>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
         match &mut self.sink {
             Sink::Volumes(format, volumes) => {
-                for mut document in rendered(&jobs, self.about, *format, self.threads)? {
-                    for exception in std::mem::take(&mut document.exceptions) {
-                        self.exceptions.push(&exception)?;
-                    }
+                for (job, mut document) in rendered(&jobs, self.about, *format, self.threads)? {
+                    let told = std::mem::take(&mut document.exceptions);
+                    self.exceptions.of_document(&job.attachments, &told)?;
                     volumes.write(document)?;
                 }
             }
             Sink::Table(table) => {
                 for job in &jobs {
-                    for exception in with_document(job, self.about, |document| table.push(document))? {
-                        self.exceptions.push(&exception)?;
-                    }
+                    let told = with_document(job, self.about, |document| table.push(document))?;
+                    self.exceptions.of_document(&job.attachments, &told)?;
                 }
             }
         }
-        for Job { number, cut } in &jobs {
+        for Job { number, cut, attachments } in &jobs {
             cut.shown.iter().try_for_each(|shown| self.cross_reference.push(number, shown))?;
+            attachments
+                .iter()
+                .try_for_each(|file| self.cross_reference.push(&file.number, &cut.shown[file.item]))?;
             self.done += cut.shown.len() as u64;
         }
         progress(Progress::Writing(self.done, self.total));
@@ -377,12 +393,12 @@ impl<'w> Writing<'w> {
 }
 
 /// Documents rendered by several threads, in their order.
-fn rendered(
-    jobs: &[Job],
+fn rendered<'j>(
+    jobs: &'j [Job],
     about: &About,
     format: &dyn Format,
     threads: NonZeroUsize,
-) -> Result<impl Iterator<Item = Rendered>, Error> {
+) -> Result<impl Iterator<Item = (&'j Job, Rendered)>, Error> {
     let waiting = Mutex::new(jobs.iter().enumerate());
     let next = || {
         let (at, job) = waiting.lock().unwrap_or_else(PoisonError::into_inner).next()?;
@@ -391,7 +407,7 @@ fn rendered(
     };
     let mut all: Vec<Option<Rendered>> = jobs.iter().map(|_| None).collect();
     at_once(threads, next, |(at, document)| all[at] = Some(document))?;
-    Ok(all.into_iter().flatten())
+    Ok(jobs.iter().zip(all.into_iter().flatten()))
 }
 
 fn with_document<R>(
@@ -406,6 +422,8 @@ fn with_document<R>(
             return Err(Error::corrupt("a document without a record"));
         };
         let Cut { day, part, parts, .. } = job.cut;
-        then(&Document::new(job.number.clone(), about, &thread, day, (part, parts), items))
+        let mut document = Document::new(job.number.clone(), about, &thread, day, (part, parts), items);
+        document.attachments.clone_from(&job.attachments);
+        then(&document)
     })
 }

@@ -145,9 +145,16 @@ def place(position):
     return (topic.encode(), *map(int, numbers))
 
 
+def production_of(receipt):
+    """The id that its request, the versions and the digest make."""
+    request = json.dumps(receipt["request"], ensure_ascii=False, separators=(",", ":"))
+    parts = [request, str(receipt["through_version"]), receipt["custody_version"], receipt["digest"]]
+    return sha256(b"custody.production.v1", *(b"\0" + part.encode() for part in parts)).hex()[:32]
+
+
 def check_records(receipt, entries, lines):
     """Compares the receipt's entries with its other members, and with records.jsonl where it is there."""
-    edge, rows, redacted, last, count, deliveries, remade = [], {}, {}, None, 0, 0, 0
+    edge, rows, redacted, types, last, count, deliveries, remade = [], {}, {}, {}, None, 0, 0, 0
     for entry in entries:
         position, count = entry["position"], count + 1
         leaf, batch, here = hexadecimal(entry["leaf_hash"], position), entry["batch"], place(position)
@@ -165,8 +172,10 @@ def check_records(receipt, entries, lines):
             line = json.loads(next(lines, b"null"), object_pairs_hook=pairs)
             same = all(line[name] == entry[name] for name in ("position", "leaf_hash", "batch"))
             check(same, f"records.jsonl has {line['position']} where the receipt has {position}")
-            root = receipt["batches"].get(batch, {}).get("root")
-            check(line["batch_root"] == root, f"{position} has another batch root in records.jsonl")
+            about = receipt["batches"].get(batch, {})
+            same = line["batch_root"] == about.get("root") and line["archived_time"] == about.get("archived_time")
+            check(same, f"{position} has another batch in records.jsonl")
+            types[line["type"]] = types.get(line["type"], 0) + 1
             if "redactions" not in entry:
                 remade += 1
                 check(leaf_of(line) == leaf, f"{position} is not what its leaf hash says")
@@ -175,6 +184,9 @@ def check_records(receipt, entries, lines):
     check(lines is None or next(lines, None) is None, "records.jsonl has more lines than the receipt has records")
     check(count == receipt["count"], f"{count} records, not {receipt['count']}")
     check(sum(receipt["types"].values()) == count, "the types are not as many as the records")
+    few = "(other)" not in receipt["types"]
+    check(lines is None or not few or types == receipt["types"], "the types are not those of records.jsonl")
+    check(receipt["production"] == production_of(receipt), "the production's id is not that of its request")
     check(deliveries == receipt["deliveries"], f"{deliveries} deliveries, not {receipt['deliveries']}")
     check(tip(edge).hex() == receipt["digest"], "the digest is not that of the records")
     told = {rule: whole(about["count"], "a redaction") for rule, about in receipt["redactions"].items()}

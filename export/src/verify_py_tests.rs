@@ -5,8 +5,6 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use base64::Engine as _;
-use base64::engine::general_purpose::STANDARD;
 use custody_schemas::Hash;
 use custody_schemas::hash::{Leaf, Tree, leaf_hash, proof_of};
 use serde_json::{Value, json};
@@ -14,7 +12,11 @@ use serde_json::{Value, json};
 use crate::key::PrivateKey;
 use crate::note::sign;
 
-const PRODUCTION: &str = "0123456789abcdef0123456789abcdef";
+/// The id of the production, by `FORMAT.md`.
+fn production(digest: Hash) -> String {
+    let parts = format!("custody.production.v1\0{{\"query\":\"é\"}}\x007\x000.1.0\0{digest}");
+    Hash::of(parts.as_bytes()).to_string()[..32].to_owned()
+}
 
 fn key() -> PrivateKey {
     PrivateKey::from_seed("contoso.example/custody", &[7; 32]).unwrap()
@@ -39,6 +41,8 @@ fn record(offset: i64) -> (Hash, BTreeMap<&'static str, Value>) {
         ("broker_time_ms", json!(leaf.broker_time_ms)),
         ("key", Value::Null),
         ("key_base64", json!("/w==")),
+        ("type", json!(if offset == 0 { "quarantined" } else { "im.message.sent" })),
+        ("archived_time", Value::Null),
         ("headers", json!([{"name": "h", "value": "v"}, {"name": "n", "value": null}])),
         ("payload", json!(payload)),
         ("leaf_hash", json!(hash)),
@@ -88,10 +92,11 @@ fn write(dir: &Path) {
     fs::write(dir.join("records.jsonl"), &lines).unwrap();
     let files = [entry("documents/C 1.txt", document), entry("records.jsonl", lines.as_bytes())].join(",");
     let (batches, entries, digest) = (batches.join(","), entries.join(",\n"), digest.root());
+    let production = production(digest);
     let receipt = format!(
         r#"{{
 "format_version":2,
-"production":"{PRODUCTION}",
+"production":"{production}",
 "custody_version":"0.1.0",
 "request":{{"query":"é"}},
 "through_version":7,
@@ -113,8 +118,10 @@ fn write(dir: &Path) {
 }
 
 fn sign_again(dir: &Path) {
-    let receipt = Hash::of(&fs::read(dir.join("receipt.json")).unwrap());
-    let text = format!("custody.production/v2\n{PRODUCTION}\n{}\n", STANDARD.encode(receipt.0));
+    let text = fs::read_to_string(dir.join("receipt.json")).unwrap();
+    let production = text.lines().nth(2).unwrap();
+    let production = production.trim_start_matches("\"production\":\"").trim_end_matches("\",");
+    let text = crate::produce::signed_text(production, Hash::of(text.as_bytes()));
     fs::write(dir.join("receipt.sig"), sign(&text, &[&key()]).unwrap()).unwrap();
 }
 
@@ -195,7 +202,7 @@ fn damage_is_named() {
         ("records.jsonl", "{", "[", "records.jsonl has no sound line for chat:1:0:0"),
         ("receipt.sig", "\u{2014} contoso", "\u{2014} contosa", "did not sign this receipt"),
         ("receipt.sig", "production/v2", "production/v3", "is of another receipt"),
-        (receipt, "\"UTC\"", "\"CET\"", "receipt.sig is of another receipt"),
+        (receipt, "order 7", "order 8", "receipt.sig is of another receipt"),
         (receipt, "\"count\":5", "\"count\":6", "5 records, not 6"),
         (receipt, "\"deliveries\":5", "\"deliveries\":4", "5 deliveries, not 4"),
         (receipt, "sent\":4", "sent\":3", "the types are not as many"),

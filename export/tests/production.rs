@@ -11,8 +11,8 @@ use custody_archive::{
     WriterSettings,
 };
 use custody_export::{
-    Format, HOW_TO, Hit, Kind, Numbering, Options, Production, Progress, RECEIPT, RECORDS, Receipt, Request,
-    VolumeLimit, verify,
+    CROSS_REFERENCE, EXCEPTIONS, Format, HOW_TO, Hit, Kind, Numbering, Options, PrivateKey, Production,
+    Progress, RECEIPT, RECORDS, Receipt, Redaction, Request, SIGNATURE, VolumeLimit, What, verify,
 };
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span, gap};
@@ -100,6 +100,10 @@ impl World {
         self.dir.path().join(name)
     }
 
+    fn reopened(&self) -> Archive {
+        Archive::open(&Location::Folder(self.path("archive")), &S3Settings::default()).unwrap()
+    }
+
     /// Every row, in no good order, some twice.
     fn all(&self) -> Vec<Hit> {
         let rows = self.files.iter().rev().flat_map(|file| (0..16).rev().map(|row| hit(file, row)));
@@ -122,8 +126,14 @@ impl World {
         threads: usize,
     ) -> Result<Receipt, custody_export::Error> {
         let threads = NonZeroUsize::new(threads).unwrap();
-        let production =
-            Production { archive: &self.archive, request, through_version: 3, threads, key: None };
+        let production = Production {
+            archive: &self.archive,
+            request,
+            through_version: 3,
+            threads,
+            files: None,
+            key: None,
+        };
         production.write(hits, &self.path(name), &mut |_| {})
     }
 }
@@ -159,8 +169,14 @@ fn a_production_is_sound_ordered_and_repeatable() {
     let out = world.path("a");
     let request = request();
     let threads = NonZeroUsize::MIN;
-    let production =
-        Production { archive: &world.archive, request: &request, through_version: 3, threads, key: None };
+    let production = Production {
+        archive: &world.archive,
+        request: &request,
+        through_version: 3,
+        threads,
+        files: None,
+        key: None,
+    };
     let receipt = production.write(world.all(), &out, &mut |step| told.push(step)).unwrap();
     assert_eq!(told.last(), Some(&Progress::Reading(48, 48)));
     assert_eq!(problems(&out), [""; 0]);
@@ -276,7 +292,7 @@ fn damage_is_named() {
             "delete a line",
             |d| edit(d, RECORDS, |lines| drop(lines.remove(2))),
             &[
-                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 17",
+                "records.jsonl: t:1:0:2 is missing; it is in receipt.json line 18",
                 "receipt.json: count is 8; there are 7 records",
                 "receipt.json: types says 3 of im.message.sent; there are 2",
                 "receipt.json: digest is",
@@ -421,7 +437,7 @@ fn damage_is_named() {
         ),
         (
             "forget a file",
-            |d| edit(d, RECEIPT, |lines| lines[11] = r#""files":[],"#.into()),
+            |d| edit(d, RECEIPT, |lines| lines[12] = r#""files":[],"#.into()),
             &[
                 "receipt.json: it does not list records.jsonl",
                 "receipt.json: it does not list HOW-TO-VERIFY.txt",
@@ -435,7 +451,7 @@ fn damage_is_named() {
         ),
         (
             "forget a batch",
-            |d| edit(d, RECEIPT, |lines| lines[12] = r#""batches":{},"#.into()),
+            |d| edit(d, RECEIPT, |lines| lines[13] = r#""batches":{},"#.into()),
             &["records.jsonl line 1: batch b0 is not in the receipt"],
         ),
         (
@@ -454,31 +470,31 @@ fn damage_is_named() {
             "edit an entry's hash",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[14] = lines[14].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
+                    lines[15] = lines[15].replace("\"leaf_hash\":\"", "\"leaf_hash\":\"0")
                 })
             },
-            &["receipt.json line 15: it is not the entry of a record"],
+            &["receipt.json line 16: it is not the entry of a record"],
         ),
         (
             "edit an entry's batch",
-            |d| edit(d, RECEIPT, |lines| lines[14] = lines[14].replace("b0", "b1")),
+            |d| edit(d, RECEIPT, |lines| lines[15] = lines[15].replace("b0", "b1")),
             &["records.jsonl line 1: t:1:0:0 is of another batch in the receipt"],
         ),
         (
             "remove an entry",
-            |d| edit(d, RECEIPT, |lines| drop(lines.remove(15))),
+            |d| edit(d, RECEIPT, |lines| drop(lines.remove(16))),
             &["records.jsonl line 2: t:1:0:1 is not in the receipt"],
         ),
         (
             "swap entries",
-            |d| edit(d, RECEIPT, |lines| lines.swap(15, 16)),
-            &["receipt.json line 17: t:1:0:1 does not come after t:1:0:2"],
+            |d| edit(d, RECEIPT, |lines| lines.swap(16, 17)),
+            &["receipt.json line 18: t:1:0:1 does not come after t:1:0:2"],
         ),
         (
             "count deliveries that were not",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[14] = lines[14].replace("\"deliveries\":1", "\"deliveries\":4")
+                    lines[15] = lines[15].replace("\"deliveries\":1", "\"deliveries\":4")
                 })
             },
             &["receipt.json: deliveries is "],
@@ -487,14 +503,14 @@ fn damage_is_named() {
             "a record that was never delivered",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    lines[14] = lines[14].replace("\"deliveries\":1", "\"deliveries\":0")
+                    lines[15] = lines[15].replace("\"deliveries\":1", "\"deliveries\":0")
                 })
             },
-            &["receipt.json line 15: t:1:0:0 was never delivered"],
+            &["receipt.json line 16: t:1:0:0 was never delivered"],
         ),
         (
             "edit an entry's row",
-            |d| edit(d, RECEIPT, |lines| lines[15] = lines[15].replace("\"row\":1", "\"row\":9")),
+            |d| edit(d, RECEIPT, |lines| lines[16] = lines[16].replace("\"row\":1", "\"row\":9")),
             &["receipt.json: the proof of batch b0: too few hashes"],
         ),
         (
@@ -506,21 +522,21 @@ fn damage_is_named() {
             "edit a proof",
             |d| {
                 edit(d, RECEIPT, |lines| {
-                    let at = lines[12].find(r#""proof":[""#).unwrap() + 10;
-                    let digit = if &lines[12][at..=at] == "0" { "1" } else { "0" };
-                    lines[12].replace_range(at..=at, digit);
+                    let at = lines[13].find(r#""proof":[""#).unwrap() + 10;
+                    let digit = if &lines[13][at..=at] == "0" { "1" } else { "0" };
+                    lines[13].replace_range(at..=at, digit);
                 })
             },
             &["receipt.json: the records of batch b0 lead to root"],
         ),
         (
             "a comma too few",
-            |d| edit(d, RECEIPT, |lines| lines[14] = lines[14].trim_end_matches(',').to_owned()),
-            &["receipt.json line 16: it is not in the form"],
+            |d| edit(d, RECEIPT, |lines| lines[15] = lines[15].trim_end_matches(',').to_owned()),
+            &["receipt.json line 17: it is not in the form"],
         ),
         (
             "capital digits",
-            |d| edit(d, RECEIPT, |lines| lines[10] = lines[10].to_uppercase().replace("DIGEST", "digest")),
+            |d| edit(d, RECEIPT, |lines| lines[11] = lines[11].to_uppercase().replace("DIGEST", "digest")),
             &["receipt.json: it cannot be read: a hash is 64 hexadecimal digits in lower case"],
         ),
         (
@@ -536,7 +552,7 @@ fn damage_is_named() {
         (
             "something after the end",
             |d| edit(d, RECEIPT, |lines| lines.push("{}".into())),
-            &["receipt.json line 24: something follows the end"],
+            &["receipt.json line 25: something follows the end"],
         ),
     ];
     let world = world();
@@ -664,7 +680,7 @@ fn a_killed_run_is_begun_anew() {
 /// bit is in what no production is made from; then the folder can be used again.
 #[test]
 fn what_is_not_what_was_archived_is_not_produced() {
-    let world = world();
+    let mut world = world();
     world.produce(world.all(), "good").unwrap();
     let expected = contents(&world.path("good"));
     let path = world.path("archive").join(&world.files[1].path);
@@ -675,6 +691,8 @@ fn what_is_not_what_was_archived_is_not_produced() {
         bad[at] ^= 1 << (at % 8);
         fs::write(&path, bad).unwrap();
         let name = at.to_string();
+        // One that has read nothing before: what it has proven it remembers.
+        world.archive = world.reopened();
         match world.produce(world.all(), &name) {
             Ok(_) => assert!(contents(&world.path(&name)) == expected, "bit flipped in byte {at}"),
             Err(error) => {
@@ -682,6 +700,7 @@ fn what_is_not_what_was_archived_is_not_produced() {
                 assert_eq!(error.kind, Kind::Corrupt, "{error}");
                 assert!(!world.path(&name).join(RECEIPT).exists());
                 fs::write(&path, &good).unwrap();
+                world.archive = world.reopened();
                 world.produce(world.all(), &name).unwrap();
                 assert!(contents(&world.path(&name)) == expected);
             }
@@ -756,12 +775,13 @@ fn documents_are_sound_and_repeatable() {
                 volume.is_some(),
                 "{format:?}"
             );
-            let cross = fs::read_to_string(dir.join("cross-reference.csv")).unwrap();
+            let cross = fs::read_to_string(dir.join(CROSS_REFERENCE)).unwrap();
             let mut positions: Vec<_> =
                 cross.lines().skip(1).map(|line| line.split(',').nth(1).unwrap()).collect();
             positions.sort_unstable();
             positions.dedup();
-            assert_eq!((positions.len(), cross.lines().count()), (48, 49), "{format:?}");
+            // Six of them share a file, which has a number of its own.
+            assert_eq!((positions.len(), cross.lines().count()), (48, 49 + 6), "{format:?}");
             for (name, bytes) in one.iter().filter(|(name, _)| name != RECEIPT) {
                 fs::write(dir.join(name), [&bytes[..], b" "].concat()).unwrap();
                 let found = problems(&dir);
@@ -790,4 +810,159 @@ fn a_production_of_version_1_is_verified() {
     assert_eq!(problems(dir.path()), [""; 0]);
     replace(dir.path(), RECORDS, "hello</b> 0", "hallo</b> 0");
     assert!(problems(dir.path()).iter().any(|problem| problem.contains("is not what was archived")));
+}
+
+/// What `verify.py` in a production says of it: its exit code and its lines; `None` without Python.
+fn python(dir: &Path) -> Option<(i32, String)> {
+    let out = std::process::Command::new("python3").arg(dir.join("verify.py")).arg(dir).output().ok()?;
+    let said = [out.stdout, out.stderr].concat();
+    Some((out.status.code().unwrap(), String::from_utf8(said).unwrap()))
+}
+
+/// Two checks that were written independently must agree, also of what is damaged.
+#[test]
+fn the_check_in_the_production_agrees() {
+    let world = world();
+    if python(&world.path("none")).is_none() {
+        println!("skipped: python3 is not there");
+        return;
+    }
+    let requests = [
+        documents(Format::JsonLines, None, false),
+        documents(Format::Rsmf, Some(VolumeLimit { documents: Some(2), bytes: None }), false),
+        documents(Format::Html, None, true),
+    ];
+    for (n, request) in requests.iter().enumerate() {
+        let name = n.to_string();
+        let dir = world.path(&name);
+        // A part of each batch, so that there is something to prove.
+        let hits = world.all().into_iter().filter(|hit| hit.row % 3 == 1).collect();
+        world.write(hits, &name, request, 2).unwrap();
+        assert_eq!(problems(&dir), [""; 0]);
+        let (code, said) = python(&dir).unwrap();
+        assert_eq!(code, 0, "{said}");
+        for (file, bytes) in contents(&dir) {
+            for at in [bytes.len() / 3, bytes.len() / 2] {
+                let mut bad = bytes.clone();
+                bad[at] ^= 1;
+                fs::write(dir.join(&file), &bad).unwrap();
+                assert_ne!(problems(&dir), [""; 0], "{file}");
+                // It is not its own judge, and what types there are only records tell.
+                if file != "verify.py" && (file != RECEIPT || n != 1) {
+                    let (code, said) = python(&dir).unwrap();
+                    assert_eq!(code, 3, "{file} byte {at}: {said}");
+                }
+            }
+            fs::write(dir.join(&file), &bytes).unwrap();
+        }
+    }
+}
+
+#[test]
+fn a_signature_is_of_one_receipt_and_one_key() {
+    let world = world();
+    let [own, other] = ["a", "b"].map(|name| PrivateKey::generate(name).unwrap());
+    let request = documents(Format::Html, None, false);
+    let production = Production {
+        archive: &world.archive,
+        request: &request,
+        through_version: 3,
+        threads: NonZeroUsize::MIN,
+        files: None,
+        key: Some(&own),
+    };
+    let dir = world.path("signed");
+    production.write(world.all(), &dir, &mut |_| {}).unwrap();
+    let check = |key: Option<&PrivateKey>, expected: &[&str]| {
+        let report = verify(&dir, key.map(PrivateKey::public)).unwrap();
+        let found: Vec<_> = report.problems.iter().map(ToString::to_string).collect();
+        assert_eq!(found.len(), expected.len(), "{found:?}");
+        for (found, expected) in found.iter().zip(expected) {
+            assert!(found.starts_with(expected), "{found}");
+        }
+        report.signers
+    };
+    assert_eq!(check(Some(&own), &[]), ["a"]);
+    assert_eq!(check(None, &[]), ["a"]);
+    check(Some(&other), &["receipt.sig: it has no signature by b+"]);
+    let good = fs::read_to_string(dir.join(SIGNATURE)).unwrap();
+    // Somebody signs something else under the same receipt.
+    fs::write(dir.join(SIGNATURE), custody_export::sign("something else\n", &[&own]).unwrap()).unwrap();
+    check(Some(&own), &["receipt.sig: it signs something else than this receipt"]);
+    // Or alters the receipt and cannot sign it.
+    fs::write(dir.join(SIGNATURE), &good).unwrap();
+    let receipt = fs::read_to_string(dir.join(RECEIPT)).unwrap();
+    replace(&dir, RECEIPT, r#""exceptions":"#, r#""exceptions":1"#);
+    check(Some(&own), &["receipt.sig: it signs something else than this receipt"]);
+    fs::write(dir.join(RECEIPT), receipt).unwrap();
+    fs::write(dir.join(SIGNATURE), "no note").unwrap();
+    check(None, &["receipt.sig: not a signed note"]);
+    fs::remove_file(dir.join(SIGNATURE)).unwrap();
+    check(Some(&own), &["receipt.sig: it is missing"]);
+    assert_eq!(check(None, &[]), [""; 0]);
+}
+
+/// What is redacted is in no file of any format, and the record is proven all the same.
+#[test]
+fn what_is_redacted_is_nowhere() {
+    let world = world();
+    let reason = "the order of the court".to_owned();
+    let redactions = vec![
+        Redaction {
+            name: "greeting".into(),
+            reason: reason.clone(),
+            what: What::Pattern("hello|Bob".into()),
+        },
+        Redaction { name: "withheld".into(), reason, what: What::Records(vec!["t:1:0:4".into()]) },
+    ];
+    for (n, &format) in Format::ALL.iter().enumerate() {
+        let mut request = documents(format, None, true);
+        request.query = "what was said".into();
+        request.query_canonical = "text:said".into();
+        request.options =
+            request.options.map(|options| Options { redactions: redactions.clone(), ..options });
+        let (name, dir) = (n.to_string(), world.path(&n.to_string()));
+        let receipt = world.write(world.first(8), &name, &request, 2).unwrap();
+        assert_eq!(problems(&dir), [""; 0], "{format:?}");
+        let counts: Vec<_> =
+            receipt.redactions.iter().flatten().map(|(rule, told)| (rule.as_str(), told.count)).collect();
+        assert_eq!(counts, [("greeting", 6), ("withheld", 1)], "{format:?}");
+        let shown = |file: &str| !["verify.py", HOW_TO, RECEIPT].contains(&file);
+        for (file, bytes) in contents(&dir).into_iter().filter(|(file, _)| shown(file)) {
+            for word in ["hello", "Bob", "plan.pdf"] {
+                let found = bytes.windows(word.len()).any(|window| window == word.as_bytes());
+                assert!(!found, "{format:?}: {word} is in {file}");
+            }
+        }
+        if let Some((code, said)) = python(&dir) {
+            assert_eq!(code, 0, "{said}");
+        }
+    }
+}
+
+/// Files are handed over with the messages that share them; one that is not there is told.
+#[test]
+fn files_are_handed_over_or_told_to_be_missing() {
+    let world = world();
+    let folder = world.path("files");
+    fs::create_dir(&folder).unwrap();
+    let mut request = documents(Format::Html, None, false);
+    request.options.as_mut().unwrap().numbering = Numbering { prefix: "X".into(), width: 2, start: 5 };
+    let production = Production {
+        archive: &world.archive,
+        request: &request,
+        through_version: 3,
+        threads: NonZeroUsize::MIN,
+        files: Some(&folder),
+        key: None,
+    };
+    let receipt = production.write(world.first(8), &world.path("out"), &mut |_| {}).unwrap();
+    assert_eq!((receipt.exceptions, problems(&world.path("out"))), (Some(1), Vec::new()));
+    let exceptions = fs::read_to_string(world.path("out").join(EXCEPTIONS)).unwrap();
+    assert!(exceptions.contains("its content is not in the folder of files"), "{exceptions}");
+    let cross = fs::read_to_string(world.path("out").join(CROSS_REFERENCE)).unwrap();
+    assert_eq!(cross.lines().filter(|line| line.contains(",t:1:0:4,")).count(), 2, "{cross}");
+    let nowhere = world.path("no files");
+    let missing = Production { files: Some(&nowhere), ..production };
+    refused(missing.write(Vec::new(), &world.path("b"), &mut |_| {}), "there is no folder of files");
 }

@@ -111,6 +111,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             request: &request,
             through_version: found.through_version,
             threads: std::num::NonZeroUsize::MIN,
+            files: None,
             key: None,
         };
         let receipt = production.write(hits.clone(), out, &mut |_| {}).unwrap();
