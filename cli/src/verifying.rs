@@ -276,7 +276,7 @@ mod tests {
             ..Report::default()
         };
         let expected = "a\\u{1b}[2J b: it is odd\nc: it is odd\nand 3 more problems\nout: 7 records re-hashed, 5 problems\n";
-        assert_eq!(text_of(Path::new("out"), &report), expected);
+        assert_eq!(text_of(Path::new("out"), &report, false), expected);
     }
 
     /// An archive of two batches and its index.

@@ -24,6 +24,7 @@ const SETTINGS: Settings = Settings {
     manifests_kept: 3,
     splits_open_max: 4,
     matches_held_max: 16,
+    words_bytes_max: 1 << 20,
     facets_bytes_max: 1 << 20,
     search_threads: 2,
     thread_docs_min: 50,
