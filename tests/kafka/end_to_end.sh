@@ -174,6 +174,9 @@ printf 'x' >>one/records.jsonl
 if "$custody" verify "$work/one" >out.txt 2>&1; then fail "a changed production was not noticed"; fi
 grep -q records.jsonl out.txt || fail "the damage is not named: $(cat out.txt)"
 
+say "productions in every format"
+"$root/tests/productions.sh" "$custody" "$archive" "$data/export-schemas" "$work/productions"
+
 say "the index is derived: deleted, it is rebuilt and says so"
 rm -rf "$archive/_index"
 "$custody" search 'network:irc' --archive "$archive" --count >count.txt 2>rebuilt.txt

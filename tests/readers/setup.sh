@@ -31,7 +31,7 @@ if [ ! -x "$ready/bin/python" ]; then
   "$fresh/bin/python" -m pip install --quiet --disable-pip-version-check --no-input \
     --only-binary :all: --no-deps -r "$here/requirements.txt" >&2 ||
     { say "pip could not install the readers"; exit 1; }
-  "$fresh/bin/python" -c 'import deltalake, duckdb, pyarrow' >&2 ||
+  "$fresh/bin/python" -c 'import deltalake, duckdb, pyarrow, openpyxl, jsonschema, lxml, cryptography' >&2 ||
     { say "the readers do not import"; exit 1; }
   # If another setup was faster, mv puts ours inside the directory it made.
   rm -rf "$ready.broken"
