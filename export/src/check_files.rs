@@ -2,17 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, File};
-use std::io::{self, Read};
+use std::io;
 use std::path::Path;
-
-use custody_schemas::Hash;
-use sha2::{Digest, Sha256};
 
 use crate::check::Problems;
 use crate::error::Error;
+use crate::hashing::hashed;
 use crate::receipt::{FileEntry, RECEIPT_VERSION_1, Receipt};
 use crate::request::Format;
-use crate::settings::READ_BYTES;
 use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECORDS, SIGNATURE, VERIFY_PY};
 
 /// Whether the records stand in the production with the bytes that their hashes cover.
@@ -107,7 +104,7 @@ fn open(dir: &Path, name: &str) -> Result<Result<File, &'static str>, Error> {
 
 fn file(dir: &Path, entry: &FileEntry, problems: &mut Problems) -> Result<(), Error> {
     let name = entry.name.as_str();
-    let mut file = match open(dir, name)? {
+    let file = match open(dir, name)? {
         Ok(file) => file,
         // It is told when its lines are to be read.
         Err(_) if name == RECORDS => return Ok(()),
@@ -116,16 +113,7 @@ fn file(dir: &Path, entry: &FileEntry, problems: &mut Problems) -> Result<(), Er
             return Ok(());
         }
     };
-    let (mut hasher, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
-    loop {
-        let read = file.read(&mut buffer).map_err(|e| Error::io("read", &dir.join(name), e))?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-        bytes += read as u64;
-    }
-    let sha256 = Hash(hasher.finalize().into());
+    let (sha256, bytes) = hashed(file).map_err(|e| Error::io("read", &dir.join(name), e))?;
     if bytes != entry.bytes {
         problems.file(name, format!("it has {bytes} bytes; the receipt says {}", entry.bytes));
     }

@@ -5,14 +5,14 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use custody_schemas::Hash;
-use sha2::{Digest, Sha256};
 
 use crate::check::Problems;
 use crate::error::Error;
+use crate::hashing::hashed;
 use crate::key::PublicKey;
 use crate::note::{Note, Signed};
 use crate::produce::signed_text;
-use crate::settings::{NOTE_BYTES_MAX, READ_BYTES};
+use crate::settings::NOTE_BYTES_MAX;
 use crate::{RECEIPT, SIGNATURE};
 
 /// The names that the signatures say they are of. With a key there must be one by it, and it must be
@@ -71,13 +71,6 @@ fn note(dir: &Path) -> Result<Option<String>, Error> {
 
 fn receipt_hash(dir: &Path) -> Result<Hash, Error> {
     let path = dir.join(RECEIPT);
-    let failed = |e| Error::io("read", &path, e);
-    let mut file = File::open(&path).map_err(failed)?;
-    let (mut hasher, mut buffer) = (Sha256::new(), vec![0; READ_BYTES]);
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => return Ok(Hash(hasher.finalize().into())),
-            read => hasher.update(&buffer[..read]),
-        }
-    }
+    let hash = File::open(&path).and_then(hashed);
+    hash.map(|(hash, _)| hash).map_err(|e| Error::io("read", &path, e))
 }

@@ -1,18 +1,16 @@
 //! The files that records refer to.
 
 use std::fs::{self, File};
-use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use custody_schemas::event::File as Named;
 use custody_schemas::{Hash, Kind};
-use sha2::{Digest, Sha256};
 
 use crate::document::{Attachment, Content};
 use crate::error::Error;
+use crate::hashing::hashed;
 use crate::item::Item;
 use crate::names::safe_name;
-use crate::settings::READ_BYTES;
 
 /// A folder with the contents of files: under the SHA-256 of each in hexadecimal, or under what events
 /// give as its reference.
@@ -72,7 +70,7 @@ impl Files {
         let Some(path) = found else {
             return missing("its content is not in the folder of files".to_owned());
         };
-        let (hash, bytes) = hashed(&path)?;
+        let (hash, bytes) = File::open(&path).and_then(hashed).map_err(|e| Error::io("read", &path, e))?;
         match said {
             Some(said) if said != hash => missing(format!(
                 "what is in the folder of files is not what was shared: its SHA-256 is {hash}"
@@ -96,21 +94,6 @@ fn is_file_in(root: &Path, path: &Path) -> bool {
         at.push(part);
         fs::symlink_metadata(&at).is_ok_and(|meta| !meta.is_symlink())
     }) && path.is_file()
-}
-
-fn hashed(path: &Path) -> Result<(Hash, u64), Error> {
-    let failed = |e| Error::io("read", path, e);
-    let mut file = File::open(path).map_err(failed)?;
-    let (mut hasher, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
-    loop {
-        match file.read(&mut buffer).map_err(failed)? {
-            0 => return Ok((Hash(hasher.finalize().into()), bytes)),
-            read => {
-                hasher.update(&buffer[..read]);
-                bytes += read as u64;
-            }
-        }
-    }
 }
 
 #[cfg(test)]

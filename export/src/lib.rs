@@ -28,6 +28,7 @@ mod fixture;
 mod folder;
 mod format;
 mod formats;
+mod hashing;
 mod item;
 mod key;
 mod line;

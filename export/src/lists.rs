@@ -5,6 +5,7 @@ use std::path::Path;
 use crate::document::{Attachment, Content};
 use crate::error::{Error, Kind};
 use crate::format::Exception;
+use crate::format::csv::harmless;
 use crate::item::Shown;
 use crate::output::OutFile;
 use crate::receipt::FileEntry;
@@ -22,7 +23,7 @@ impl Csv {
     }
 
     fn row<const N: usize>(&mut self, cells: [&str; N]) -> Result<(), Error> {
-        let cells = cells.map(safe_cell);
+        let cells = cells.map(|cell| harmless(cell.into()));
         let written = self.0.write_record(cells.iter().map(|cell| cell.as_bytes()));
         written.map_err(|e| self.0.get_ref().failed(e.into()))
     }
@@ -34,11 +35,6 @@ impl Csv {
             Err(error) => Err(Error::new(Kind::Retry, format!("cannot write a list: {error}"))),
         }
     }
-}
-
-/// A cell that no spreadsheet takes for a formula.
-fn safe_cell(cell: &str) -> std::borrow::Cow<'_, str> {
-    if cell.starts_with(['=', '+', '-', '@', '\t', '\r']) { format!("'{cell}").into() } else { cell.into() }
 }
 
 /// What a reader would expect and does not get.

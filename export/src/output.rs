@@ -10,6 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::format::{Body, Format, Line, Rendered};
+use crate::hashing::hashed;
 use crate::receipt::FileEntry;
 use crate::request::VolumeLimit;
 use crate::settings::READ_BYTES;
@@ -171,18 +172,9 @@ impl<'f> Volumes<'f> {
 /// What the receipt says of a file that somebody else wrote into `root`.
 pub(crate) fn listed(root: &Path, path: &Path) -> Result<FileEntry, Error> {
     let failed = |e| Error::io("read", path, e);
-    let mut file = File::open(path).map_err(failed)?;
-    let (mut hasher, mut bytes, mut buffer) = (Sha256::new(), 0, vec![0; READ_BYTES]);
-    loop {
-        let read = file.read(&mut buffer).map_err(failed)?;
-        if read == 0 {
-            break;
-        }
-        hasher.update(&buffer[..read]);
-        bytes += read as u64;
-    }
+    let (sha256, bytes) = File::open(path).and_then(hashed).map_err(failed)?;
     let name = path.strip_prefix(root).unwrap_or(path).to_string_lossy().into_owned();
-    Ok(FileEntry { name, bytes, sha256: Hash(hasher.finalize().into()) })
+    Ok(FileEntry { name, bytes, sha256 })
 }
 
 fn size(rendered: &Rendered) -> Result<u64, Error> {

@@ -229,10 +229,11 @@ impl Pass<'_> {
         // Before anything looks at it: what is taken out here, no format can show.
         let redacted = apply(&self.rules, &mut shown);
         let one = std::slice::from_ref(&shown);
-        let (kind, key) = with_items(one, |items| match items {
-            [item] => (item.kind.clone(), self.spill.is_some().then(|| key(item, self.zone))),
-            _ => unreachable!("one record is one item"),
+        let described = with_items(one, |items| {
+            let item = items.first()?;
+            Some((item.kind.clone(), self.spill.is_some().then(|| key(item, self.zone))))
         });
+        let (kind, key) = described.ok_or_else(|| Error::corrupt("a record that is none"))?;
         self.evidence.push(&shown, &kind, (&run.file, row), redacted)?;
         match (&mut self.spill, key) {
             (Some(spill), Some(key)) => spill.push(key, &shown),
