@@ -70,8 +70,8 @@ pub use exact::{Exactness, verify_queries};
 pub use manifest::{MANIFEST_VERSION, Manifest, SplitMeta};
 pub use merge::{Merge, Policy, plan};
 pub use search::{
-    Answer, Bucket, Cancel, Count, Cursor, Explained, FacetCount, FacetRequest, Facets, Found, FoundRow,
-    Group, GroupBy, Grouped, Histogram, Hit, Order, Request, Searcher, Unit, Versions,
+    Answer, Bucket, Cancel, Context, Count, Cursor, Explained, FacetCount, FacetRequest, Facets, Found,
+    FoundRow, Group, GroupBy, Grouped, Histogram, Hit, Order, Request, Searcher, Unit, Versions,
 };
 pub use settings::Settings;
 pub use source::{Added, Party, Row, Source};

@@ -144,7 +144,7 @@ pub struct Found {
     pub copies: u64,
     /// The batches that hold the rows and where each is, in order of version.
     pub files: Vec<FileRef>,
-    /// The first record of each event, in order of file and row.
+    /// The first record of each event, in order of file and row; context among them, if it was asked for.
     pub rows: Vec<FoundRow>,
 }
 
@@ -157,6 +157,8 @@ pub struct FoundRow {
     pub row: u64,
     /// When it happened, milliseconds since 1970 UTC.
     pub time_ms: Option<i64>,
-    /// How many matching records are deliveries of this event.
+    /// How many matching records are deliveries of this event; 1 for context.
     pub copies: u64,
+    /// It does not match: it stands near what does.
+    pub is_context: bool,
 }

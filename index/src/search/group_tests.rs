@@ -8,6 +8,7 @@ use proptest::sample::select;
 use super::facet_tests::participants;
 use super::tests::{World, cases, commits, queries, query, settings, world};
 use super::*;
+use crate::error::Kind;
 use crate::schema::{RAW_BYTES_MAX, raw_term};
 use crate::testing::{Event, Stored, said};
 

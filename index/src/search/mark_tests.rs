@@ -1,5 +1,6 @@
 use super::tests::{World, query, world};
 use super::*;
+use crate::error::Kind;
 use crate::testing::{Event, said};
 
 pub(super) fn version(what: &str, number: u64, id: &str, text: &str) -> Event {

@@ -1,6 +1,7 @@
 //! Answers from the index, with the records from the archive.
 //!
 //! - `asked`: what is asked and what is answered
+//! - `scope`: the splits of a search, opened
 //! - `collect`: all matches, as `docs` of each split
 //! - `events`: deliveries of one event as one, in bounded memory
 //! - `marks`: what a record is only by others: edited, deleted, delivered again
@@ -8,6 +9,7 @@
 //! - `repeats`: which documents may have other deliveries, remembered; `seen`: identities that were met
 //! - `page`: the first few in an order
 //! - `fetch`: the records of a page
+//! - `positions`: all of it as rows of the archive; `context`: what stands around it
 //! - `facets`, `tally`, `histogram`: what the answer consists of; `named`: for those who ask again
 //! - `groups`: by conversation or participant, `names`: which documents have them
 //! - `run`: several threads, time limit, cancelling
@@ -17,6 +19,9 @@
 mod asked;
 mod cache;
 mod collect;
+mod context;
+#[cfg(test)]
+mod context_tests;
 mod docs;
 mod events;
 #[cfg(test)]
@@ -34,10 +39,12 @@ mod named;
 mod names;
 mod order;
 mod page;
+mod positions;
 mod repeats;
 mod run;
 #[cfg(test)]
 mod run_tests;
+mod scope;
 mod seen;
 mod tally;
 #[cfg(test)]
@@ -47,42 +54,37 @@ mod version_tests;
 mod versions;
 
 use std::collections::BTreeSet;
-use std::num::NonZeroUsize;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex};
 
-use custody_archive::{Archive, at_once};
+use custody_archive::Archive;
 
 use crate::compile::Scoring;
 use crate::damage::guarded;
-use crate::error::{Error, Kind};
-use crate::manifest::{Folder, Manifest, SplitMeta};
-use crate::prune::may_match;
+use crate::error::Error;
+use crate::manifest::{Folder, Manifest};
 use crate::query::Query;
 use crate::schema::Fields;
 use crate::settings::Settings;
 use crate::source::Source;
-use crate::split::{OpenSplit, SPLIT_VERSION};
 use crate::store::IndexStore;
 use crate::text::highlighted;
 use crate::vocabulary::Vocabularies;
 pub use asked::{Answer, Count, Explained, Found, FoundRow, Hit, Request, Versions};
 use cache::Cache;
-use collect::Matches;
-use docs::Docs;
+pub use context::Context;
 use events::Events;
 pub use facets::{FacetCount, FacetRequest, Facets};
 pub use groups::{Group, GroupBy, Grouped};
 pub use histogram::{Bucket, Histogram, Unit};
-use marks::Among;
 pub(crate) use marks::Marks;
 use named::Named;
 use order::{Asked, First, Ranks};
 pub use order::{Cursor, Order};
 use page::{Pick, Picked};
-use repeats::{Repeats, Whole};
+use repeats::Repeats;
 pub use run::Cancel;
 use run::{Run, Stop, Watch};
+use scope::{Scope, newest, through};
 
 const TOO_OLD: &str = "this search is too old to go on with: search again";
 
@@ -97,15 +99,6 @@ pub struct Searcher<S: Source = Archive> {
     repeats: Repeats,
     named: Named,
     words: Arc<Vocabularies>,
-}
-
-/// The splits that a query is run on, and what of them counts.
-struct Scope {
-    through_version: u64,
-    manifest: Arc<Manifest>,
-    splits: Vec<Arc<OpenSplit>>,
-    splits_pruned: usize,
-    marks: Marks,
 }
 
 /// One page, before its records are fetched.
@@ -158,12 +151,6 @@ impl<S: Source> Searcher<S> {
             return through(&known);
         }
         through(&*self.take_up()?)
-    }
-
-    fn take_up(&self) -> Result<Arc<Manifest>, Error> {
-        let manifest = Arc::new(newest(&self.folder)?);
-        *self.manifest.lock().unwrap_or_else(PoisonError::into_inner) = manifest.clone();
-        Ok(manifest)
     }
 
     /// The version through which answers are complete.
@@ -295,198 +282,6 @@ impl<S: Source> Searcher<S> {
         })
     }
 
-    /// Everything that matches at a version, or now: what a production holds.
-    /// Takes 56 bytes of memory for each event, and as long as it takes.
-    pub fn positions(&self, query: &Query, at_version: Option<u64>) -> Result<Found, Error> {
-        guarded(&self.folder, || self.found(query, at_version, &Stop::new(None, None)))
-    }
-
-    fn found(&self, query: &Query, at_version: Option<u64>, stop: &Stop) -> Result<Found, Error> {
-        let scope = self.scope(query, at_version, None, stop)?;
-        let run = self.run(&scope, stop);
-        let events = self.events(query, &scope, &run)?;
-        let further = events.further(&run, |_| true)?;
-        let mut found = Found {
-            through_version: scope.through_version,
-            copies: events.copies(),
-            files: Vec::new(),
-            rows: Vec::with_capacity(usize::try_from(events.total()).unwrap_or_default()),
-        };
-        let mut last = None;
-        for ((at, split), firsts) in scope.splits.iter().enumerate().zip(&events.firsts) {
-            firsts.blocks(|docs| {
-                for doc in docs {
-                    let (file, row) = split.locate(*doc);
-                    if last.replace((at, file)) != Some((at, file)) {
-                        found.files.push(split.footer.files[file].file.clone());
-                    }
-                    let more = if further.is_empty() { None } else { further.get(&split.identity(*doc)) };
-                    let (time_ms, copies) = (split.time_ms(*doc), 1 + more.copied().unwrap_or_default());
-                    found.rows.push(FoundRow { file: found.files.len() - 1, row, time_ms, copies });
-                }
-                Ok(())
-            })?;
-        }
-        Ok(found)
-    }
-
-    fn manifest(&self) -> Arc<Manifest> {
-        self.manifest.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    fn scope(
-        &self,
-        query: &Query,
-        at_version: Option<u64>,
-        number: Option<u64>,
-        stop: &Stop,
-    ) -> Result<Scope, Error> {
-        let mut manifest = self.manifest();
-        if let Some(number) = number {
-            // Relevance is weighed against everything indexed at that time.
-            if number != manifest.number {
-                let gone = || Error::invalid(TOO_OLD);
-                manifest = Arc::new(self.folder.read(number)?.ok_or_else(gone)?);
-            }
-            return self.scope_in(&manifest, query, at_version, stop).map_err(|e| match e.kind {
-                // Its splits are removed before it is.
-                Kind::Corrupt => Error::with(Kind::Invalid, TOO_OLD, e),
-                _ => e,
-            });
-        }
-        match self.scope_in(&manifest, query, at_version, stop) {
-            // An indexer may have removed splits that it merged since.
-            Err(e) if e.kind == Kind::Corrupt => {
-                let newer = self.take_up()?;
-                // The number does not tell: the index may have been made anew.
-                if newer == manifest { Err(e) } else { self.scope_in(&newer, query, at_version, stop) }
-            }
-            scope => scope,
-        }
-    }
-
-    fn scope_in(
-        &self,
-        manifest: &Arc<Manifest>,
-        query: &Query,
-        at_version: Option<u64>,
-        stop: &Stop,
-    ) -> Result<Scope, Error> {
-        let through = through(manifest)?;
-        let through_version = at_version.unwrap_or(through);
-        if through_version > through {
-            let message =
-                format!("the index is complete through version {through}, not {through_version} yet");
-            return Err(Error::new(Kind::Retry, message));
-        }
-        let all: Vec<&SplitMeta> = manifest.splits.iter().collect();
-        let searched: Vec<usize> = (0..all.len()).filter(|at| may_match(query, all[*at])).collect();
-        let (splits, marks) = if Marks::asked(query) {
-            // An edit may be in any of them.
-            let joined = if searched.is_empty() { &[] } else { &all[..] };
-            let splits = self.open_all(joined, stop)?;
-            let marks = self.marks(query, manifest, &splits, &searched, through_version, stop)?;
-            (searched.iter().map(|at| splits[*at].clone()).collect(), marks)
-        } else {
-            let wanted: Vec<&SplitMeta> = searched.iter().map(|at| all[*at]).collect();
-            (self.open_all(&wanted, stop)?, Marks::default())
-        };
-        let splits_pruned = all.len() - searched.len();
-        Ok(Scope { through_version, manifest: manifest.clone(), splits, splits_pruned, marks })
-    }
-
-    fn marks(
-        &self,
-        query: &Query,
-        manifest: &Manifest,
-        splits: &[Arc<OpenSplit>],
-        searched: &[usize],
-        version: u64,
-        stop: &Stop,
-    ) -> Result<Marks, Error> {
-        let (run, held_max) = (self.run_over(splits, stop), self.settings.matches_held_max);
-        let told_apart = |all| self.told_apart(manifest, &run, all);
-        let among = Among { run: &run, fields: &self.fields, version, searched, held_max };
-        Marks::of(query, &among, told_apart)
-    }
-
-    /// The splits in their order; several are opened at once.
-    fn open_all(&self, wanted: &[&SplitMeta], stop: &Stop) -> Result<Vec<Arc<OpenSplit>>, Error> {
-        let (folder, cache, words) = (&self.folder, &self.cache, &self.words);
-        let locked = || cache.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut splits: Vec<_> = {
-            let mut cache = locked();
-            wanted.iter().map(|meta| cache.get(&meta.id)).collect()
-        };
-        let missing: Vec<usize> = (0..wanted.len()).filter(|at| splits[*at].is_none()).collect();
-        let begun = AtomicUsize::new(0);
-        let next = || {
-            let at = *missing.get(begun.fetch_add(1, Ordering::Relaxed))?;
-            // Opened outside the lock: others go on searching meanwhile.
-            let open = || {
-                let mut split = OpenSplit::open(folder, wanted[at])?;
-                split.words = Some(words.of(&split.shown, split.searcher.index()));
-                Ok(Arc::new(split))
-            };
-            Some(stop.check().and_then(|()| guarded(folder, open)).map(|split| (at, split)))
-        };
-        let threads = self.settings.search_threads.min(missing.len());
-        at_once(NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN), next, |(at, split)| {
-            locked().put(&wanted[at].id, split.clone());
-            splits[at] = Some(split);
-        })?;
-        // Each was known or has been opened.
-        Ok(splits.into_iter().flatten().collect())
-    }
-
-    fn run<'s>(&'s self, scope: &'s Scope, stop: &'s Stop) -> Run<'s> {
-        self.run_over(&scope.splits, stop)
-    }
-
-    fn run_over<'s>(&'s self, splits: &'s [Arc<OpenSplit>], stop: &'s Stop) -> Run<'s> {
-        let docs: u64 = splits.iter().map(|split| u64::from(split.footer.docs)).sum();
-        let worth = usize::try_from(docs / self.settings.thread_docs_min.max(1)).unwrap_or(usize::MAX);
-        let threads = self.settings.search_threads.min(worth);
-        Run { folder: &self.folder, splits, threads, stop }
-    }
-
-    fn matches<'s>(
-        &'s self,
-        query: &'s Query,
-        scope: &'s Scope,
-        scoring: Scoring,
-        stop: &'s Stop,
-    ) -> Result<Matches<'s>, Error> {
-        Matches::new(query, &self.fields, &scope.splits, scoring, &scope.marks, stop)
-    }
-
-    fn events(&self, query: &Query, scope: &Scope, run: &Run<'_>) -> Result<Events, Error> {
-        let matches = match query {
-            Query::All => {
-                let all = |split: &Arc<OpenSplit>| {
-                    Docs::up_to(split.end_at(scope.through_version), split.footer.docs)
-                };
-                scope.splits.iter().map(all).collect()
-            }
-            _ => self.matches(query, scope, Scoring::Unused, run.stop)?.docs(run, scope.through_version)?,
-        };
-        self.told_apart(&scope.manifest, run, matches)
-    }
-
-    fn told_apart(&self, manifest: &Manifest, run: &Run<'_>, matches: Vec<Docs>) -> Result<Events, Error> {
-        let held_max = self.settings.matches_held_max;
-        let whole = Whole {
-            through_version: through(manifest)?,
-            docs: manifest.splits.iter().map(|split| split.docs).sum(),
-            open: || self.open_all(&manifest.splits.iter().collect::<Vec<_>>(), run.stop),
-        };
-        let count = matches.iter().map(Docs::len).sum();
-        match self.repeats.of(run, count, held_max, whole)? {
-            Some(repeated) => Events::among(run, matches, &repeated, held_max),
-            None => Events::of(run, matches, held_max),
-        }
-    }
-
     fn hits(
         &self,
         query: &Query,
@@ -532,22 +327,4 @@ fn with_copies(
         copies: 1 + further.get(&identity).copied().unwrap_or_default(),
     };
     Ok(identified.into_iter().map(with).collect())
-}
-
-fn newest(folder: &Folder) -> Result<Manifest, Error> {
-    let shown = folder.shown();
-    let manifest = folder.newest()?;
-    let manifest =
-        manifest.ok_or_else(|| Error::new(Kind::Retry, format!("there is no index in {shown} yet")))?;
-    if manifest.split_version != SPLIT_VERSION {
-        let message = format!("the index in {shown} is of an earlier version and not rebuilt yet");
-        return Err(Error::new(Kind::Retry, message));
-    }
-    Ok(manifest)
-}
-
-fn through(manifest: &Manifest) -> Result<u64, Error> {
-    manifest
-        .through_version
-        .ok_or_else(|| Error::new(Kind::Retry, "the index does not cover any version yet"))
 }

@@ -2,6 +2,7 @@
 
 use super::tests::{query, settings, world};
 use super::*;
+use crate::error::Kind;
 use crate::testing::{Event, Memory, said, store};
 
 const ORDERS: [Order; 4] = [Order::Newest, Order::Oldest, Order::Relevance, Order::Position];

@@ -7,6 +7,7 @@ use proptest::sample::select;
 
 use super::*;
 use crate::build::Indexer;
+use crate::error::Kind;
 use crate::exact::Rest;
 use crate::query::{Flag, Pattern, TimeRange, TypePattern, parse};
 use crate::strategies;
