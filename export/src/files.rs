@@ -1,10 +1,13 @@
 //! The files that records refer to.
 
 use std::fs::{self, File};
+use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
 use custody_schemas::event::File as Named;
 use custody_schemas::{Hash, Kind};
+use sha2::{Digest, Sha256};
 
 use crate::document::{Attachment, Content};
 use crate::error::Error;
@@ -28,6 +31,29 @@ impl Files {
             }
             root => Ok(Files { root: root.map(Path::to_owned) }),
         }
+    }
+
+    /// A hash of what there is: every path with its size and when it was changed. `None` without a folder.
+    pub(crate) fn listed(&self) -> Result<Option<Hash>, Error> {
+        let Some(root) = &self.root else { return Ok(None) };
+        let (mut folders, mut hasher) = (vec![root.clone()], Sha256::new());
+        while let Some(folder) = folders.pop() {
+            let failed = |e| Error::io("list", &folder, e);
+            let entries: Result<Vec<_>, _> = fs::read_dir(&folder).map_err(failed)?.collect();
+            let mut entries = entries.map_err(failed)?;
+            entries.sort_by_key(fs::DirEntry::file_name);
+            for entry in entries {
+                let meta = entry.metadata().map_err(failed)?;
+                let changed = meta.modified().map_err(failed)?.duration_since(UNIX_EPOCH).unwrap_or_default();
+                let path = entry.path();
+                hasher.update(path.strip_prefix(root).unwrap_or(&path).as_os_str().as_bytes());
+                hasher.update(format!("\0{}\0{}\n", meta.len(), changed.as_nanos()));
+                if meta.is_dir() {
+                    folders.push(path);
+                }
+            }
+        }
+        Ok(Some(Hash(hasher.finalize().into())))
     }
 
     /// The files that records share, each with the next number.

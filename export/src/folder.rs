@@ -12,12 +12,15 @@ use std::path::{Path, PathBuf};
 
 use crate::error::Error;
 use crate::format::is_top;
+use crate::journal::JOURNAL;
 use crate::output::OutFile;
 use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECORDS, SIGNATURE, VERIFY_PY};
 
 const PART: &str = ".part";
 /// Where files are until all of them are whole.
 const WORK: &str = "production.part";
+/// Where those of a run that was killed are until it is known what of them can be taken over.
+const EARLIER: &str = "production.earlier";
 /// What version 1 left behind when it was killed.
 const OLD: [&str; 3] = ["records.jsonl.part", "HOW-TO-VERIFY.txt.part", "entries.part"];
 
@@ -60,7 +63,7 @@ fn refusal(names: &[String]) -> Option<String> {
         return Some("it already holds a production".to_owned());
     }
     let ours = |name: &str| {
-        [RECORDS, HOW_TO, VERIFY_PY, SIGNATURE, EXCEPTIONS, CROSS_REFERENCE, WORK].contains(&name)
+        [RECORDS, HOW_TO, VERIFY_PY, SIGNATURE, EXCEPTIONS, CROSS_REFERENCE, WORK, EARLIER].contains(&name)
             || OLD.contains(&name)
             || name == part(RECEIPT)
             || is_top(name)
@@ -109,10 +112,17 @@ impl Folder {
 
     fn clean(&self, receipt_path: &Path) -> Result<(), Error> {
         self.receipt.set_len(0).map_err(|e| Error::io("empty", receipt_path, e))?;
-        for name in names(&self.path)?.iter().filter(|name| **name != part(RECEIPT)) {
+        let (work, earlier) = (self.work(), self.path.join(EARLIER));
+        // One without a journal was killed before it had written more than the run before it.
+        if work.join(JOURNAL).exists() {
+            if earlier.exists() {
+                self.remove(EARLIER)?;
+            }
+            fs::rename(&work, &earlier).map_err(|e| Error::io("rename", &work, e))?;
+        }
+        for name in names(&self.path)?.iter().filter(|name| **name != part(RECEIPT) && *name != EARLIER) {
             self.remove(name)?;
         }
-        let work = self.work();
         fs::create_dir(&work).map_err(|e| Error::io("make", &work, e))?;
         sync(&self.path)
     }
@@ -130,6 +140,19 @@ impl Folder {
         self.path.join(WORK)
     }
 
+    /// What a run that was killed left.
+    pub(crate) fn earlier(&self) -> Option<PathBuf> {
+        Some(self.path.join(EARLIER)).filter(|earlier| earlier.exists())
+    }
+
+    /// What could be taken over is: the rest goes.
+    pub(crate) fn forget_earlier(&self) -> Result<(), Error> {
+        match self.earlier() {
+            Some(_) => self.remove(EARLIER),
+            None => Ok(()),
+        }
+    }
+
     /// The receipt's file.
     pub(crate) fn receipt(&self) -> Result<OutFile, Error> {
         let path = self.path.join(part(RECEIPT));
@@ -141,6 +164,12 @@ impl Folder {
     /// receipt, which the next run cleans; after it, the whole production.
     pub(crate) fn publish(self) -> Result<(), Error> {
         let work = self.work();
+        match fs::remove_file(work.join(JOURNAL)) {
+            Err(e) if e.kind() != io::ErrorKind::NotFound => {
+                return Err(Error::io("remove", &work.join(JOURNAL), e));
+            }
+            _ => {}
+        }
         sync_all(&work)?;
         let rename = |from: PathBuf, name: &str| {
             fs::rename(&from, self.path.join(name)).map_err(|e| Error::io("rename", &from, e))

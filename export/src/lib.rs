@@ -30,6 +30,7 @@ mod format;
 mod formats;
 mod hashing;
 mod item;
+mod journal;
 mod key;
 mod line;
 mod lists;
@@ -55,7 +56,7 @@ pub use plan::Hit;
 pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
 pub use redact::{Applied, Redaction, What};
-pub use request::{Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLimit};
+pub use request::{Context, Format, Numbering, Options, REQUEST_VERSION, Request, Selection, VolumeLimit};
 
 /// The records, one a line.
 pub const RECORDS: &str = "records.jsonl";

@@ -7,6 +7,7 @@ use crate::error::{Error, Kind};
 use crate::format::Exception;
 use crate::format::csv::harmless;
 use crate::item::Shown;
+use crate::journal::{Grown, Step};
 use crate::output::OutFile;
 use crate::receipt::FileEntry;
 use crate::{CROSS_REFERENCE, EXCEPTIONS};
@@ -20,6 +21,17 @@ impl Csv {
         let mut csv = Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file));
         csv.row(header)?;
         Ok(csv)
+    }
+
+    fn resume(work: &Path, begun: &FileEntry) -> Result<Self, Error> {
+        let file = OutFile::resume(work, begun)?;
+        Ok(Csv(csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(file)))
+    }
+
+    /// What there is of it so far.
+    fn so_far(&mut self) -> Result<Grown, Error> {
+        self.0.flush().map_err(|e| self.0.get_ref().failed(e))?;
+        Ok(Grown { in_volume: None, begun: self.0.get_ref().so_far() })
     }
 
     fn row<const N: usize>(&mut self, cells: [&str; N]) -> Result<(), Error> {
@@ -46,6 +58,18 @@ pub(crate) struct Exceptions {
 impl Exceptions {
     pub(crate) fn begin(work: &Path) -> Result<Self, Error> {
         Ok(Exceptions { csv: Csv::begin(work, EXCEPTIONS, ["number", "position", "what"])?, count: 0 })
+    }
+
+    /// Goes on where a run that was killed was.
+    pub(crate) fn resume(work: &Path, step: &Step) -> Result<Self, Error> {
+        Ok(Exceptions { csv: Csv::resume(work, begun(step, EXCEPTIONS)?)?, count: step.exceptions })
+    }
+
+    /// What the journal says of it.
+    pub(crate) fn note(&mut self, step: &mut Step) -> Result<(), Error> {
+        step.exceptions = self.count;
+        step.growing.push(self.csv.so_far()?);
+        Ok(())
     }
 
     fn push(&mut self, exception: &Exception) -> Result<(), Error> {
@@ -85,6 +109,17 @@ impl CrossReference {
         Ok(CrossReference(Csv::begin(work, CROSS_REFERENCE, ["number", "position", "leaf_hash"])?))
     }
 
+    /// Goes on where a run that was killed was.
+    pub(crate) fn resume(work: &Path, step: &Step) -> Result<Self, Error> {
+        Ok(CrossReference(Csv::resume(work, begun(step, CROSS_REFERENCE)?)?))
+    }
+
+    /// What the journal says of it.
+    pub(crate) fn note(&mut self, step: &mut Step) -> Result<(), Error> {
+        step.growing.push(self.0.so_far()?);
+        Ok(())
+    }
+
     pub(crate) fn push(&mut self, number: &str, shown: &Shown) -> Result<(), Error> {
         self.0.row([number, &shown.position.to_string(), &shown.leaf.to_string()])
     }
@@ -92,4 +127,12 @@ impl CrossReference {
     pub(crate) fn finish(self) -> Result<FileEntry, Error> {
         self.0.finish()
     }
+}
+
+/// What there is of a list.
+fn begun<'s>(step: &'s Step, name: &str) -> Result<&'s FileEntry, Error> {
+    let mut beside = step.growing.iter().filter(|grown| grown.in_volume.is_none()).map(|grown| &grown.begun);
+    beside
+        .find(|begun| begun.name == name)
+        .ok_or_else(|| Error::corrupt(format!("the journal has no {name}")))
 }

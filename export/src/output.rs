@@ -1,7 +1,7 @@
 //! The files of a production while they are written, volume by volume.
 
 use std::collections::BTreeMap;
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
@@ -10,7 +10,8 @@ use sha2::{Digest, Sha256};
 
 use crate::error::Error;
 use crate::format::{Body, Format, Line, Rendered};
-use crate::hashing::hashed;
+use crate::hashing::{hash_on, hashed};
+use crate::journal::{Grown, Step, Taken, VolumeState};
 use crate::receipt::FileEntry;
 use crate::request::VolumeLimit;
 use crate::settings::READ_BYTES;
@@ -38,6 +39,26 @@ impl OutFile {
     /// One that was opened by who knows why.
     pub(crate) fn opened(name: &str, path: PathBuf, file: File) -> Self {
         OutFile { name: name.to_owned(), path, file: BufWriter::new(file), hasher: Sha256::new(), bytes: 0 }
+    }
+
+    /// Goes on with what a run that was killed left of it, which is known to begin so; what it wrote
+    /// behind that goes.
+    pub(crate) fn resume(root: &Path, begun: &FileEntry) -> Result<Self, Error> {
+        let path = root.join(&begun.name);
+        let mut hasher = Sha256::new();
+        let file = OpenOptions::new().read(true).write(true).open(&path).and_then(|mut file| {
+            file.set_len(begun.bytes)?;
+            hash_on(&mut file, &mut hasher)?;
+            Ok(file)
+        });
+        let file = file.map_err(|e| Error::io("write", &path, e))?;
+        Ok(OutFile { hasher, bytes: begun.bytes, ..OutFile::opened(&begun.name, path, file) })
+    }
+
+    /// What there is of it so far; with the system once it is flushed.
+    pub(crate) fn so_far(&self) -> FileEntry {
+        let sha256 = Hash(self.hasher.clone().finalize().into());
+        FileEntry { name: self.name.clone(), bytes: self.bytes, sha256 }
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -78,8 +99,10 @@ pub(crate) struct Volumes<'f> {
     number: u32,
     documents: u64,
     bytes: u64,
-    growing: BTreeMap<&'static str, OutFile>,
+    growing: BTreeMap<String, OutFile>,
     entries: Vec<FileEntry>,
+    /// Entries that the journal has.
+    noted: usize,
 }
 
 impl<'f> Volumes<'f> {
@@ -97,9 +120,47 @@ impl<'f> Volumes<'f> {
             bytes: 0,
             growing: BTreeMap::new(),
             entries: Vec::new(),
+            noted: 0,
         };
         volumes.lines(format.begin()?)?;
         Ok(volumes)
+    }
+
+    /// Goes on where a run that was killed was.
+    pub(crate) fn resume(
+        root: &Path,
+        format: &'f dyn Format,
+        limit: Option<VolumeLimit>,
+        taken: &Taken,
+    ) -> Result<Self, Error> {
+        let VolumeState { number, documents, bytes } = taken.step.volume;
+        let in_volume =
+            taken.step.growing.iter().filter_map(|grown| Some((grown.in_volume.clone()?, &grown.begun)));
+        let growing = in_volume.map(|(path, begun)| Ok((path, OutFile::resume(root, begun)?)));
+        Ok(Volumes {
+            root: root.to_owned(),
+            format,
+            limit,
+            number,
+            documents,
+            bytes,
+            growing: growing.collect::<Result<_, Error>>()?,
+            noted: taken.files.len(),
+            entries: taken.files.clone(),
+        })
+    }
+
+    /// What the journal says of it: files that were finished since it was asked last, and what there is
+    /// of the others.
+    pub(crate) fn note(&mut self, step: &mut Step) -> Result<(), Error> {
+        step.volume = VolumeState { number: self.number, documents: self.documents, bytes: self.bytes };
+        for (path, file) in &mut self.growing {
+            file.flush().map_err(|e| file.failed(e))?;
+            step.growing.push(Grown { in_volume: Some(path.clone()), begun: file.so_far() });
+        }
+        step.files = self.entries[self.noted..].to_vec();
+        self.noted = self.entries.len();
+        Ok(())
     }
 
     /// The path in the production of a path in the volume.
@@ -146,7 +207,7 @@ impl<'f> Volumes<'f> {
                 None => {
                     let mut file = OutFile::create(&self.root, &name)?;
                     file.put(&line.bytes)?;
-                    self.growing.insert(line.path, file);
+                    self.growing.insert(line.path.to_owned(), file);
                 }
             }
         }

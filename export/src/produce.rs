@@ -1,7 +1,7 @@
 //! Writing a production.
 
 use std::num::NonZeroUsize;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
@@ -20,6 +20,7 @@ use crate::folder::Folder;
 use crate::format::{Format, Rendered, Table};
 use crate::formats::{self, Writer};
 use crate::item::{Item, Shown, with_items};
+use crate::journal::{Head, Journal, Step};
 use crate::key::PrivateKey;
 use crate::lists::{CrossReference, Exceptions};
 use crate::note::sign;
@@ -65,7 +66,8 @@ pub struct Production<'a> {
 impl Production<'_> {
     /// Writes the records of `hits` into the folder `out` and gives the receipt.
     ///
-    /// `out` is made; one that exists must be empty or the rest of a killed run, which is begun anew.
+    /// `out` is made; one that exists must be empty or the rest of a killed run, which goes
+    /// on where it was with documents, and is begun anew with what is one file.
     /// `hits` may come in any order and name a record twice. Each record is re-hashed when it is read:
     /// one that is not what was archived ends the production with an error, and the folder stays
     /// without a receipt.
@@ -98,14 +100,16 @@ impl Production<'_> {
         let production = self.id(&collected)?;
         files.extend(collected.records.take());
         let mut exceptions = 0;
-        if let (Some(sink), Some(spill)) = (Sink::begin(writer, &work, options)?, pass.spill) {
+        if let Some(spill) = pass.spill {
             let about = self.about(production.clone(), zone.clone());
-            let mut writing = Writing::begin(&work, sink, options, &about, self.threads)?;
+            let head = Head { production: production.clone(), attached: attached.listed()? };
+            let mut writing = Writing::begin(&folder, writer, options, &head)?;
             (writing.total, writing.attached) = (collected.count, attached);
-            let written = writing.all(&spill.sorted()?, progress)?;
+            let written = writing.all(&spill.sorted()?, (&about, self.threads), progress)?;
             exceptions = written.exceptions;
             files.extend(written.files);
         }
+        folder.forget_earlier()?;
         files.sort_by(|a, b| a.name.cmp(&b.name));
         let receipt = self.receipt(production, &folder, collected, files, exceptions)?;
         folder.publish()?;
@@ -251,40 +255,22 @@ fn key(item: &Item<'_>, zone: &TimeZone) -> Key {
 
 /// Where documents go.
 enum Sink {
-    Volumes(&'static dyn Format, Volumes<'static>),
+    Volumes(&'static dyn Format, Volumes<'static>, Journal),
     Table(Box<dyn Table>),
-}
-
-impl Sink {
-    fn begin(writer: Writer, work: &Path, options: &Options) -> Result<Option<Self>, Error> {
-        Ok(match writer {
-            Writer::Evidence => None,
-            Writer::Documents(format) => {
-                Some(Sink::Volumes(format, Volumes::begin(work, format, options.volume.clone())?))
-            }
-            Writer::Table(begin) => {
-                let whole = "this format is one table: it cannot be cut into volumes";
-                match options.volume {
-                    Some(_) => return Err(Error::invalid(whole)),
-                    None => Some(Sink::Table(begin(work)?)),
-                }
-            }
-        })
-    }
 }
 
 /// The second pass: documents, in order.
 struct Writing<'w> {
-    work: &'w Path,
+    work: PathBuf,
     sink: Sink,
     options: &'w Options,
-    about: &'w About,
-    threads: NonZeroUsize,
     exceptions: Exceptions,
     cross_reference: CrossReference,
     /// Numbers given.
     numbered: u64,
     attached: Files,
+    /// Documents written, and their records.
+    documents: u64,
     done: u64,
     total: u64,
 }
@@ -302,46 +288,72 @@ struct Written {
 }
 
 impl<'w> Writing<'w> {
-    fn begin(
-        work: &'w Path,
-        sink: Sink,
-        options: &'w Options,
-        about: &'w About,
-        threads: NonZeroUsize,
-    ) -> Result<Self, Error> {
+    /// Begins, or goes on with what a run that was killed wrote of the same production.
+    fn begin(folder: &Folder, writer: Writer, options: &'w Options, head: &Head) -> Result<Self, Error> {
+        let work = folder.work();
+        let limit = options.volume.clone();
+        let (sink, step) = match writer {
+            Writer::Evidence => return Err(Error::invalid("this format has no documents")),
+            Writer::Table(_) if limit.is_some() => {
+                return Err(Error::invalid("this format is one table: it cannot be cut into volumes"));
+            }
+            Writer::Table(begin) => (Sink::Table(begin(&work)?), None),
+            Writer::Documents(format) => {
+                let (journal, taken) = Journal::begin(&work, folder.earlier().as_deref(), head)?;
+                let volumes = match &taken {
+                    Some(taken) => Volumes::resume(&work, format, limit, taken)?,
+                    None => Volumes::begin(&work, format, limit)?,
+                };
+                (Sink::Volumes(format, volumes, journal), taken.map(|taken| taken.step))
+            }
+        };
+        let (exceptions, cross_reference) = match &step {
+            Some(step) => (Exceptions::resume(&work, step)?, CrossReference::resume(&work, step)?),
+            None => (Exceptions::begin(&work)?, CrossReference::begin(&work)?),
+        };
+        let Step { documents, records, numbered, .. } = step.unwrap_or_default();
+        folder.forget_earlier()?;
         Ok(Writing {
             work,
             sink,
             options,
-            about,
-            threads,
-            exceptions: Exceptions::begin(work)?,
-            cross_reference: CrossReference::begin(work)?,
-            numbered: 0,
+            exceptions,
+            cross_reference,
+            numbered,
             attached: Files::default(),
-            done: 0,
+            documents,
+            done: records,
             total: 0,
         })
     }
 
-    fn all(mut self, sorted: &Sorted, progress: &mut dyn FnMut(Progress)) -> Result<Written, Error> {
+    fn all(
+        mut self,
+        sorted: &Sorted,
+        with: (&About, NonZeroUsize),
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<Written, Error> {
         let parts = cutting::parts(sorted)?;
-        let (mut jobs, mut bytes) = (Vec::new(), 0);
+        let (mut jobs, mut bytes, mut there) = (Vec::new(), 0, self.documents);
         cutting::documents(sorted, &parts, |cut| {
+            if there > 0 {
+                there -= 1;
+                return Ok(());
+            }
             bytes += cut.bytes;
             jobs.push(self.job(cut)?);
             if jobs.len() < RENDERED_AT_ONCE && bytes < RENDERED_BYTES {
                 return Ok(());
             }
             bytes = 0;
-            self.some(std::mem::take(&mut jobs), progress)
+            self.some(std::mem::take(&mut jobs), with, progress)
         })?;
-        self.some(jobs, progress)?;
+        self.some(jobs, with, progress)?;
         let (exceptions, entry) = self.exceptions.finish()?;
         let mut files = match self.sink {
-            Sink::Volumes(_, volumes) => volumes.finish()?,
+            Sink::Volumes(_, volumes, _) => volumes.finish()?,
             Sink::Table(table) => {
-                table.finish()?.iter().map(|path| listed(self.work, path)).collect::<Result<_, _>>()?
+                table.finish()?.iter().map(|path| listed(&self.work, path)).collect::<Result<_, _>>()?
             }
         };
         files.extend([entry, self.cross_reference.finish()?]);
@@ -365,10 +377,15 @@ impl<'w> Writing<'w> {
     }
 
     /// Writes some documents, in their order.
-    fn some(&mut self, jobs: Vec<Job>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
+    fn some(
+        &mut self,
+        jobs: Vec<Job>,
+        (about, threads): (&About, NonZeroUsize),
+        progress: &mut dyn FnMut(Progress),
+    ) -> Result<(), Error> {
         match &mut self.sink {
-            Sink::Volumes(format, volumes) => {
-                for (job, mut document) in rendered(&jobs, self.about, *format, self.threads)? {
+            Sink::Volumes(format, volumes, _) => {
+                for (job, mut document) in rendered(&jobs, about, *format, threads)? {
                     let told = std::mem::take(&mut document.exceptions);
                     self.exceptions.of_document(&job.attachments, &told)?;
                     volumes.write(document)?;
@@ -376,7 +393,7 @@ impl<'w> Writing<'w> {
             }
             Sink::Table(table) => {
                 for job in &jobs {
-                    let told = with_document(job, self.about, |document| table.push(document))?;
+                    let told = with_document(job, about, |document| table.push(document))?;
                     self.exceptions.of_document(&job.attachments, &told)?;
                 }
             }
@@ -386,7 +403,16 @@ impl<'w> Writing<'w> {
             attachments
                 .iter()
                 .try_for_each(|file| self.cross_reference.push(&file.number, &cut.shown[file.item]))?;
+            self.documents += 1;
             self.done += cut.shown.len() as u64;
+        }
+        if let Sink::Volumes(_, volumes, journal) = &mut self.sink {
+            let (documents, records, numbered) = (self.documents, self.done, self.numbered);
+            let mut step = Step { documents, records, numbered, ..Step::default() };
+            volumes.note(&mut step)?;
+            self.exceptions.note(&mut step)?;
+            self.cross_reference.note(&mut step)?;
+            journal.push(&step)?;
         }
         progress(Progress::Writing(self.done, self.total));
         Ok(())

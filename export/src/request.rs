@@ -1,6 +1,8 @@
 //! What was asked for, by whom and why.
 
-use custody_schemas::Hash;
+use std::collections::BTreeSet;
+
+use custody_schemas::{Hash, Position};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
@@ -86,7 +88,7 @@ impl Format {
 }
 
 /// How a production is made, beside what is in it.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Options {
     /// The numbers of documents and attachments.
@@ -100,6 +102,46 @@ pub struct Options {
     /// What is taken out of the records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redactions: Vec<Redaction>,
+    /// What is produced beside the hits; nothing without it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub context: Option<Context>,
+    /// The records that were named one by one, in place of a query.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub positions: Option<Selection>,
+}
+
+/// What stands around hits in their conversations, and is produced with them as context.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Context {
+    /// So many events before each hit and as many after it.
+    Events(u32),
+    /// So many milliseconds before each hit and after it.
+    Milliseconds(i64),
+    /// The days of the request's zone that hits are on.
+    Day,
+    /// All of the conversation.
+    Conversation,
+}
+
+/// Records that were named one by one.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Selection {
+    /// How many were named, each counted once.
+    pub count: u64,
+    /// SHA-256 of their positions in order, each with a line feed behind it.
+    pub sha256: Hash,
+}
+
+impl Selection {
+    /// Of positions in any order; what is named twice counts once.
+    pub fn of<'p>(positions: impl IntoIterator<Item = &'p Position>) -> Self {
+        let positions: BTreeSet<&Position> = positions.into_iter().collect();
+        let mut hasher = Sha256::new();
+        positions.iter().for_each(|position| hasher.update(format!("{position}\n")));
+        Selection { count: positions.len() as u64, sha256: Hash(hasher.finalize().into()) }
+    }
 }
 
 /// Numbers such as `CUST00000001`.
@@ -248,6 +290,14 @@ mod tests {
     }
 
     #[test]
+    fn a_selection_is_the_same_in_any_order() {
+        let at = |offset: i64| -> Position { format!("chat:1:0:{offset}").parse().unwrap() };
+        let (nine, ten) = (at(9), at(10));
+        let selection = Selection::of([&ten, &nine, &ten]);
+        assert_eq!(selection, Selection { count: 2, sha256: Hash::of(b"chat:1:0:9\nchat:1:0:10\n") });
+    }
+
+    #[test]
     fn golden_v1() {
         let request: Request = serde_json::from_str(GOLDEN_V1).unwrap();
         assert_eq!(serde_json::to_string(&request).unwrap(), GOLDEN_V1);
@@ -274,15 +324,7 @@ mod tests {
         let long = "x".repeat(REQUEST_TEXT_BYTES_MAX + 1);
         let numbered = |prefix: &str, width| {
             let numbering = Numbering { prefix: prefix.into(), width, start: 1 };
-            Request {
-                options: Some(Options {
-                    numbering,
-                    volume: None,
-                    with_records: false,
-                    redactions: Vec::new(),
-                }),
-                ..good.clone()
-            }
+            Request { options: Some(Options { numbering, ..Options::default() }), ..good.clone() }
         };
         for (bad, expected) in [
             (old, "request version 1"),

@@ -1,6 +1,8 @@
 //! Productions at the crate's own boundary: made from a real archive, checked
 //! without it, damaged in every way.
 
+mod resume;
+
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -82,12 +84,7 @@ fn request() -> Request {
         who: "dana@contoso.example".into(),
         why: "case 7".into(),
         format: Format::JsonLines,
-        options: Some(Options {
-            numbering: Numbering::default(),
-            volume: None,
-            with_records: false,
-            redactions: Vec::new(),
-        }),
+        options: Some(Options::default()),
     }
 }
 
@@ -226,7 +223,7 @@ fn golden_lines_v1() {
     let world = world();
     world.produce(world.first(8), "a").unwrap();
     let records = fs::read_to_string(world.path("a").join(RECORDS)).unwrap();
-    assert_eq!(records, include_str!("golden/records.v1.jsonl"));
+    assert_eq!(records, include_str!("../golden/records.v1.jsonl"));
 }
 
 #[test]
@@ -745,7 +742,7 @@ fn a_gap_is_a_line_of_its_own() {
 
 /// A request for documents.
 fn documents(format: Format, volume: Option<VolumeLimit>, with_records: bool) -> Request {
-    let options = Options { numbering: Numbering::default(), volume, with_records, redactions: Vec::new() };
+    let options = Options { volume, with_records, ..Options::default() };
     Request { format, options: Some(options), ..request() }
 }
 
