@@ -78,13 +78,42 @@ for format in rsmf dat xlsx; do
     rm -rf again
 done
 
+say "a request in a file, records that were selected, and what stands around hits"
+cat >production.toml <<'TOML'
+query = "type:* OR is:quarantined"
+who = "the tests"
+why = "to read it"
+format = "csv"
+TOML
+"$custody" export --request production.toml --archive "$archive" --out again --key key >out.txt 2>&1 || fail "$(cat out.txt)"
+diff -r csv again || fail "a request in a file is another one"
+rm -rf again
+awk -F, 'NR == 1 || NR % 7 == 0' csv/cross-reference.csv >reviewed.csv
+"$custody" export --positions reviewed.csv --format jsonl --archive "$archive" --out selected --who 'the tests' \
+    --why 'to read it' >out.txt 2>&1 || fail "$(cat out.txt)"
+[ "$(wc -l <selected/records.jsonl)" -eq $(($(wc -l <reviewed.csv) - 1)) ] || fail "not all that was selected is there"
+if "$custody" export --positions <(echo nowhere:1:0:0) --archive "$archive" --out never --who a --why b >out.txt 2>&1
+then fail "what is not there was produced"; fi
+grep -q 'holds no record at 1 of 1 positions' out.txt || fail "unclear: $(cat out.txt)"
+for context in 3 2h day conversation; do
+    "$custody" export 'type:call.* OR spill' --context $context --archive "$archive" --out around --who 'the tests' \
+        --why 'to read it' >out.txt 2>&1 || fail "context $context: $(cat out.txt)"
+    "$custody" verify around >/dev/null && "$python" around/verify.py >/dev/null || fail "context $context is not sound"
+    "$python" "$here/readers/context.py" around $context || fail "context $context"
+    rm -rf around
+done
+
 say "killed, begun again, the same bytes"
 # Not as a function: the kill must hit the program, not a shell around it.
 "$custody" export "$query" --format html --archive "$archive" --out again --who 'the tests' --why 'to read it' \
     --key key >/dev/null 2>&1 &
-while [ ! -d again/production.part/html ] && kill -0 $! 2>/dev/null; do sleep 0.05; done
+while [ "$(wc -l 2>/dev/null <again/production.part/journal.part || echo 0)" -lt 3 ] && kill -0 $! 2>/dev/null; do
+    sleep 0.01
+done
 kill -9 $! 2>/dev/null || true
 wait $! 2>/dev/null || true
+written=$(wc -l <again/production.part/journal.part)
+[ "$written" -ge 3 ] || fail "it was killed before it had written anything: $written"
 [ -e again/receipt.json ] && fail "it was done before it could be killed"
 if "$custody" verify again >out.txt 2>&1; then fail "a killed run passes for a production"; fi
 grep -q 'not finished' out.txt || fail "unclear: $(cat out.txt)"

@@ -264,35 +264,68 @@ pub enum FormatArg {
 }
 
 /// A production.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+A request file has the same as options, and who and what of the query by themselves:
+
+  query = 'merger w/5 acme'
+  custodians = [\"Alice Archer\", \"Bob Baker\"]   # each found under the addresses of the time
+  date = \"2013-05-01..2013-06\"                 # as after `date:` in a query
+  zone = \"Europe/Berlin\"
+  context = \"day\"
+  who = \"dana@contoso.example\"
+  why = \"case 7, request 3\"
+  format = \"rsmf\"
+  with_records = true
+  redact = [\"card\", \"iban\"]
+  numbering = { prefix = \"CASE7-\", width = 8, start = 1 }
+  volume = { documents = 1000 }                 # or bytes
+  [[redactions]]
+  name = \"project\"
+  reason = \"privileged\"
+  what = { pattern = \"(?i)bluebird\" }
+
+Options on the command line stand in place of what the file says. Paths in the file (positions, files,
+redactions_file) are from the folder that it is in.")]
 pub struct ExportArgs {
     /// What to produce
-    #[arg(allow_hyphen_values = true)]
-    pub query: String,
+    #[arg(allow_hyphen_values = true, required_unless_present_any = ["request", "positions"])]
+    pub query: Option<String>,
     /// An empty or new folder
     #[arg(long, value_name = "DIR")]
     pub out: PathBuf,
+    /// A file in TOML that says what to produce, see below
+    #[arg(long, value_name = "FILE")]
+    pub request: Option<PathBuf>,
+    /// Produce the records that this file names, in place of a query: a position a line, or a CSV file
+    /// with a column `position` such as `cross-reference.csv`
+    #[arg(long, value_name = "FILE", conflicts_with = "query")]
+    pub positions: Option<PathBuf>,
+    /// Produce what stands around each hit in its conversation too, marked as context: a number of
+    /// events before and after it, a time such as 30m, `day` or `conversation`
+    #[arg(long, value_name = "AROUND", conflicts_with = "positions")]
+    pub context: Option<String>,
     /// Who asks for it
-    #[arg(long)]
-    pub who: String,
+    #[arg(long, required_unless_present = "request")]
+    pub who: Option<String>,
     /// Why: the matter or the order
-    #[arg(long)]
-    pub why: String,
-    /// Time zone of dates in the query, and of the days that conversations are cut into
-    #[arg(long, value_name = "ZONE", default_value = "UTC")]
-    pub zone: String,
-    /// The form of the records
-    #[arg(long, value_name = "FORMAT", default_value = "jsonl", value_parser = export_format())]
-    pub format: custody_export::Format,
-    /// What the numbers of documents begin with: letters, digits, `-`, `_` and `.`
-    #[arg(long, value_name = "PREFIX", default_value = "CUST")]
-    pub bates_prefix: String,
-    /// Digits of these numbers, at least
-    #[arg(long, value_name = "DIGITS", default_value_t = 8)]
-    pub bates_width: u32,
-    /// The first of these numbers
-    #[arg(long, value_name = "NUMBER", default_value_t = 1)]
-    pub bates_start: u64,
+    #[arg(long, required_unless_present = "request")]
+    pub why: Option<String>,
+    /// Time zone of dates in the query, and of the days that conversations are cut into [default: UTC]
+    #[arg(long, value_name = "ZONE")]
+    pub zone: Option<String>,
+    /// The form of the records [default: jsonl]
+    #[arg(long, value_name = "FORMAT", value_parser = export_format())]
+    pub format: Option<custody_export::Format>,
+    /// What the numbers of documents begin with: letters, digits, `-`, `_` and `.` [default: CUST]
+    #[arg(long, value_name = "PREFIX")]
+    pub bates_prefix: Option<String>,
+    /// Digits of these numbers, at least [default: 8]
+    #[arg(long, value_name = "DIGITS")]
+    pub bates_width: Option<u32>,
+    /// The first of these numbers [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub bates_start: Option<u64>,
     /// Documents of a volume at most; each volume is a folder VOL001, VOL002 and so on
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub volume_documents: Option<u64>,

@@ -204,22 +204,11 @@ pub fn demo(args: &DemoArgs) -> Done {
         archive.display()
     );
     let export = ExportArgs {
-        query: SEARCHES[0].to_owned(),
+        query: Some(SEARCHES[0].to_owned()),
         out: out.clone(),
-        who: who.to_owned(),
-        why: why.to_owned(),
-        zone: "UTC".to_owned(),
-        format: custody_export::Format::JsonLines,
-        bates_prefix: "CUST".to_owned(),
-        bates_width: 8,
-        bates_start: 1,
-        volume_documents: None,
-        volume_bytes: None,
-        with_records: false,
-        redact: Vec::new(),
-        redactions: None,
-        files: None,
-        key: None,
+        who: Some(who.to_owned()),
+        why: Some(why.to_owned()),
+        ..ExportArgs::default()
     };
     handing::export(&loaded, &export)?;
     outln!("\n$ custody verify {}", out.display());

@@ -1,20 +1,23 @@
 //! `custody export`.
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use custody_archive::{Archive, FileRef};
 use custody_export::{
-    Hit, Numbering, Options, PrivateKey, Production, Progress, REQUEST_VERSION, Receipt, Redaction, Request,
-    VolumeLimit, What,
+    Context, Hit, Options, PrivateKey, Production, Progress, REQUEST_VERSION, Receipt, Request, Selection,
 };
 use custody_index::FoundRow;
+use custody_schemas::Position;
 use indicatif::{ProgressBar, ProgressStyle};
+use jiff::tz::TimeZone;
 
 use crate::args::ExportArgs;
-use crate::asking;
 use crate::failure::{Done, Failure};
-use crate::outln;
 use crate::settings::Loaded;
+use crate::wanted::{Wanted, Which, in_index};
+use crate::{asking, open, outln};
 
 fn bar(what: &str) -> ProgressBar {
     let bar = ProgressBar::new(0);
@@ -39,44 +42,34 @@ fn advance(bar: &ProgressBar) -> impl FnMut(Progress) + '_ {
 
 /// Produces; the receipt says what.
 pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
-    for (flag, text) in [("--who", &args.who), ("--why", &args.why)] {
-        if text.trim().is_empty() {
-            return Err(Failure::usage(format!("{flag} is empty: the receipt says who asked, and why")));
-        }
-    }
+    let wanted = Wanted::read(args)?;
     // Before anything takes long.
     let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
-    let zone = asking::zone(&args.zone)?;
-    let query = asking::query(loaded, &args.query, &zone)?;
-    let (archive, searcher) = asking::searcher(loaded)?;
-    let found = searcher.positions(&query, None)?;
-    let files: Vec<_> = found.files.into_iter().map(Arc::new).collect();
-    let hit = |row: &FoundRow| Hit {
-        file: files[row.file].clone(),
-        row: row.row,
-        deliveries: row.copies,
-        is_context: false,
+    let zone = asking::zone(&wanted.zone)?;
+    let Wanted { which, who, why, zone: zone_name, format, options, files } = wanted;
+    let (archive, selected) = match which {
+        Which::Found(query, context) => found(loaded, query, context, &zone)?,
+        Which::Named(positions) => named(loaded, &positions)?,
     };
-    let hits = found.rows.iter().map(hit).collect();
+    let Selected { hits, query, query_canonical, through_version, context, positions } = selected;
     let request = Request {
         version: REQUEST_VERSION,
-        query: args.query.clone(),
-        query_canonical: query.to_string(),
-        zone: args.zone.clone(),
-        who: args.who.clone(),
-        why: args.why.clone(),
-        format: args.format,
-        options: Some(options(args)?),
+        query,
+        query_canonical,
+        zone: zone_name,
+        who,
+        why,
+        format,
+        options: Some(Options { context, positions, ..options }),
     };
     let bar = bar("reading and proving");
-    let through_version = found.through_version;
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
     let production = Production {
         archive: &archive,
         request: &request,
         through_version,
         threads,
-        files: args.files.as_deref(),
+        files: files.as_deref(),
         key: key.as_ref(),
     };
     let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
@@ -84,41 +77,76 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
     Ok(receipt)
 }
 
-/// What is to be taken out: the rules by name, and those of a file.
-fn redactions(args: &ExportArgs) -> Result<Vec<Redaction>, Failure> {
-    let built_in = |name: &String| {
-        let what = match name.as_str() {
-            "card" => What::Card,
-            "iban" => What::Iban,
-            "ssn" => What::Ssn,
-            "email" => What::Email,
-            _ => What::Phone,
-        };
-        Redaction { name: name.clone(), reason: args.why.clone(), what }
-    };
-    let mut all: Vec<Redaction> = args.redact.iter().map(built_in).collect();
-    if let Some(path) = &args.redactions {
-        let text = std::fs::read_to_string(path)
-            .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
-        let more: Vec<Redaction> = serde_json::from_str(&text)
-            .map_err(|e| Failure::usage(format!("{} is not a list of redactions: {e}", path.display())))?;
-        all.extend(more);
-    }
-    Ok(all)
+/// What is to be produced.
+struct Selected {
+    hits: Vec<Hit>,
+    query: String,
+    query_canonical: String,
+    through_version: u64,
+    context: Option<Context>,
+    positions: Option<Selection>,
 }
 
-fn options(args: &ExportArgs) -> Result<Options, Failure> {
-    let (documents, bytes) = (args.volume_documents, args.volume_bytes);
-    Ok(Options {
-        numbering: Numbering {
-            prefix: args.bates_prefix.clone(),
-            width: args.bates_width,
-            start: args.bates_start,
-        },
-        volume: (documents.is_some() || bytes.is_some()).then_some(VolumeLimit { bytes, documents }),
-        with_records: args.with_records,
-        redactions: redactions(args)?,
-    })
+/// What a query finds, and what stands around it.
+fn found(
+    loaded: &Loaded,
+    text: String,
+    context: Option<Context>,
+    zone: &TimeZone,
+) -> Result<(Archive, Selected), Failure> {
+    let query = asking::query(loaded, &text, zone)?;
+    let (archive, searcher) = asking::searcher(loaded)?;
+    let found = match context {
+        Some(context) => searcher.positions_around(&query, None, &in_index(context, zone))?,
+        None => searcher.positions(&query, None)?,
+    };
+    let files: Vec<_> = found.files.into_iter().map(Arc::new).collect();
+    let hit = |row: &FoundRow| Hit {
+        file: files[row.file].clone(),
+        row: row.row,
+        deliveries: row.copies,
+        is_context: row.is_context,
+    };
+    let hits = found.rows.iter().map(hit).collect();
+    let (query_canonical, through_version) = (query.to_string(), found.through_version);
+    Ok((archive, Selected { hits, query: text, query_canonical, through_version, context, positions: None }))
+}
+
+/// Positions that are named when one is not there.
+const MISSING_NAMED: usize = 5;
+
+/// The records at some positions.
+fn named(loaded: &Loaded, positions: &[Position]) -> Result<(Archive, Selected), Failure> {
+    let archive = open::archive(loaded)?;
+    // Before they are looked for: what is archived meanwhile may or may not be seen.
+    let through_version = archive.refresh()?;
+    let mut files: BTreeMap<String, Arc<FileRef>> = BTreeMap::new();
+    let mut hits: Vec<Option<Hit>> = positions.iter().map(|_| None).collect();
+    archive.locate_all(positions, &mut |at, file, row| {
+        let file = files.entry(file.manifest.batch.clone()).or_insert_with(|| Arc::new(file.clone())).clone();
+        hits[at] = Some(Hit { file, row, deliveries: 1, is_context: false });
+    })?;
+    let missing: Vec<&Position> =
+        positions.iter().zip(&hits).filter(|(_, hit)| hit.is_none()).map(|(position, _)| position).collect();
+    if !missing.is_empty() {
+        let some: Vec<String> = missing.iter().take(MISSING_NAMED).map(ToString::to_string).collect();
+        return Err(Failure::failed(format!(
+            "the archive holds no record at {} of {} positions through version {through_version}: {}{}",
+            missing.len(),
+            positions.len(),
+            some.join(", "),
+            if missing.len() > some.len() { " …" } else { "" }
+        )));
+    }
+    let selected = Selected {
+        hits: hits.into_iter().flatten().collect(),
+        query: String::new(),
+        query_canonical: String::new(),
+        through_version,
+        context: None,
+        positions: Some(Selection::of(positions)),
+    };
+    Ok((archive, selected))
 }
 
 /// `custody export`

@@ -3,7 +3,7 @@
 //! - [`args`] is the command line, [`settings`] the settings file and the environment
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`compacting`] keeps the archive's files few
-//! - [`asking`] searches and shows, [`handing`] produces and verifies
+//! - [`asking`] searches and shows, [`handing`] produces what is [`wanted`]
 //! - [`signing`] makes keys for productions
 //! - [`gaps`] lists what was lost, and accepts a topic that was made again
 //! - [`people`] takes the register of people from a file or a directory, and lists it
@@ -33,3 +33,4 @@ pub mod show;
 pub mod signing;
 pub mod sim;
 pub mod verifying;
+pub mod wanted;
