@@ -40,8 +40,8 @@ fn advance(bar: &ProgressBar) -> impl FnMut(Progress) + '_ {
     }
 }
 
-/// Produces; the receipt says what.
-pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
+/// Produces; the receipt says what. How many of the records stand beside hits.
+fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<(Receipt, u64), Failure> {
     let wanted = Wanted::read(args)?;
     // Before anything takes long.
     let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
@@ -52,6 +52,7 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         Which::Named(positions) => named(loaded, &positions)?,
     };
     let Selected { hits, query, query_canonical, through_version, context, positions } = selected;
+    let beside = hits.iter().filter(|hit| hit.is_context).count() as u64;
     let request = Request {
         version: REQUEST_VERSION,
         query,
@@ -74,7 +75,7 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
     };
     let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
     bar.finish_and_clear();
-    Ok(receipt)
+    Ok((receipt, beside))
 }
 
 /// What is to be produced.
@@ -151,15 +152,16 @@ fn named(loaded: &Loaded, positions: &[Position]) -> Result<(Archive, Selected),
 
 /// `custody export`
 pub fn export(loaded: &Loaded, args: &ExportArgs) -> Done {
-    let receipt = produce(loaded, args)?;
-    let again = receipt.deliveries - receipt.count;
+    let (receipt, beside) = produce(loaded, args)?;
+    let again = (receipt.deliveries + beside).saturating_sub(receipt.count);
     let again = if again > 0 {
         format!(" ({again} more deliveries of the same counted, not repeated)")
     } else {
         String::new()
     };
+    let beside = if beside > 0 { format!(", {beside} of them context,") } else { String::new() };
     outln!(
-        "{} records{again} in {}, complete through version {}; production {}",
+        "{} records{again}{beside} in {}, complete through version {}; production {}",
         receipt.count,
         args.out.display(),
         receipt.through_version,
