@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use custody_archive::{
-    Archive, CompactSettings, Compactor, Location, S3Settings, Store, Writer, WriterSettings,
+    Archive, CompactSettings, Compactor, Location, ReadSettings, S3Settings, Store, Writer, WriterSettings,
 };
 use custody_index::IndexStore;
 use custody_index::people::PeopleStore;
@@ -37,7 +37,8 @@ fn s3(settings: &Settings) -> S3Settings {
 pub fn archive(loaded: &Loaded) -> Result<Archive, Failure> {
     require(loaded, &["archive.path"])?;
     let settings = &loaded.settings;
-    Ok(Archive::open(&Location::parse(&settings.archive.path)?, &s3(settings))?)
+    let archive = Archive::open(&Location::parse(&settings.archive.path)?, &s3(settings))?;
+    Ok(archive.remembering(&reading(settings)))
 }
 
 /// The archive, for verifying: it may be damaged.
@@ -101,6 +102,12 @@ pub fn searching(settings: &Settings) -> custody_index::Settings {
         words_bytes_max: count(search.words_bytes_max),
         ..defaults
     }
+}
+
+/// What is remembered of the archive's files.
+fn reading(settings: &Settings) -> ReadSettings {
+    let bytes = usize::try_from(settings.search.records_bytes_max).unwrap_or(usize::MAX);
+    ReadSettings { ends_bytes_max: bytes / 3, pages_bytes_max: bytes - bytes / 3 }
 }
 
 fn cache_folder(set: &Path) -> Result<PathBuf, Failure> {
@@ -181,5 +188,16 @@ mod tests {
             ..defaults
         };
         check(&flags, &said);
+    }
+
+    #[test]
+    fn as_much_is_remembered_of_files_as_the_library_does_or_as_is_said() {
+        let of = |flags: &[(&str, &str)]| {
+            let flags = flags.iter().map(|(key, value)| (key.to_string(), value.to_string())).collect();
+            reading(&Settings::load(Inputs { flags, ..Inputs::default() }).unwrap().settings)
+        };
+        assert_eq!(of(&[]), ReadSettings::default());
+        let none = ReadSettings { ends_bytes_max: 0, pages_bytes_max: 0 };
+        assert_eq!(of(&[("search.records_bytes_max", "0")]), none);
     }
 }

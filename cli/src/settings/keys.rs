@@ -269,6 +269,20 @@ pub static KEYS: &[Key] = &[
         secret: false,
     },
     Key {
+        name: "search.records_bytes_max",
+        env: "CUSTODY_SEARCH_RECORDS_BYTES_MAX",
+        flag: "--search-records-bytes-max",
+        help: "Memory for what was read of the archive's files to show records; 0 is none.\n\
+               A third of it is for where records are, the rest for what stands near those that were\n\
+               shown. Without room each page of an answer reads and decodes that anew.",
+        kind: Kind::Bytes(Range { min: 0, max: 1024 * GIB, low: "0 is none", high: "it is memory" }, |s| {
+            &mut s.search.records_bytes_max
+        }),
+        default: "96MiB",
+        example: "",
+        secret: false,
+    },
+    Key {
         name: "batch.bytes_max",
         env: "CUSTODY_BATCH_BYTES_MAX",
         flag: "--batch-bytes-max",

@@ -86,6 +86,8 @@ pub struct Search {
     pub facets_bytes_max: u64,
     /// Bytes of words, remembered for patterns.
     pub words_bytes_max: u64,
+    /// Bytes of what was read of the archive to show records.
+    pub records_bytes_max: u64,
 }
 
 /// `[batch]`: whichever limit is reached first seals the batch.
