@@ -6,9 +6,11 @@ use std::sync::Arc;
 
 use custody_archive::{Archive, FileRef};
 use custody_export::{
-    Context, Hit, Options, PrivateKey, Production, Progress, REQUEST_VERSION, Receipt, Request, Selection,
+    Context, CustodianOptions, Custodians, Hit, Options, PrivateKey, Production, Progress, REQUEST_VERSION,
+    Receipt, Request, Selection,
 };
 use custody_index::FoundRow;
+use custody_index::people::{Holders, Person};
 use custody_schemas::Position;
 use indicatif::{ProgressBar, ProgressStyle};
 use jiff::tz::TimeZone;
@@ -46,12 +48,18 @@ fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<(Receipt, u64), Failure
     // Before anything takes long.
     let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
     let zone = asking::zone(&wanted.zone)?;
-    let Wanted { which, who, why, zone: zone_name, format, options, files } = wanted;
+    let Wanted { which, custodians, who, why, zone: zone_name, format, options, files } = wanted;
     let (archive, selected) = match which {
         Which::Found(query, context) => found(loaded, query, context, &zone)?,
         Which::Named(positions) => named(loaded, &positions)?,
     };
     let Selected { hits, query, query_canonical, through_version, context, positions } = selected;
+    let register = open::people(loaded)?.newest()?;
+    let custodians = register.as_ref().map(|register| CustodianOptions {
+        register: register.number,
+        source_sha256: register.source.sha256.clone(),
+        first: custodians,
+    });
     let beside = hits.iter().filter(|hit| hit.is_context).count() as u64;
     let request = Request {
         version: REQUEST_VERSION,
@@ -61,7 +69,7 @@ fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<(Receipt, u64), Failure
         who,
         why,
         format,
-        options: Some(Options { context, positions, ..options }),
+        options: Some(Options { context, positions, custodians, ..options }),
     };
     let bar = bar("reading and proving");
     let threads = std::thread::available_parallelism().unwrap_or(NonZeroUsize::MIN);
@@ -71,11 +79,22 @@ fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<(Receipt, u64), Failure
         through_version,
         threads,
         files: files.as_deref(),
+        custodians: register.map(|register| Arc::new(Registered(Holders::new(register.people))) as _),
         key: key.as_ref(),
     };
     let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
     bar.finish_and_clear();
     Ok((receipt, beside))
+}
+
+/// Custodians by a register of people.
+#[derive(Debug)]
+struct Registered(Holders);
+
+impl Custodians for Registered {
+    fn holder(&self, network: &str, address: &str, at_ms: i64) -> Option<&str> {
+        self.0.at(network, address, at_ms).map(Person::name)
+    }
 }
 
 /// What is to be produced.

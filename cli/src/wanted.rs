@@ -50,6 +50,8 @@ struct Numbers {
 pub struct Wanted {
     /// Which records.
     pub which: Which,
+    /// Whose records were asked for by name.
+    pub custodians: Vec<String>,
     /// Who asks.
     pub who: String,
     /// Why.
@@ -96,6 +98,7 @@ impl Wanted {
         };
         Ok(Wanted {
             which: file.which(args)?,
+            custodians: file.custodians.clone(),
             zone: args.zone.clone().or_else(|| file.zone.clone()).unwrap_or_else(|| "UTC".to_owned()),
             format,
             options: file.options(args, &why)?,

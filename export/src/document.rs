@@ -2,11 +2,13 @@
 
 use std::collections::HashMap;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use custody_schemas::event::{Party, Text};
 use jiff::civil::Date;
 use jiff::tz::TimeZone;
 
+use crate::custodians::{self, Custodian, Custodians};
 use crate::item::Item;
 
 /// What a document says of the production that it is of.
@@ -26,6 +28,8 @@ pub(crate) struct About {
     pub(crate) through_version: u64,
     /// The Custody that writes it.
     pub(crate) custody_version: String,
+    /// Who custodians are, and who of them was asked for.
+    pub(crate) custodians: Option<(Arc<dyn Custodians>, Vec<String>)>,
 }
 
 /// What belongs together: a conversation, or what stands for one where an event names none.
@@ -128,6 +132,8 @@ pub(crate) struct Document<'a> {
     /// In the order in which they are named first.
     pub(crate) people: Vec<Person>,
     pub(crate) attachments: Vec<Attachment>,
+    /// Whose it is by the register; none without one, or if it knows nobody.
+    pub(crate) custodians: Vec<Custodian>,
     known: HashMap<(String, String), usize>,
 }
 
@@ -176,7 +182,24 @@ impl<'a> Document<'a> {
             learn(&mut person.scope, party.scope.as_deref());
             learn(&mut person.role, party.role.as_deref());
         }
-        Document { number, about, thread, day, part, parts, items, people, attachments: Vec::new(), known }
+        let (attachments, custodians) = (Vec::new(), Vec::new());
+        let mut document = Document {
+            number,
+            about,
+            thread,
+            day,
+            part,
+            parts,
+            items,
+            people,
+            attachments,
+            custodians,
+            known,
+        };
+        if let Some((by, first)) = &about.custodians {
+            document.custodians = custodians::custodians(&document, &**by, first);
+        }
+        document
     }
 
     /// Which of `people` a party of one of its records is.

@@ -168,6 +168,7 @@ pub(crate) fn with_document<R>(shown: &[Shown], then: impl FnOnce(Document<'_>) 
         zone_name: "UTC".into(),
         through_version: 7,
         custody_version: "0.1.0".into(),
+        custodians: None,
     };
     let thread = Thread {
         key: "c:c-88".into(),

@@ -17,6 +17,7 @@ mod check_files;
 mod check_lines;
 mod check_receipt;
 mod check_signature;
+mod custodians;
 mod cutting;
 mod describe;
 mod document;
@@ -49,6 +50,7 @@ mod thread;
 mod verify_py_tests;
 
 pub use check::{Problem, Report, verify};
+pub use custodians::Custodians;
 pub use error::{Error, Kind};
 pub use key::{PrivateKey, PublicKey};
 pub use note::{Note, Signed, sign};
@@ -56,7 +58,9 @@ pub use plan::Hit;
 pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
 pub use redact::{Applied, Redaction, What};
-pub use request::{Context, Format, Numbering, Options, REQUEST_VERSION, Request, Selection, VolumeLimit};
+pub use request::{
+    Context, CustodianOptions, Format, Numbering, Options, REQUEST_VERSION, Request, Selection, VolumeLimit,
+};
 
 /// The records, one a line.
 pub const RECORDS: &str = "records.jsonl";

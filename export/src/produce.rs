@@ -2,7 +2,7 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +11,7 @@ use custody_schemas::Hash;
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
+use crate::custodians::Custodians;
 use crate::cutting::{self, Cut, day_number};
 use crate::document::{About, Attachment, Document};
 use crate::error::Error;
@@ -59,6 +60,8 @@ pub struct Production<'a> {
     /// A folder with the files that records refer to, each under its SHA-256 in hexadecimal or under
     /// its reference.
     pub files: Option<&'a Path>,
+    /// Who custodians are: the register that the request's options name.
+    pub custodians: Option<Arc<dyn Custodians>>,
     /// What signs the receipt.
     pub key: Option<&'a PrivateKey>,
 }
@@ -78,6 +81,11 @@ impl Production<'_> {
         progress: &mut dyn FnMut(Progress),
     ) -> Result<Receipt, Error> {
         let options = self.request.check()?;
+        if options.custodians.is_some() != self.custodians.is_some() {
+            return Err(Error::invalid(
+                "custodians are named by a register that the request tells, or by none",
+            ));
+        }
         let zone = zone(&self.request.zone)?;
         let writer = formats::of(self.request.format);
         let is_evidence = matches!(writer, Writer::Evidence);
@@ -150,6 +158,8 @@ impl Production<'_> {
     }
 
     fn about(&self, production: String, zone: TimeZone) -> About {
+        let options = self.request.options.as_ref().and_then(|options| options.custodians.as_ref());
+        let first = options.map(|custodians| custodians.first.clone()).unwrap_or_default();
         About {
             production,
             who: self.request.who.clone(),
@@ -158,6 +168,7 @@ impl Production<'_> {
             zone_name: self.request.zone.clone(),
             through_version: self.through_version,
             custody_version: env!("CARGO_PKG_VERSION").to_owned(),
+            custodians: self.custodians.clone().map(|by| (by, first)),
         }
     }
 

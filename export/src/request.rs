@@ -108,6 +108,22 @@ pub struct Options {
     /// The records that were named one by one, in place of a query.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub positions: Option<Selection>,
+    /// What custodians are named by; nothing without a register.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub custodians: Option<CustodianOptions>,
+}
+
+/// Which register of people custodians are named by.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CustodianOptions {
+    /// Its number.
+    pub register: u64,
+    /// SHA-256 in hexadecimal of what it was made from.
+    pub source_sha256: String,
+    /// Those who were asked for stand before others in a document.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub first: Vec<String>,
 }
 
 /// What stands around hits in their conversations, and is produced with them as context.

@@ -65,7 +65,7 @@ struct Shared {
     from: Vec<String>,
     to: Vec<String>,
     people: Vec<String>,
-    internal: Vec<String>,
+    custodians: Vec<String>,
     positions: Vec<String>,
     digest: String,
 }
@@ -88,8 +88,8 @@ pub(crate) static FIELDS: [Field; 42] = [
     field("ATTACHIDS", Several, |facts| {
         facts.of_document(|facts| facts.document.attachments.iter().map(|a| a.number.clone()).collect())
     }),
-    field("CUSTODIAN", Text, |facts| facts.shared.internal.first().cloned().into_iter().collect()),
-    field("ALLCUSTODIANS", Several, |facts| facts.shared.internal.clone()),
+    field("CUSTODIAN", Text, |facts| facts.shared.custodians.first().cloned().into_iter().collect()),
+    field("ALLCUSTODIANS", Several, |facts| facts.shared.custodians.clone()),
     field("DOCTYPE", Text, |facts| one(facts.kind())),
     field("FILENAME", Text, |facts| one(facts.file_name())),
     field("FILEEXT", Text, |facts| one(facts.member.native.path.rsplit_once('.').map_or("", |(_, e)| e))),
@@ -157,7 +157,10 @@ pub(crate) fn each_member<E>(
         from: known(document, from),
         to: known(document, to),
         people: document.people.iter().map(person).collect(),
-        internal: document.people.iter().filter(is_internal).map(person).collect(),
+        custodians: match document.custodians.as_slice() {
+            [] => document.people.iter().filter(is_internal).map(person).collect(),
+            known => known.iter().map(|custodian| custodian.name.clone()).collect(),
+        },
         positions: document.items.iter().map(|item| item.shown.position.to_string()).collect(),
         digest: leaf_digest(document).to_string(),
     };

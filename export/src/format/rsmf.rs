@@ -23,7 +23,9 @@ use custody_schemas::time::civil;
 use self::events::{Events, events};
 use self::mail::{addresses, base64_lines, cut, header};
 use self::manifest::{Manifest, VERSION};
-use self::members::{at_first, collection_id, conversation, custodian, participants, platform};
+use self::members::{
+    at_first, collection_id, conversation, custodian, custodian_name, participants, platform,
+};
 use crate::document::{Content, Document, Person};
 use crate::error::Error;
 use crate::format::{Exception, Format, Rendered};
@@ -120,7 +122,7 @@ fn headers(
     header(out, "X-RSMF-EventCount", &manifest.events.len().to_string());
     header(out, "X-RSMF-Application", &platform(document));
     if let Some(custodian) = custodian {
-        header(out, "X-RSMF-Custodian", &cut(people[custodian].label()));
+        header(out, "X-RSMF-Custodian", &cut(custodian_name(document, custodian)));
     }
     header(out, "X-RSMF-Participants", &labels.join(", "));
     header(out, "X-RSMF-AttachmentCount", &attachments.to_string());

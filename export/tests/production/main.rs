@@ -129,6 +129,7 @@ impl World {
             through_version: 3,
             threads,
             files: None,
+            custodians: None,
             key: None,
         };
         production.write(hits, &self.path(name), &mut |_| {})

@@ -63,6 +63,7 @@ impl World {
             through_version: 1,
             threads: NonZeroUsize::MIN,
             files: None,
+            custodians: None,
             key: None,
         };
         let run = AssertUnwindSafe(|| production.write(hits, &self.path(name), &mut progress).unwrap());

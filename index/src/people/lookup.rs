@@ -1,6 +1,6 @@
 //! From a name to what is searched.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::register::{Entry, People, Person, folded};
 use crate::query::nearest::nearest;
@@ -93,19 +93,43 @@ impl People {
         }
         Ok(held)
     }
+}
+
+/// Who holds which address when, to be asked for many records.
+#[derive(Debug)]
+pub struct Holders {
+    people: People,
+    /// Persons and their entries, in order, by address.
+    by_address: HashMap<String, Vec<(usize, usize)>>,
+}
+
+impl Holders {
+    /// Those of a register; takes some hundred bytes for each address.
+    pub fn new(people: People) -> Holders {
+        let mut by_address: HashMap<String, Vec<(usize, usize)>> = HashMap::new();
+        for (person, of) in people.persons().iter().enumerate() {
+            for (entry, held) in of.entries.iter().enumerate() {
+                by_address.entry(held.address.clone()).or_default().push((person, entry));
+            }
+        }
+        Holders { people, by_address }
+    }
 
     /// Whose an address of a record is on a network at an instant, if it is anybody's: whoever's
     /// [`query`] would find it.
-    pub fn holder(&self, network: &str, address: &str, at_ms: i64) -> Option<&Person> {
+    pub fn at(&self, network: &str, address: &str, at_ms: i64) -> Option<&Person> {
         let network = lower_case(network);
         let mut terms = Vec::new();
         address_terms(address, None, &mut terms);
-        let is = |entry: &Entry| {
-            entry.range().contains(at_ms)
-                && entry.network.as_ref().is_none_or(|on| *on == network)
-                && terms.contains(&entry.address)
+        let is = |(person, entry): &&(usize, usize)| {
+            let entry = self.people.persons().get(*person).and_then(|person| person.entries.get(*entry));
+            entry.is_some_and(|entry| {
+                entry.range().contains(at_ms) && entry.network.as_ref().is_none_or(|on| *on == network)
+            })
         };
-        self.persons().iter().find(|person| person.entries.iter().any(is))
+        let held = terms.iter().filter_map(|term| self.by_address.get(term)).flatten().filter(is);
+        let (first, _) = held.min()?;
+        self.people.persons().get(*first)
     }
 }
 

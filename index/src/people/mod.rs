@@ -24,7 +24,7 @@ mod when;
 
 pub use csv::{FILE_BYTES_MAX, Mistakes, PROBLEMS_MAX, ReadCsv, read_csv};
 pub use diff::{Change, Difference, difference};
-pub use lookup::{Held, LookupError, query, resolve};
+pub use lookup::{Held, Holders, LookupError, query, resolve};
 pub use register::{Entry, People, Person, ROWS_MAX, Row};
 pub use store::{PEOPLE_VERSION, PeopleStore, Register, Source};
 pub use sync::{Seen, closed, sync};

@@ -211,7 +211,7 @@ fn people_are_found_by_every_name_they_had() {
     );
     assert_eq!(held(people.department("sales")), ["lync alice@contoso.example 2021-01-01 -"]);
     let whose = |network: &str, address: &str, at: &str| {
-        people.holder(network, address, day(at)).map(|person| person.name().to_owned())
+        Holders::new(people.clone()).at(network, address, day(at)).map(|person| person.name().to_owned())
     };
     assert_eq!(whose("skype", "live:bob.s", "2020-01-01T09:59:59.999Z").as_deref(), Some("Bob Smith"));
     assert_eq!(whose("skype", "LIVE:bob.s", "2020-01-01T10:00:00Z").as_deref(), Some("Carol Jones"));
@@ -523,7 +523,8 @@ proptest! {
                 prop_assert!(sound && clear);
                 for (network, address, at) in instants() {
                     let want = holders(&rows, network, address, at).first().copied();
-                    prop_assert_eq!(people.holder(network, address, at).map(Person::name), want);
+                    let holders = Holders::new(people.clone());
+                    prop_assert_eq!(holders.at(network, address, at).map(Person::name), want);
                 }
             }
             Err(mistakes) => prop_assert!(!sound || !clear, "{:?}", mistakes),
@@ -540,7 +541,7 @@ proptest! {
                 for address in [address.to_owned(), format!("{address};user=phone"), format!("SIP:{address}")] {
                     let mut terms = Vec::new();
                     crate::text::address_terms(&address, None, &mut terms);
-                    let holds = people.holder(network, &address, at) == Some(person);
+                    let holds = Holders::new(people.clone()).at(network, &address, at) == Some(person);
                     prop_assert_eq!(finds(&found, network, &terms, at), holds, "{} {} {}", found, address, at);
                 }
             }
@@ -565,13 +566,14 @@ proptest! {
         // A directory may contradict what a file said of the future: that is an error, never a change.
         let Ok(new) = sync(Some((&old, 5)), &now, 6) else { return Ok(()) };
         for (network, address, at) in instants().filter(|(_, _, at)| *at < 6) {
-            let name = |people: &People| people.holder(network, address, at).map(|p| p.name().to_owned());
+            let name = |people: &People| Holders::new(people.clone()).at(network, address, at).map(|p| p.name().to_owned());
             prop_assert_eq!(name(&old), name(&new));
         }
         for (network, address, _) in instants() {
             let holds = |s: &&Seen| s.addresses.iter().any(|a| a == address);
             let want = now.iter().find(holds).map(|seen| seen.name.as_str());
-            prop_assert_eq!(new.holder(network, address, 6).map(Person::name), want);
+            let holders = Holders::new(new.clone());
+            prop_assert_eq!(holders.at(network, address, 6).map(Person::name), want);
         }
     }
 }

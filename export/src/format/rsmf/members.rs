@@ -43,11 +43,22 @@ pub(super) fn at_first(document: &Document<'_>) -> Vec<bool> {
     first.into_iter().map(|is_member| is_member.unwrap_or(true)).collect()
 }
 
-/// Whose conversation it is: the first of our own people who is in it at first.
+/// Whose conversation it is: the first custodian of the register who is in it at first, else the first
+/// of our own people.
 pub(super) fn custodian(document: &Document<'_>, at_first: &[bool]) -> Option<usize> {
+    let mut known = document.custodians.iter().map(|custodian| custodian.person);
+    if let Some(known) = known.find(|person| at_first.get(*person) == Some(&true)) {
+        return Some(known);
+    }
     let ours =
         |(person, is_member): (&Person, &bool)| *is_member && person.scope.as_deref() == Some("internal");
     document.people.iter().zip(at_first).position(ours)
+}
+
+/// The name of a custodian: the register's, else as the records call the person.
+pub(super) fn custodian_name<'d>(document: &'d Document<'_>, person: usize) -> &'d str {
+    let known = document.custodians.iter().find(|custodian| custodian.person == person);
+    known.map_or_else(|| document.people[person].label(), |custodian| &custodian.name)
 }
 
 /// The networks of a document's people, in order of the alphabet.
