@@ -26,6 +26,7 @@ mod transcript;
 pub(crate) mod vcon;
 mod visible;
 pub(crate) mod xlsx;
+pub(crate) mod xml;
 
 use std::path::PathBuf;
 
