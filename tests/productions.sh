@@ -101,6 +101,9 @@ say "what is redacted is nowhere"
 "$custody" verify redacted >/dev/null && "$python" redacted/verify.py >/dev/null || fail "a redacted production is not sound"
 if grep -rlE '[a-z0-9]+@[a-z0-9]+\.(com|org|net)' redacted --include=records.jsonl; then fail "an address is there"; fi
 
+say "the page says what the receipt says"
+reader receipt_page jsonl html rsmf dat redacted volumes/ >/dev/null || fail "the reader of RECEIPT.html"
+
 say "damage is noticed by both"
 for damage in 'printf x >>rsmf/exceptions.csv' 'rm cut/verify.py' 'touch cut/more' 'sed -i s/tests/texts/ cut/receipt.json'; do
     rm -rf cut

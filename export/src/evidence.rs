@@ -52,6 +52,8 @@ pub(crate) struct Collected {
     pub(crate) redactions: BTreeMap<String, u64>,
     pub(crate) digest: Hash,
     pub(crate) batches: BTreeMap<String, BatchEntry>,
+    /// How many records of a batch are produced, by its id.
+    pub(crate) produced: BTreeMap<String, u64>,
     pub(crate) records: Option<FileEntry>,
     pub(crate) entries: Entries,
 }
@@ -158,8 +160,9 @@ impl Evidence {
         self.entries.flush().map_err(failed)?;
         let entries =
             self.entries.into_inner().map_err(|e| Error::io("write into", &self.work, e.into_error()))?;
-        let mut batches = BTreeMap::new();
+        let (mut batches, mut produced) = (BTreeMap::new(), BTreeMap::new());
         for (id, batch) in self.batches {
+            produced.insert(id.clone(), batch.rows.len() as u64);
             batches.insert(id, prove(archive, batch)?);
         }
         Ok(Collected {
@@ -169,6 +172,7 @@ impl Evidence {
             redactions: self.redactions,
             digest: self.tree.root(),
             batches,
+            produced,
             records: self.records.map(OutFile::finish).transpose()?,
             entries: Entries(entries),
         })

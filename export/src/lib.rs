@@ -39,6 +39,7 @@ mod output;
 mod plan;
 mod produce;
 mod receipt;
+mod receipt_page;
 mod redact;
 mod request;
 mod settings;
@@ -61,6 +62,8 @@ pub use request::{Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLi
 pub const RECORDS: &str = "records.jsonl";
 /// What the folder holds; written last.
 pub const RECEIPT: &str = "receipt.json";
+/// The same for people, without the list of records.
+pub const RECEIPT_PAGE: &str = "RECEIPT.html";
 /// Which record is in which document, one a line.
 pub const CROSS_REFERENCE: &str = "cross-reference.csv";
 /// What a reader would expect and does not get, and why; one a line.

@@ -26,6 +26,7 @@ use crate::note::sign;
 use crate::output::{OutFile, Volumes, listed};
 use crate::plan::{self, Hit, Run};
 use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, Redacted};
+use crate::receipt_page;
 use crate::redact::{Redaction, Rules, apply};
 use crate::request::{Options, Request, production_id};
 use crate::settings::{FILES_MAX, RENDERED_AT_ONCE, RENDERED_BYTES, ROWS_PER_FETCH};
@@ -165,13 +166,14 @@ impl Production<'_> {
         files: Vec<FileEntry>,
         exceptions: u64,
     ) -> Result<Receipt, Error> {
-        let Collected { count, deliveries, types, redactions, digest, batches, entries, .. } = collected;
+        let Collected { count, deliveries, types, redactions, digest, batches, produced, entries, .. } =
+            collected;
         let rules = self.request.options.iter().flat_map(|options| &options.redactions);
         let redacted = |rule: &Redaction| {
             let count = redactions.get(&rule.name).copied().unwrap_or(0);
             (rule.name.clone(), Redacted { count, reason: rule.reason.clone() })
         };
-        let receipt = Receipt {
+        let mut receipt = Receipt {
             format_version: RECEIPT_VERSION,
             production,
             custody_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -186,6 +188,7 @@ impl Production<'_> {
             files,
             batches,
         };
+        receipt_page::add(&mut receipt, &folder.work(), &produced, self.key.map(PrivateKey::public))?;
         let mut file = folder.receipt()?;
         file.put(receipt.head()?.as_bytes())?;
         file.put(RECORDS_BEGIN.as_bytes())?;

@@ -108,3 +108,6 @@ pub(crate) const REDACTION_PATTERN_BYTES_MAX: usize = 16 << 10;
 /// An expression compiled, in bytes, and what it remembers while it searches: the time of a search
 /// is the text's length times this.
 pub(crate) const REDACTION_PROGRAM_BYTES_MAX: usize = 1 << 20;
+
+/// Rows of a table of `RECEIPT.html`: a person reads it and a browser lays it out; the receipt has all.
+pub(crate) const RECEIPT_PAGE_ROWS_MAX: usize = 2_000;
