@@ -4,6 +4,7 @@
 //! - [`verify`] checks such a folder without the archive
 //! - [`Request`] is what was asked for, by whom and why
 //! - [`Receipt`] is the list of what the folder holds
+//! - [`pack`] makes one file of such a folder, to send
 //! - [`PrivateKey`] signs it as a [`Note`], [`PublicKey`] tells whether it did
 //!
 //! The form of the files is in `FORMAT.md`. No clock is read: the same request
@@ -36,6 +37,7 @@ mod lists;
 mod names;
 mod note;
 mod output;
+mod pack;
 mod plan;
 mod produce;
 mod receipt;
@@ -52,6 +54,7 @@ pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};
 pub use key::{PrivateKey, PublicKey};
 pub use note::{Note, Signed, sign};
+pub use pack::{PackForm, Packed, Recipient, pack};
 pub use plan::Hit;
 pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
