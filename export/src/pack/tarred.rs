@@ -21,7 +21,7 @@ impl Tarred {
 }
 
 /// The same whenever, wherever and by whomever it is written: no time, no owner.
-fn header(bytes: u64) -> Header {
+pub(super) fn header(bytes: u64) -> Header {
     let mut header = Header::new_gnu();
     header.set_entry_type(EntryType::Regular);
     header.set_size(bytes);

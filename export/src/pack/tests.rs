@@ -68,3 +68,33 @@ fn a_zip_of_very_many_files() {
     assert_eq!(zip.len(), many);
     assert_eq!(zip.by_index(many - 1).unwrap().name().unwrap(), "top/65999");
 }
+
+/// What an entry needs is chosen by the size that the receipt says, before it is known how it compresses.
+#[test]
+fn large_entries_have_sizes_of_64_bits() {
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("packed");
+    let mut packer = Zipped::new(Sink::new(NewFile::create(&path).unwrap(), &[]).unwrap());
+    for bytes in [3_999_999_999, 4_000_000_000, u64::MAX] {
+        packer.add(&format!("top/{bytes}"), bytes, &mut &b"few"[..]).unwrap();
+    }
+    Box::new(packer).finish().unwrap().finish().unwrap().publish().unwrap();
+    let bytes = fs::read(path).unwrap();
+    // The extra field 1 of 16 bytes after the name, in the local header.
+    let is_large = |name: &str| {
+        let at = bytes.windows(name.len()).position(|window| window == name.as_bytes()).unwrap();
+        bytes[at + name.len()..].starts_with(&[1, 0, 16, 0])
+    };
+    assert_eq!(
+        ["top/3999999999", "top/4000000000", "top/18446744073709551615"].map(is_large),
+        [false, true, true]
+    );
+    let mut zip = zip::ZipArchive::new(Cursor::new(bytes)).unwrap();
+    for at in 0..3 {
+        let mut read = String::new();
+        zip.by_index(at).unwrap().read_to_string(&mut read).unwrap();
+        assert_eq!(read, "few");
+    }
+    // 8 GiB are more than 11 octal digits.
+    assert_eq!(tarred::header(9 << 30).size().unwrap(), 9 << 30);
+}
