@@ -147,6 +147,84 @@ say "what is redacted is nowhere"
 "$custody" verify redacted >/dev/null && "$python" redacted/verify.py >/dev/null || fail "a redacted production is not sound"
 if grep -rlE '[a-z0-9]+@[a-z0-9]+\.(com|org|net)' redacted --include=records.jsonl; then fail "an address is there"; fi
 
+say "the page says what the receipt says"
+reader receipt_page jsonl html rsmf dat redacted volumes/ >/dev/null || fail "the reader of RECEIPT.html"
+
+say "packed, unpacked by readers that are not ours, and sound"
+for tool in unzip zstd tar age age-keygen; do
+    command -v $tool >/dev/null || { say "skipped: no $tool (Debian's packages unzip, zstd, tar and age have them)"; tools=missing; }
+done
+unpacked() { # unpacked FOLDER: it is the production, and is checked by both
+    diff -r rsmf "$1/rsmf" || fail "$1 is not what was packed"
+    "$custody" verify "$1/rsmf" --key "$(cat key.txt)" >out.txt || fail "$1: $(cat out.txt)"
+    "$python" "$1/rsmf/verify.py" --key "$(cat key.txt)" >out.txt || fail "verify.py of $1: $(cat out.txt)"
+    rm -rf "$1"
+}
+if [ -z "${tools:-}" ]; then
+    "$custody" pack rsmf --out a.zip >out.txt || fail "$(cat out.txt)"
+    "$custody" pack rsmf --out a.tar.zst >out.txt || fail "$(cat out.txt)"
+    grep -qw "$(sha256sum <a.tar.zst | cut -d ' ' -f 1)" out.txt || fail "not its SHA-256: $(cat out.txt)"
+    mkdir twice
+    cp -r rsmf twice/rsmf
+    touch -d 2001-09-09 twice/rsmf/receipt.json
+    chmod 600 twice/rsmf/verify.py
+    for form in zip tar.zst; do
+        "$custody" pack twice/rsmf --out b.$form >/dev/null || fail "it is not packed twice"
+        cmp a.$form b.$form || fail "the same production is other bytes"
+    done
+    rm -rf twice
+    unzip -q a.zip -d by-unzip && unpacked by-unzip
+    "$python" -c 'import zipfile; z = zipfile.ZipFile("a.zip"); assert z.testzip() is None; z.extractall("by-zipfile")'
+    unpacked by-zipfile
+    mkdir by-tar by-tarfile
+    tar --zstd -xf a.tar.zst -C by-tar && unpacked by-tar
+    zstd -q -dc a.tar.zst | "$python" -c 'import sys, tarfile
+tarfile.open(fileobj=sys.stdin.buffer, mode="r|").extractall("by-tarfile", filter="data")'
+    unpacked by-tarfile
+
+    say "encrypted, decrypted by age"
+    for name in one two other; do age-keygen -o $name.age-key 2>/dev/null; age-keygen -y $name.age-key >$name.recipient; done
+    { echo '# the second'; cat two.recipient; } >recipients
+    "$custody" pack rsmf --out a.zip.age --to "$(cat one.recipient)" --recipients recipients >out.txt || fail "$(cat out.txt)"
+    "$custody" pack rsmf --out a.tar.zst.age --recipients recipients >out.txt || fail "$(cat out.txt)"
+    for name in one two; do age -d -i $name.age-key a.zip.age | cmp - a.zip || fail "$name cannot read it"; done
+    age -d -i two.age-key a.tar.zst.age | cmp - a.tar.zst || fail "two cannot read the tar"
+    if age -d -i other.age-key a.zip.age >/dev/null 2>&1; then fail "another can read it"; fi
+    if "$custody" pack rsmf --out c.zip.age --to "$(cat one.recipient)x" >out.txt 2>&1; then fail "a wrong recipient"; fi
+    grep -q -- '--to: it is no public key of age' out.txt || fail "unclear: $(cat out.txt)"
+fi
+
+say "what is packed is not verified as it is, and what is not sound is not packed"
+for name in a.zip a.tar.zst a.zip.age; do
+    [ -e $name ] || : >$name
+    if "$custody" verify $name >out.txt 2>&1; then fail "$name is verified"; fi
+    grep -q 'is packed: unpack it' out.txt || fail "unclear: $(cat out.txt)"
+done
+mkdir outside
+for damage in 'printf x >>cut/exceptions.csv' 'rm cut/verify.py' 'touch cut/more' 'sed -i s/tests/texts/ cut/receipt.json' \
+    'ln -sf /etc/hostname cut/verify.py'; do
+    rm -rf cut
+    cp -r rsmf cut
+    eval "$damage"
+    "$custody" pack cut --out outside/cut.zip >out.txt 2>&1 && code=0 || code=$?
+    [ $code -eq 3 ] || fail "packed with exit code $code: $damage: $(cat out.txt)"
+    [ -z "$(ls -A outside)" ] || fail "left: $(ls -A outside)"
+done
+
+say "a full disk and a kill leave nothing that looks finished"
+for form in zip tar.zst; do
+    # A limit of 8 KiB for files stands for the disk; without the signal a write fails as on a full one.
+    (trap '' XFSZ; ulimit -f 8; exec "$custody" pack rsmf --out outside/full.$form) >out.txt 2>&1 && code=0 || code=$?
+    [ $code -eq 1 ] && grep -q 'cannot write' out.txt || fail "exit code $code: $(cat out.txt)"
+    [ -z "$(ls -A outside)" ] || fail "left: $(ls -A outside)"
+    # With it the program is killed. The shell would say so.
+    { (ulimit -c 0 -f 8; exec "$custody" pack rsmf --out outside/full.$form) && fail "a kill is a success"; } >out.txt 2>&1
+    [ "$(ls -A outside)" = full.$form.part ] || fail "left: $(ls -A outside)"
+    "$custody" pack rsmf --out outside/full.$form >out.txt || fail "it does not begin anew: $(cat out.txt)"
+    [ "$(ls -A outside)" = full.$form ] || fail "left: $(ls -A outside)"
+    rm outside/full.$form
+done
+
 say "damage is noticed by both"
 for damage in 'printf x >>rsmf/exceptions.csv' 'rm cut/verify.py' 'touch cut/more' 'sed -i s/tests/texts/ cut/receipt.json'; do
     rm -rf cut

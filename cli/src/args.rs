@@ -66,6 +66,8 @@ pub enum Cmd {
     },
     /// Write a production: records with a receipt that can be verified without Custody
     Export(ExportArgs),
+    /// Make one file of a production, to send; encrypted, if it is said to whom
+    Pack(PackArgs),
     /// Keys that productions are signed with
     #[command(subcommand)]
     Key(KeyCmd),
@@ -99,8 +101,8 @@ pub enum Cmd {
 Exit codes: 0 everything is as it was written, 1 the check could not be made, 2 the command or the
 settings are wrong, 3 something is not as it was written; the report names it.")]
 pub struct VerifyArgs {
-    /// A production's folder, or the file of a statement, which is compared with the archive if
-    /// one is set; without it the archive is verified
+    /// A production's folder (a packed one is unpacked first), or the file of a statement, which is
+    /// compared with the archive if one is set; without it the archive is verified
     #[arg(value_name = "PATH")]
     pub what: Option<PathBuf>,
     /// Whose signature the production must have: a public key as `custody key show` prints it, or its
@@ -349,6 +351,42 @@ pub struct ExportArgs {
     /// Sign the receipt with this private key, which `custody key generate` made
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+}
+
+/// A production as one file.
+#[derive(Debug, Args)]
+#[command(after_help = "\
+The production is checked first, as `custody verify` does, and each file once more while it is packed:
+one that was altered is refused. FILE gets its name when it is whole; until then it is FILE.part.
+The same production in a folder of the same name gives the same bytes. Encryption is random by nature:
+an encrypted FILE is another each time, and what comes out of it the same.
+Exit codes: 0 done, 1 it could not be done, 2 the command is wrong, 3 the production is not as it was
+written.")]
+pub struct PackArgs {
+    /// The production's folder
+    pub dir: PathBuf,
+    /// The new file: .zip or .tar.zst, and .age after it when it is encrypted
+    #[arg(long, value_name = "FILE")]
+    pub out: PathBuf,
+    /// Its form, if its name does not say it
+    #[arg(long = "as", value_name = "FORM", value_parser = pack_form())]
+    pub form: Option<custody_export::PackForm>,
+    /// Encrypt it with age to this recipient too: a public key, age1…
+    #[arg(long, value_name = "RECIPIENT")]
+    pub to: Vec<String>,
+    /// Encrypt it to the recipients of this file too, one a line; lines that begin with # are left out
+    #[arg(long, value_name = "FILE")]
+    pub recipients: Option<PathBuf>,
+}
+
+/// A form of a packed production by its name.
+fn pack_form() -> impl clap::builder::TypedValueParser<Value = custody_export::PackForm> {
+    use clap::builder::{PossibleValuesParser, TypedValueParser};
+    use custody_export::PackForm;
+    PossibleValuesParser::new(PackForm::ALL.iter().map(|form| form.name())).try_map(|name| {
+        let known = PackForm::ALL.iter().find(|form| form.name() == name);
+        known.copied().ok_or("not a form")
+    })
 }
 
 /// A format by its name.

@@ -189,6 +189,8 @@ pub fn export(loaded: &Loaded, args: &ExportArgs) -> Done {
     if let Some(exceptions) = receipt.exceptions.filter(|count| *count > 0) {
         outln!("{exceptions} exceptions: what is not as a reader expects is listed in exceptions.csv");
     }
-    outln!("verify it, with or without the archive: custody verify {}", args.out.display());
+    let out = args.out.display();
+    outln!("verify it, with or without the archive: custody verify {out}");
+    outln!("send it as one file, encrypted if you like: custody pack {out} --out FILE.zip");
     Ok(())
 }

@@ -4,6 +4,7 @@
 //! - [`run`] is the worker: ingest, and [`follow`] for its index
 //! - [`compacting`] keeps the archive's files few
 //! - [`asking`] searches and shows, [`handing`] produces what is [`wanted`]
+//! - [`packing`] makes one file of a production
 //! - [`signing`] makes keys for productions
 //! - [`gaps`] lists what was lost, and accepts a topic that was made again
 //! - [`people`] takes the register of people from a file or a directory, and lists it
@@ -25,6 +26,7 @@ pub mod importing;
 pub mod logging;
 pub mod open;
 pub mod out;
+pub mod packing;
 pub mod people;
 pub mod reconcile;
 pub mod run;

@@ -10,8 +10,8 @@ use custody_cli::args::{
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
 use custody_cli::{
-    asking, compacting, demo, exactness, gaps, handing, importing, logging, open, people, reconcile, run,
-    signing, verifying,
+    asking, compacting, demo, exactness, gaps, handing, importing, logging, open, packing, people, reconcile,
+    run, signing, verifying,
 };
 use custody_cli::{out, outln};
 
@@ -41,6 +41,10 @@ fn start() -> Done {
         }
         Cmd::Key(KeyCmd::Generate { name, out }) => return signing::generate(name, out),
         Cmd::Key(KeyCmd::Show { file }) => return signing::show(file),
+        Cmd::Pack(args) => return packing::pack(args),
+        Cmd::Verify(VerifyArgs { what: Some(file), .. }) if packing::is_packed(file) => {
+            return packing::unpack_first(file);
+        }
         Cmd::Verify(VerifyArgs { what: Some(dir), key, json, .. }) if !dir.is_file() => {
             return verifying::production(dir, key.as_deref(), *json);
         }
@@ -91,6 +95,6 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
             Ok(())
         }
         // Handled before the settings are read.
-        Cmd::Demo(_) | Cmd::Key(_) => Ok(()),
+        Cmd::Demo(_) | Cmd::Key(_) | Cmd::Pack(_) => Ok(()),
     }
 }

@@ -86,7 +86,7 @@ fn strangers(
 }
 
 /// Opens a regular file that no link leads to, or says why it cannot be one of a production.
-fn open(dir: &Path, name: &str) -> Result<Result<File, &'static str>, Error> {
+pub(crate) fn open(dir: &Path, name: &str) -> Result<Result<File, &'static str>, Error> {
     for part in folders(name).chain([name]) {
         let path = dir.join(part);
         match fs::symlink_metadata(&path) {

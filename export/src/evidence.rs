@@ -38,6 +38,7 @@ pub(crate) struct Evidence {
     last: Option<Position>,
     tree: Tree,
     deliveries: u64,
+    context: u64,
     types: BTreeMap<String, u64>,
     redactions: BTreeMap<String, u64>,
     batches: BTreeMap<String, Rows>,
@@ -47,11 +48,15 @@ pub(crate) struct Evidence {
 pub(crate) struct Collected {
     pub(crate) count: u64,
     pub(crate) deliveries: u64,
+    /// Records that are no hits.
+    pub(crate) context: u64,
     pub(crate) types: BTreeMap<String, u64>,
     /// Places, by rule; of rules that found nothing there is none.
     pub(crate) redactions: BTreeMap<String, u64>,
     pub(crate) digest: Hash,
     pub(crate) batches: BTreeMap<String, BatchEntry>,
+    /// How many records of a batch are produced, by its id.
+    pub(crate) produced: BTreeMap<String, u64>,
     pub(crate) records: Option<FileEntry>,
     pub(crate) entries: Entries,
 }
@@ -79,6 +84,7 @@ impl Evidence {
             last: None,
             tree: Tree::default(),
             deliveries: 0,
+            context: 0,
             types: BTreeMap::new(),
             redactions: BTreeMap::new(),
             batches: BTreeMap::new(),
@@ -126,8 +132,9 @@ impl Evidence {
             .map_err(|e| Error::io("write into", &self.work, e))?;
         self.tree.push(shown.leaf);
         count_type(&mut self.types, kind);
-        if !shown.is_context {
-            self.deliveries += shown.deliveries;
+        match shown.is_context {
+            true => self.context += 1,
+            false => self.deliveries += shown.deliveries,
         }
         for Applied { rule, count } in redacted {
             *self.redactions.entry(rule).or_default() += count;
@@ -158,17 +165,20 @@ impl Evidence {
         self.entries.flush().map_err(failed)?;
         let entries =
             self.entries.into_inner().map_err(|e| Error::io("write into", &self.work, e.into_error()))?;
-        let mut batches = BTreeMap::new();
+        let (mut batches, mut produced) = (BTreeMap::new(), BTreeMap::new());
         for (id, batch) in self.batches {
+            produced.insert(id.clone(), batch.rows.len() as u64);
             batches.insert(id, prove(archive, batch)?);
         }
         Ok(Collected {
             count: self.tree.len(),
             deliveries: self.deliveries,
+            context: self.context,
             types: self.types,
             redactions: self.redactions,
             digest: self.tree.root(),
             batches,
+            produced,
             records: self.records.map(OutFile::finish).transpose()?,
             entries: Entries(entries),
         })

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::format::is_top;
 use crate::journal::JOURNAL;
 use crate::output::OutFile;
-use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECORDS, SIGNATURE, VERIFY_PY};
+use crate::{CROSS_REFERENCE, EXCEPTIONS, HOW_TO, RECEIPT, RECEIPT_PAGE, RECORDS, SIGNATURE, VERIFY_PY};
 
 const PART: &str = ".part";
 /// Where files are until all of them are whole.
@@ -63,7 +63,8 @@ fn refusal(names: &[String]) -> Option<String> {
         return Some("it already holds a production".to_owned());
     }
     let ours = |name: &str| {
-        [RECORDS, HOW_TO, VERIFY_PY, SIGNATURE, EXCEPTIONS, CROSS_REFERENCE, WORK, EARLIER].contains(&name)
+        [RECORDS, HOW_TO, VERIFY_PY, SIGNATURE, EXCEPTIONS, CROSS_REFERENCE, RECEIPT_PAGE, WORK, EARLIER]
+            .contains(&name)
             || OLD.contains(&name)
             || name == part(RECEIPT)
             || is_top(name)

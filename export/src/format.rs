@@ -24,8 +24,9 @@ mod shown_time;
 pub(crate) mod testing;
 mod transcript;
 pub(crate) mod vcon;
-mod visible;
+pub(crate) mod visible;
 pub(crate) mod xlsx;
+pub(crate) mod xml;
 
 use std::path::PathBuf;
 

@@ -4,6 +4,7 @@
 //! - [`verify`] checks such a folder without the archive
 //! - [`Request`] is what was asked for, by whom and why
 //! - [`Receipt`] is the list of what the folder holds
+//! - [`pack`] makes one file of such a folder, to send
 //! - [`PrivateKey`] signs it as a [`Note`], [`PublicKey`] tells whether it did
 //!
 //! The form of the files is in `FORMAT.md`. No clock is read: the same request
@@ -38,9 +39,11 @@ mod lists;
 mod names;
 mod note;
 mod output;
+mod pack;
 mod plan;
 mod produce;
 mod receipt;
+mod receipt_page;
 mod redact;
 mod request;
 mod settings;
@@ -54,6 +57,7 @@ pub use custodians::Custodians;
 pub use error::{Error, Kind};
 pub use key::{PrivateKey, PublicKey};
 pub use note::{Note, Signed, sign};
+pub use pack::{PackForm, Packed, Recipient, pack};
 pub use plan::Hit;
 pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
@@ -66,6 +70,8 @@ pub use request::{
 pub const RECORDS: &str = "records.jsonl";
 /// What the folder holds; written last.
 pub const RECEIPT: &str = "receipt.json";
+/// The same for people, without the list of records.
+pub const RECEIPT_PAGE: &str = "RECEIPT.html";
 /// Which record is in which document, one a line.
 pub const CROSS_REFERENCE: &str = "cross-reference.csv";
 /// What a reader would expect and does not get, and why; one a line.

@@ -28,6 +28,7 @@ use crate::note::sign;
 use crate::output::{OutFile, Volumes, listed};
 use crate::plan::{self, Hit, Run};
 use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, Redacted};
+use crate::receipt_page::{self, Beside};
 use crate::redact::{Redaction, Rules, apply};
 use crate::request::{Options, Request, production_id};
 use crate::settings::{FILES_MAX, RENDERED_AT_ONCE, RENDERED_BYTES, ROWS_PER_FETCH};
@@ -180,13 +181,24 @@ impl Production<'_> {
         files: Vec<FileEntry>,
         exceptions: u64,
     ) -> Result<Receipt, Error> {
-        let Collected { count, deliveries, types, redactions, digest, batches, entries, .. } = collected;
+        let Collected {
+            count,
+            deliveries,
+            context,
+            types,
+            redactions,
+            digest,
+            batches,
+            produced,
+            entries,
+            ..
+        } = collected;
         let rules = self.request.options.iter().flat_map(|options| &options.redactions);
         let redacted = |rule: &Redaction| {
             let count = redactions.get(&rule.name).copied().unwrap_or(0);
             (rule.name.clone(), Redacted { count, reason: rule.reason.clone() })
         };
-        let receipt = Receipt {
+        let mut receipt = Receipt {
             format_version: RECEIPT_VERSION,
             production,
             custody_version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -201,6 +213,8 @@ impl Production<'_> {
             files,
             batches,
         };
+        let beside = Beside { produced: &produced, context, key: self.key.map(PrivateKey::public) };
+        receipt_page::add(&mut receipt, &folder.work(), &beside)?;
         let mut file = folder.receipt()?;
         file.put(receipt.head()?.as_bytes())?;
         file.put(RECORDS_BEGIN.as_bytes())?;

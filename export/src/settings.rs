@@ -108,3 +108,15 @@ pub(crate) const REDACTION_PATTERN_BYTES_MAX: usize = 16 << 10;
 /// An expression compiled, in bytes, and what it remembers while it searches: the time of a search
 /// is the text's length times this.
 pub(crate) const REDACTION_PROGRAM_BYTES_MAX: usize = 1 << 20;
+
+/// Rows of a table of `RECEIPT.html`: a person reads it and a browser lays it out; the receipt has all.
+pub(crate) const RECEIPT_PAGE_ROWS_MAX: usize = 2_000;
+
+/// Recipients of a packed production: each makes its beginning longer, and every reader tries them all.
+pub(crate) const PACK_RECIPIENTS_MAX: usize = 100;
+/// Read of a file of recipients, in bytes: a thousand times what such a file takes.
+pub(crate) const PACK_RECIPIENTS_BYTES_MAX: u64 = 1 << 20;
+/// How hard a ZIP is compressed, of 9: what everybody's tools do. Another number gives other bytes.
+pub(crate) const PACK_DEFLATE_LEVEL: i64 = 6;
+/// How hard a `.tar.zst` is compressed, of 22: about as fast as the ZIP. Another number gives other bytes.
+pub(crate) const PACK_ZSTD_LEVEL: i32 = 9;

@@ -7,6 +7,7 @@ use crate::document::Document;
 use crate::error::Error;
 use crate::format::fields::{FIELDS, Facts, Field, Holds, each_member};
 use crate::format::natives::{Member, Referred, family};
+use crate::format::xml::attribute;
 use crate::format::{Exception, Format, Line, Rendered};
 
 /// The load file of a volume.
@@ -165,12 +166,7 @@ impl<'x> Element<'x> {
 
     /// Gives the number of characters that XML cannot hold; they are U+FFFD.
     fn attribute(&mut self, name: &str, value: &str) -> usize {
-        self.0.push(' ');
-        self.0.push_str(name);
-        self.0.push_str("=\"");
-        let replaced = escape(value, self.0);
-        self.0.push('"');
-        replaced
+        attribute(self.0, name, value)
     }
 
     /// An attribute of our own words, which XML can hold.
@@ -187,48 +183,12 @@ impl<'x> Element<'x> {
     }
 }
 
-/// Appends a text as an attribute's value. Line ends and tabs are references: a reader would make
-/// spaces of them. What XML 1.0 cannot hold (its `Char`, section 2.2) is U+FFFD, and counted.
-///
-/// Source: <https://www.w3.org/TR/xml/#charsets> and section 3.3.3.
-fn escape(text: &str, out: &mut String) -> usize {
-    let mut replaced = 0;
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' => out.push_str("&#9;"),
-            '\n' => out.push_str("&#10;"),
-            '\r' => out.push_str("&#13;"),
-            '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                replaced += 1;
-                out.push('\u{fffd}');
-            }
-            c => out.push(c),
-        }
-    }
-    replaced
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::fixture::{HOSTILE, hostile, sample, with_document};
     use crate::format::testing::{self, attach, golden, whole};
-
-    #[test]
-    fn characters() {
-        let check = |text: &str, expected: &str, replaced: usize| {
-            let mut out = String::new();
-            assert_eq!((escape(text, &mut out), out.as_str()), (replaced, expected), "{text:?}");
-        };
-        check("a&<>\"'b", "a&amp;&lt;&gt;&quot;'b", 0);
-        check("\t\r\n", "&#9;&#13;&#10;", 0);
-        check("\0\u{7}\u{1f}\u{fffe}\u{ffff}", "\u{fffd}\u{fffd}\u{fffd}\u{fffd}\u{fffd}", 5);
-        check("\u{7f}\u{85}\u{fffd}\u{10ffff}👍", "\u{7f}\u{85}\u{fffd}\u{10ffff}👍", 0);
-    }
+    use crate::format::xml::escape;
 
     #[test]
     fn a_family() {

@@ -7,7 +7,7 @@ mod page;
 mod record;
 #[cfg(test)]
 mod tests;
-mod write;
+pub(crate) mod write;
 
 use std::collections::BTreeSet;
 
@@ -15,7 +15,7 @@ use crate::document::{Content, Document};
 use crate::error::Error;
 use crate::format::{Body, Exception, Format, NewFile, Rendered};
 
-pub(crate) use page::page;
+pub(crate) use page::{STYLE, page, style_hash};
 
 /// `html/NUMBER.html`, with its attachments in `html/NUMBER/`.
 pub(crate) struct Html;

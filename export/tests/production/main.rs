@@ -1,6 +1,7 @@
 //! Productions at the crate's own boundary: made from a real archive, checked
 //! without it, damaged in every way.
 
+mod packed;
 mod resume;
 
 use std::fs;
@@ -173,6 +174,7 @@ fn a_production_is_sound_ordered_and_repeatable() {
         through_version: 3,
         threads,
         files: None,
+        custodians: None,
         key: None,
     };
     let receipt = production.write(world.all(), &out, &mut |step| told.push(step)).unwrap();
@@ -867,6 +869,7 @@ fn a_signature_is_of_one_receipt_and_one_key() {
         through_version: 3,
         threads: NonZeroUsize::MIN,
         files: None,
+        custodians: None,
         key: Some(&own),
     };
     let dir = world.path("signed");
@@ -952,6 +955,7 @@ fn files_are_handed_over_or_told_to_be_missing() {
         through_version: 3,
         threads: NonZeroUsize::MIN,
         files: Some(&folder),
+        custodians: None,
         key: None,
     };
     let receipt = production.write(world.first(8), &world.path("out"), &mut |_| {}).unwrap();

@@ -3,43 +3,17 @@
 use std::borrow::Cow;
 use std::fmt::Write;
 
+use crate::format::xml::attribute;
+
 /// XML while it grows.
 #[derive(Default)]
 pub(super) struct Xml(pub(super) String);
 
 impl Xml {
-    /// Appends an attribute. Line ends and tabs are references, so that a parser does not make
-    /// spaces of them; what XML cannot hold is U+FFFD. Gives how many characters that were.
+    /// Appends an attribute. Gives how many characters XML cannot hold; they are U+FFFD.
     pub(super) fn attribute(&mut self, name: &str, value: &str) -> usize {
-        let out = &mut self.0;
-        let mut replaced = 0;
-        out.push(' ');
-        out.push_str(name);
-        out.push_str("=\"");
-        for c in value.chars() {
-            match c {
-                '&' => out.push_str("&amp;"),
-                '<' => out.push_str("&lt;"),
-                '>' => out.push_str("&gt;"),
-                '"' => out.push_str("&quot;"),
-                '\t' => out.push_str("&#9;"),
-                '\n' => out.push_str("&#10;"),
-                '\r' => out.push_str("&#13;"),
-                c if is_char(c) => out.push(c),
-                _ => {
-                    replaced += 1;
-                    out.push('\u{fffd}');
-                }
-            }
-        }
-        out.push('"');
-        replaced
+        attribute(&mut self.0, name, value)
     }
-}
-
-/// Whether XML 1.0 can hold it (section 2.2).
-fn is_char(c: char) -> bool {
-    matches!(c, '\t' | '\n' | '\r' | ' '..='\u{d7ff}' | '\u{e000}'..='\u{fffd}' | '\u{10000}'..='\u{10ffff}')
 }
 
 /// A value in a processing instruction, which knows no references: all but letters, digits and some

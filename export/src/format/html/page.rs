@@ -14,8 +14,8 @@ use crate::document::{Document, Person};
 use crate::format::shown_time::exact;
 use crate::format::transcript::{Transcript, about};
 
-/// The same for every page.
-const STYLE: &str = include_str!("style.css");
+/// The same for every page of a production.
+pub(crate) const STYLE: &str = include_str!("style.css");
 
 /// What the policy knows it by.
 static STYLE_HASH: LazyLock<String> = LazyLock::new(|| style_hash(STYLE));
@@ -54,7 +54,8 @@ is shown as its text. A character that nobody would see is shown by its number, 
 <span class=\"mark\">\u{27e6}U+202E\u{27e7}</span>. Times are exact to the microsecond, in the zone named \
 above, with its offset from UTC.</p>\n";
 
-fn style_hash(style: &str) -> String {
+/// What a policy allows a style sheet by.
+pub(crate) fn style_hash(style: &str) -> String {
     format!("'sha256-{}'", STANDARD.encode(Sha256::digest(style.as_bytes())))
 }
 

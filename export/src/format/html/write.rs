@@ -5,7 +5,7 @@ use std::fmt::Write as _;
 use crate::format::visible::{Piece, is_right_to_left, pieces};
 
 /// Appends a text with its line breaks, for an element that keeps white space.
-pub(super) fn block(out: &mut String, text: &str) {
+pub(crate) fn block(out: &mut String, text: &str) {
     pieces(text, |piece| match piece {
         Piece::Text(text) => escape(out, text),
         Piece::Break => out.push('\n'),
@@ -15,7 +15,7 @@ pub(super) fn block(out: &mut String, text: &str) {
 
 /// Appends a text on one line. Runs of right-to-left script are isolated, so that a name in the middle
 /// of a sentence does not change the order of the rest.
-pub(super) fn inline(out: &mut String, text: &str) {
+pub(crate) fn inline(out: &mut String, text: &str) {
     pieces(text, |piece| match piece {
         Piece::Text(text) => isolated(out, text),
         Piece::Break => mark(out, '\n'),
@@ -24,14 +24,14 @@ pub(super) fn inline(out: &mut String, text: &str) {
 }
 
 /// Appends a name or an address, isolated whole.
-pub(super) fn name(out: &mut String, text: &str) {
+pub(crate) fn name(out: &mut String, text: &str) {
     out.push_str("<bdi>");
     inline(out, text);
     out.push_str("</bdi>");
 }
 
 /// Appends a text where no markup can be: in an attribute, or in the page's title.
-pub(super) fn bare(out: &mut String, text: &str) {
+pub(crate) fn bare(out: &mut String, text: &str) {
     pieces(text, |piece| match piece {
         Piece::Text(text) => escape(out, text),
         Piece::Break => out.push_str(&crate::format::visible::mark('\n')),
@@ -41,7 +41,7 @@ pub(super) fn bare(out: &mut String, text: &str) {
 
 /// Appends a relative path as a link has it: all but letters, digits, `-`, `.`, `_` and `/` is
 /// percent-encoded.
-pub(super) fn href(out: &mut String, path: &str) {
+pub(crate) fn href(out: &mut String, path: &str) {
     for byte in path.bytes() {
         if byte.is_ascii_alphanumeric() || b"-._/".contains(&byte) {
             out.push(char::from(byte));
