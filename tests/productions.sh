@@ -148,7 +148,12 @@ say "what is redacted is nowhere"
 if grep -rlE '[a-z0-9]+@[a-z0-9]+\.(com|org|net)' redacted --include=records.jsonl; then fail "an address is there"; fi
 
 say "the page says what the receipt says"
-reader receipt_page jsonl html rsmf dat redacted volumes/ >/dev/null || fail "the reader of RECEIPT.html"
+"$custody" export "\"<script>alert(1)</script>\" OR $query" --format jsonl --archive "$archive" --out hostile \
+    --who $'<img src=x onerror=alert(1)> \u202etxt.exe\u2066 & "us"' --why $'a\r\nb \u05e9\u05dc\u05d5\u05dd 12 \u200b<b>c</b>' \
+    >out.txt 2>&1 || fail "$(cat out.txt)"
+reader receipt_page jsonl html rsmf dat redacted volumes hostile >/dev/null || fail "the reader of RECEIPT.html"
+sed -i 's|<title>|<script>alert(1)</script><title>|' hostile/RECEIPT.html
+if reader receipt_page hostile >/dev/null 2>&1; then fail "the reader of RECEIPT.html takes a script"; fi
 
 say "packed, unpacked by readers that are not ours, and sound"
 for tool in unzip zstd tar age age-keygen; do

@@ -356,12 +356,13 @@ pub struct ExportArgs {
 /// A production as one file.
 #[derive(Debug, Args)]
 #[command(after_help = "\
-The production is checked first, as `custody verify` does, and each file once more while it is packed:
-one that was altered is refused. FILE gets its name when it is whole; until then it is FILE.part.
-The same production in a folder of the same name gives the same bytes. Encryption is random by nature:
-an encrypted FILE is another each time, and what comes out of it the same.
-Exit codes: 0 done, 1 it could not be done, 2 the command is wrong, 3 the production is not as it was
-written.")]
+The production is checked first, as `custody verify` does, and each file once more while it
+is packed: one that was altered is refused. FILE gets its name when it is whole; until then it
+is FILE.part. The same production in a folder of the same name gives the same bytes. Encryption
+is random by nature: an encrypted FILE is another each time, what comes out of it the same.
+
+Exit codes: 0 done, 1 it could not be done, 2 the command is wrong, 3 the production is not as
+it was written.")]
 pub struct PackArgs {
     /// The production's folder
     pub dir: PathBuf,
@@ -371,10 +372,10 @@ pub struct PackArgs {
     /// Its form, if its name does not say it
     #[arg(long = "as", value_name = "FORM", value_parser = pack_form())]
     pub form: Option<custody_export::PackForm>,
-    /// Encrypt it with age to this recipient too: a public key, age1…
+    /// Encrypt it with age to this public key, age1…; may be given more than once
     #[arg(long, value_name = "RECIPIENT")]
     pub to: Vec<String>,
-    /// Encrypt it to the recipients of this file too, one a line; lines that begin with # are left out
+    /// Encrypt it to the public keys of this file, one a line; lines that begin with # are left out
     #[arg(long, value_name = "FILE")]
     pub recipients: Option<PathBuf>,
 }

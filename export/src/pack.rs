@@ -22,6 +22,7 @@ use std::path::Path;
 use custody_schemas::Hash;
 
 use crate::error::Error;
+use crate::settings::PACK_RECIPIENTS_MAX;
 
 use contents::{contents, top};
 use encrypted::Sink;
@@ -82,7 +83,8 @@ trait Packer {
 /// # Errors
 /// Of kind `Corrupt` if the folder is not the production that its receipt says, as [`crate::verify`] finds
 /// it, or changes meanwhile; of kind `Invalid` if there is no production, if `out` is there or lies in the
-/// folder, or if another run writes it. Then, and when the disk is full, no `out` is left.
+/// folder, if another run writes it, or if the recipients are too many. Then, and when the disk is full,
+/// no `out` is left.
 pub fn pack(
     dir: &Path,
     out: &Path,
@@ -90,6 +92,12 @@ pub fn pack(
     recipients: &[Recipient],
     progress: &mut dyn FnMut(u64, u64),
 ) -> Result<Packed, Error> {
+    if recipients.len() > PACK_RECIPIENTS_MAX {
+        let many = recipients.len();
+        return Err(Error::invalid(format!(
+            "{many} recipients are named; {PACK_RECIPIENTS_MAX} are the most"
+        )));
+    }
     new_file::refuse(out, dir)?;
     let contents = contents(dir)?;
     let top = top(dir)?;

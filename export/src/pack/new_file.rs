@@ -60,10 +60,8 @@ impl NewFile {
         part.push(".part");
         let part = PathBuf::from(part);
         remove_rest(&part)?;
-        let failed = |e| Error::io("write", &part, e);
-        let file = File::create_new(&part).map_err(failed)?;
-        file.lock().map_err(failed)?;
-        Ok(NewFile {
+        let file = File::create_new(&part).map_err(|e| Error::io("write", &part, e))?;
+        let new = NewFile {
             path: path.to_owned(),
             part,
             file: BufWriter::new(file),
@@ -71,7 +69,9 @@ impl NewFile {
             bytes: 0,
             failed: false,
             published: false,
-        })
+        };
+        new.file.get_ref().lock().map_err(|e| Error::io("lock", &new.part, e))?;
+        Ok(new)
     }
 
     /// Gives it its name, when all of it is on disk: its size and SHA-256. A file that came to be under

@@ -7,7 +7,7 @@ use std::path::Path;
 use aws_lc_rs::agreement::{PrivateKey, UnparsedPublicKey, X25519, agree};
 
 use crate::error::{Error, Kind};
-use crate::settings::{PACK_RECIPIENTS_BYTES_MAX, PACK_RECIPIENTS_MAX};
+use crate::settings::PACK_RECIPIENTS_BYTES_MAX;
 
 /// The public key of a reader: `age1…`, of X25519, as `age-keygen` prints it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -40,7 +40,7 @@ impl Recipient {
     /// Those of a file as age reads it: one a line, empty lines and lines that begin with `#` left out.
     ///
     /// # Errors
-    /// A file that cannot be read, names nobody or too many, or a line that is no such key, by its number.
+    /// A file that cannot be read, names nobody, or has a line that is no such key, by its number.
     pub fn read(path: &Path) -> Result<Vec<Self>, Error> {
         let mut text = String::new();
         let shown = path.display();
@@ -57,13 +57,10 @@ impl Recipient {
                 Recipient::parse(line).map_err(|e| Error::invalid(format!("{shown} line {}: {e}", at + 1)))
             })
             .collect::<Result<_, _>>()?;
-        match recipients.len() {
-            0 => Err(Error::invalid(format!("{shown} names no recipient"))),
-            1..=PACK_RECIPIENTS_MAX => Ok(recipients),
-            many => Err(Error::invalid(format!(
-                "{shown} names {many} recipients; {PACK_RECIPIENTS_MAX} are the most"
-            ))),
+        if recipients.is_empty() {
+            return Err(Error::invalid(format!("{shown} names no recipient")));
         }
+        Ok(recipients)
     }
 
     pub(super) fn key(&self) -> &dyn age::Recipient {
@@ -132,7 +129,6 @@ mod tests {
         assert!(read("# nobody\n").unwrap_err().ends_with("names no recipient"));
         let error = read(&format!("{KEY}\n\nage1x\n")).unwrap_err();
         assert!(error.contains("to line 3: it is no public key"), "{error}");
-        assert!(read(&format!("{KEY}\n").repeat(101)).unwrap_err().contains("101 recipients; 100 are"));
         assert!(read(&"#".repeat(2 << 20)).unwrap_err().contains("too large"));
         fs::write(&path, b"\xff").unwrap();
         assert!(Recipient::read(&path).unwrap_err().to_string().contains("cannot read the recipients"));

@@ -183,6 +183,11 @@ fn only_a_recipient_reads_what_is_encrypted() {
             fs::remove_file(path).unwrap();
         }
     }
+    let many = vec![recipients[0].clone(); 101];
+    let error =
+        pack(&world.path("vol"), &world.path("many"), PackForm::Zip, &many, &mut |_, _| {}).unwrap_err();
+    assert!(error.to_string().contains("101 recipients are named; 100 are the most"), "{error}");
+    assert!(!world.path("many").exists());
 }
 
 /// Nothing that looks like a packed production is left in the folder.
