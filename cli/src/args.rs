@@ -313,6 +313,10 @@ pub struct ExportArgs {
     /// reference; what is not there is a placeholder and an exception
     #[arg(long, value_name = "DIR")]
     pub files: Option<PathBuf>,
+    /// With `--format pdf`, a folder with fonts for what the built-in ones lack (TrueType, OpenType, and
+    /// collections of them), used in order of their names
+    #[arg(long, value_name = "DIR")]
+    pub fonts: Option<PathBuf>,
     /// Sign the receipt with this private key, which `custody key generate` made
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

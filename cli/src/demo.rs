@@ -219,6 +219,7 @@ pub fn demo(args: &DemoArgs) -> Done {
         redact: Vec::new(),
         redactions: None,
         files: None,
+        fonts: None,
         key: None,
     };
     handing::export(&loaded, &export)?;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use custody_export::{
     Hit, Numbering, Options, PrivateKey, Production, Progress, REQUEST_VERSION, Receipt, Redaction, Request,
-    VolumeLimit, What,
+    VolumeLimit, What, font_files,
 };
 use custody_index::FoundRow;
 use indicatif::{ProgressBar, ProgressStyle};
@@ -46,6 +46,7 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
     }
     // Before anything takes long.
     let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
+    let options = options(args)?;
     let zone = asking::zone(&args.zone)?;
     let query = asking::query(loaded, &args.query, &zone)?;
     let (archive, searcher) = asking::searcher(loaded)?;
@@ -66,7 +67,7 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         who: args.who.clone(),
         why: args.why.clone(),
         format: args.format,
-        options: Some(options(args)?),
+        options: Some(options),
     };
     let bar = bar("reading and proving");
     let through_version = found.through_version;
@@ -77,6 +78,7 @@ pub fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<Receipt, Failure> {
         through_version,
         threads,
         files: args.files.as_deref(),
+        fonts: args.fonts.as_deref(),
         key: key.as_ref(),
     };
     let receipt = production.write(hits, &args.out, &mut advance(&bar))?;
@@ -118,6 +120,7 @@ fn options(args: &ExportArgs) -> Result<Options, Failure> {
         volume: (documents.is_some() || bytes.is_some()).then_some(VolumeLimit { bytes, documents }),
         with_records: args.with_records,
         redactions: redactions(args)?,
+        fonts: args.fonts.as_deref().map(font_files).transpose()?.unwrap_or_default(),
     })
 }
 

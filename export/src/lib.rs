@@ -49,13 +49,14 @@ mod verify_py_tests;
 
 pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};
+pub use format::pdf::font_files;
 pub use key::{PrivateKey, PublicKey};
 pub use note::{Note, Signed, sign};
 pub use plan::Hit;
 pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
 pub use redact::{Applied, Redaction, What};
-pub use request::{Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLimit};
+pub use request::{FontFile, Format, Numbering, Options, REQUEST_VERSION, Request, VolumeLimit};
 
 /// The records, one a line.
 pub const RECORDS: &str = "records.jsonl";

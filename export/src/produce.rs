@@ -17,6 +17,7 @@ use crate::error::Error;
 use crate::evidence::{Collected, Evidence};
 use crate::files::Files;
 use crate::folder::Folder;
+use crate::format::pdf::Pdf;
 use crate::format::{Format, Rendered, Table};
 use crate::formats::{self, Writer};
 use crate::item::{Item, Shown, with_items};
@@ -58,6 +59,8 @@ pub struct Production<'a> {
     /// A folder with the files that records refer to, each under its SHA-256 in hexadecimal or under
     /// its reference.
     pub files: Option<&'a Path>,
+    /// A folder with the fonts that the request names.
+    pub fonts: Option<&'a Path>,
     /// What signs the receipt.
     pub key: Option<&'a PrivateKey>,
 }
@@ -77,7 +80,8 @@ impl Production<'_> {
     ) -> Result<Receipt, Error> {
         let options = self.request.check()?;
         let zone = zone(&self.request.zone)?;
-        let writer = formats::of(self.request.format);
+        let pdf = Pdf::new(self.fonts, &options.fonts)?;
+        let writer = formats::of(self.request.format, &pdf);
         let is_evidence = matches!(writer, Writer::Evidence);
         let attached = Files::new(self.files)?;
         let runs = plan::runs(hits)?;
@@ -250,13 +254,13 @@ fn key(item: &Item<'_>, zone: &TimeZone) -> Key {
 }
 
 /// Where documents go.
-enum Sink {
-    Volumes(&'static dyn Format, Volumes<'static>),
+enum Sink<'f> {
+    Volumes(&'f dyn Format, Volumes<'f>),
     Table(Box<dyn Table>),
 }
 
-impl Sink {
-    fn begin(writer: Writer, work: &Path, options: &Options) -> Result<Option<Self>, Error> {
+impl<'f> Sink<'f> {
+    fn begin(writer: Writer<'f>, work: &Path, options: &Options) -> Result<Option<Self>, Error> {
         Ok(match writer {
             Writer::Evidence => None,
             Writer::Documents(format) => {
@@ -276,7 +280,7 @@ impl Sink {
 /// The second pass: documents, in order.
 struct Writing<'w> {
     work: &'w Path,
-    sink: Sink,
+    sink: Sink<'w>,
     options: &'w Options,
     about: &'w About,
     threads: NonZeroUsize,
@@ -304,7 +308,7 @@ struct Written {
 impl<'w> Writing<'w> {
     fn begin(
         work: &'w Path,
-        sink: Sink,
+        sink: Sink<'w>,
         options: &'w Options,
         about: &'w About,
         threads: NonZeroUsize,

@@ -19,6 +19,8 @@ pub enum Format {
     JsonLines,
     /// A page for people, one a document.
     Html,
+    /// The same for paper.
+    Pdf,
     /// A mail (RFC 5322) a document.
     Eml,
     /// The same mails in one mailbox.
@@ -48,6 +50,7 @@ impl Format {
     pub const ALL: &'static [Format] = &[
         Format::JsonLines,
         Format::Html,
+        Format::Pdf,
         Format::Eml,
         Format::Mbox,
         Format::Csv,
@@ -68,6 +71,7 @@ impl Format {
                 ("jsonl", "one record a line with the bytes that were archived: the evidence itself")
             }
             Format::Html => ("html", "a page for people, one for each conversation and day"),
+            Format::Pdf => ("pdf", "the same page as PDF, to read and to print"),
             Format::Eml => ("eml", "a mail for each conversation and day"),
             Format::Mbox => ("mbox", "the same mails in one mailbox"),
             Format::Csv => ("csv", "a row a record, for spreadsheets"),
@@ -100,6 +104,19 @@ pub struct Options {
     /// What is taken out of the records.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub redactions: Vec<Redaction>,
+    /// Fonts for what the built-in ones lack, in the order in which they are tried: a PDF's bytes depend on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fonts: Vec<FontFile>,
+}
+
+/// A file with fonts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FontFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// Of its bytes.
+    pub sha256: Hash,
 }
 
 /// Numbers such as `CUST00000001`.
@@ -192,6 +209,9 @@ impl Request {
         }
         let options = self.options.as_ref().ok_or_else(|| Error::invalid("the request has no options"))?;
         options.numbering.check()?;
+        if !options.fonts.is_empty() && self.format != Format::Pdf {
+            return Err(Error::invalid("fonts are for the format pdf: no other has any"));
+        }
         let texts = [
             ("query", &self.query),
             ("query_canonical", &self.query_canonical),
@@ -280,16 +300,23 @@ mod tests {
                     volume: None,
                     with_records: false,
                     redactions: Vec::new(),
+                    fonts: Vec::new(),
                 }),
                 ..good.clone()
             }
         };
+        let mut fonts_without_pdf = numbered("A", 8);
+        fonts_without_pdf.options.as_mut().unwrap().fonts =
+            vec![FontFile { name: "a.ttf".into(), sha256: Hash([1; 32]) }];
+        let with_pdf = Request { format: Format::Pdf, ..fonts_without_pdf.clone() };
+        assert!(with_pdf.check().is_ok());
         for (bad, expected) in [
             (old, "request version 1"),
             (Request { version: 3, ..good.clone() }, "request version 3"),
             (numbered("../x", 8), "the prefix of numbers"),
             (numbered("A", 0), "numbers have 1 to"),
             (Request { why: long, ..good.clone() }, "the request's why has 65537 bytes"),
+            (fonts_without_pdf, "fonts are for the format pdf"),
         ] {
             let error = bad.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

@@ -132,6 +132,7 @@ impl World {
             through_version: 3,
             threads,
             files: None,
+            fonts: None,
             key: None,
         };
         production.write(hits, &self.path(name), &mut |_| {})
@@ -175,6 +176,7 @@ fn a_production_is_sound_ordered_and_repeatable() {
         through_version: 3,
         threads,
         files: None,
+        fonts: None,
         key: None,
     };
     let receipt = production.write(world.all(), &out, &mut |step| told.push(step)).unwrap();
@@ -745,7 +747,13 @@ fn a_gap_is_a_line_of_its_own() {
 
 /// A request for documents.
 fn documents(format: Format, volume: Option<VolumeLimit>, with_records: bool) -> Request {
-    let options = Options { numbering: Numbering::default(), volume, with_records, redactions: Vec::new() };
+    let options = Options {
+        numbering: Numbering::default(),
+        volume,
+        with_records,
+        redactions: Vec::new(),
+        fonts: Vec::new(),
+    };
     Request { format, options: Some(options), ..request() }
 }
 
@@ -869,6 +877,7 @@ fn a_signature_is_of_one_receipt_and_one_key() {
         through_version: 3,
         threads: NonZeroUsize::MIN,
         files: None,
+        fonts: None,
         key: Some(&own),
     };
     let dir = world.path("signed");
@@ -954,6 +963,7 @@ fn files_are_handed_over_or_told_to_be_missing() {
         through_version: 3,
         threads: NonZeroUsize::MIN,
         files: Some(&folder),
+        fonts: None,
         key: None,
     };
     let receipt = production.write(world.first(8), &world.path("out"), &mut |_| {}).unwrap();

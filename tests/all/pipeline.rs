@@ -112,6 +112,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             through_version: found.through_version,
             threads: std::num::NonZeroUsize::MIN,
             files: None,
+            fonts: None,
             key: None,
         };
         let receipt = production.write(hits.clone(), out, &mut |_| {}).unwrap();
