@@ -38,6 +38,8 @@ pub(super) enum Kind {
     /// Names the cells of its row.
     RowHead,
     Cell,
+    /// A part of what stands before it in its row.
+    Same,
     List,
     Entry,
     /// Of every page, above.
@@ -55,7 +57,7 @@ impl Kind {
         Ok(match self {
             Kind::Title => Tag::Hn(NonZeroU16::MIN, title()).into(),
             Kind::Heading => Tag::Hn(NonZeroU16::MIN.saturating_add(1), title()).into(),
-            Kind::Paragraph => Tag::P.into(),
+            Kind::Paragraph | Kind::Same => Tag::P.into(),
             Kind::Record => Tag::Section.into(),
             Kind::Table => Tag::Table.into(),
             Kind::Row => Tag::TR.into(),

@@ -17,7 +17,7 @@ const HEADING: Style = Style::new(Weight::Bold, 11.0, Tone::Ink);
 const LABEL: Style = Style::new(Weight::Regular, 8.0, Tone::Quiet);
 const VALUE: Style = Style::new(Weight::Regular, 8.5, Tone::Ink);
 const ROW: Style = Style::new(Weight::Bold, 8.5, Tone::Ink);
-const SMALL: Style = Style::new(Weight::Regular, 6.8, Tone::Ink);
+const SMALL: Style = Style::new(Weight::Regular, 6.5, Tone::Ink);
 const HASH: Style = Style::new(Weight::Mono, 6.0, Tone::Ink);
 const NOTE: Style = Style::new(Weight::Regular, 7.8, Tone::Quiet);
 const MARGIN: Style = Style::new(Weight::Regular, 7.8, Tone::Quiet);
@@ -142,27 +142,36 @@ struct Column {
 struct Table<'c> {
     columns: &'c [Column],
     heads: Vec<Paragraph>,
+    /// Each of its rows is told as one text: cells of thousands of records would be most of a file.
+    is_plain: bool,
 }
 
 impl<'c> Table<'c> {
-    fn begin(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, columns: &'c [Column]) -> Self {
+    fn begin(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, columns: &'c [Column], is_plain: bool) -> Self {
         let heads = columns.iter().map(|column| plain(ty, LABEL, 12.0, column.name)).collect();
-        let table = Table { columns, heads };
+        let table = Table { columns, heads, is_plain };
+        if is_plain {
+            table.head(sheets, ty, [Kind::Paragraph, Kind::Same]);
+            return table;
+        }
         sheets.open(Kind::Table);
         sheets.open(Kind::Row);
-        table.head(sheets, ty, Kind::ColumnHead);
+        table.head(sheets, ty, [Kind::ColumnHead; 2]);
         sheets.close();
         table
     }
 
-    fn head(&self, sheets: &mut Sheets<'_>, ty: &mut Type<'_>, kind: Kind) {
-        let cells: Vec<Cell<'_>> = self
-            .columns
-            .iter()
-            .zip(&self.heads)
-            .map(|(column, paragraph)| Cell { x: column.x, width: column.width, paragraph, kind })
-            .collect();
-        sheets.row(ty, &cells);
+    /// Its cells are of the first kind, then of the second.
+    fn cells<'p>(&self, paragraphs: &'p [Paragraph], [first, others]: [Kind; 2]) -> Vec<Cell<'p>> {
+        let cell = |(at, (column, paragraph)): (usize, (&Column, &'p Paragraph))| {
+            let kind = if at == 0 { first } else { others };
+            Cell { x: column.x, width: column.width, paragraph, kind }
+        };
+        self.columns.iter().zip(paragraphs).enumerate().map(cell).collect()
+    }
+
+    fn head(&self, sheets: &mut Sheets<'_>, ty: &mut Type<'_>, kinds: [Kind; 2]) {
+        sheets.row(ty, &self.cells(&self.heads, kinds));
         sheets.space(1.5);
         sheets.rule(LEFT);
         sheets.space(2.5);
@@ -170,24 +179,22 @@ impl<'c> Table<'c> {
 
     /// A row; its first cell names it.
     fn row(&self, sheets: &mut Sheets<'_>, ty: &mut Type<'_>, paragraphs: &[Paragraph]) {
-        let cells: Vec<Cell<'_>> = self
-            .columns
-            .iter()
-            .zip(paragraphs)
-            .enumerate()
-            .map(|(at, (column, paragraph))| {
-                let kind = if at == 0 { Kind::RowHead } else { Kind::Cell };
-                Cell { x: column.x, width: column.width, paragraph, kind }
-            })
-            .collect();
-        sheets.open(Kind::Row);
-        sheets.row_under(ty, &cells, &mut |sheets, ty| self.head(sheets, ty, Kind::Again));
-        sheets.close();
+        let kinds = if self.is_plain { [Kind::Paragraph, Kind::Same] } else { [Kind::RowHead, Kind::Cell] };
+        let cells = self.cells(paragraphs, kinds);
+        if !self.is_plain {
+            sheets.open(Kind::Row);
+        }
+        sheets.row_under(ty, &cells, &mut |sheets, ty| self.head(sheets, ty, [Kind::Again; 2]));
+        if !self.is_plain {
+            sheets.close();
+        }
         sheets.space(2.0);
     }
 
     fn end(self, sheets: &mut Sheets<'_>) {
-        sheets.close();
+        if !self.is_plain {
+            sheets.close();
+        }
     }
 }
 
@@ -206,7 +213,7 @@ fn people(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, document: &Document<'_>) {
         sheets.block(ty, LEFT, WIDTH, &nobody, Kind::Paragraph);
         return;
     }
-    let table = Table::begin(sheets, ty, &PEOPLE);
+    let table = Table::begin(sheets, ty, &PEOPLE, false);
     for person in &document.people {
         let Person { network, address, scope, role, .. } = person;
         let mut cells = vec![named(ty, ROW, 12.0, person.label())];
@@ -219,11 +226,11 @@ fn people(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, document: &Document<'_>) {
 }
 
 const EVIDENCE: [Column; 5] = [
-    Column { name: "Record", x: LEFT, width: 28.0 },
-    Column { name: "Position", x: LEFT + 32.0, width: 98.0 },
-    Column { name: "Leaf hash", x: LEFT + 136.0, width: 234.0 },
-    Column { name: "Batch", x: LEFT + 374.0, width: 22.0 },
-    Column { name: "Archived", x: LEFT + 400.0, width: WIDTH - 400.0 },
+    Column { name: "Record", x: LEFT, width: 26.0 },
+    Column { name: "Position", x: LEFT + 30.0, width: 96.0 },
+    Column { name: "Leaf hash", x: LEFT + 131.0, width: 233.0 },
+    Column { name: "Batch", x: LEFT + 369.0, width: 22.0 },
+    Column { name: "Archived", x: LEFT + 394.0, width: WIDTH - 394.0 },
 ];
 
 const BATCHES: [Column; 3] = [
@@ -243,7 +250,7 @@ fn evidence(
     let what = plain(ty, NOTE, 11.0, what);
     sheets.block(ty, LEFT, WIDTH, &what, Kind::Paragraph);
     sheets.space(5.0);
-    let table = Table::begin(sheets, ty, &EVIDENCE);
+    let table = Table::begin(sheets, ty, &EVIDENCE, true);
     for (at, (item, batch)) in document.items.iter().zip(&transcript.batch_of).enumerate() {
         let archived = exact(item.shown.archived_ms.saturating_mul(1_000), &document.about.zone);
         let cells = [
@@ -258,7 +265,7 @@ fn evidence(
     table.end(sheets);
     sheets.space(10.0);
     sheets.need(ty, 40.0);
-    let table = Table::begin(sheets, ty, &BATCHES);
+    let table = Table::begin(sheets, ty, &BATCHES, true);
     for (at, (id, root)) in transcript.batches.iter().enumerate() {
         let cells = [
             plain(ty, SMALL, 9.0, &(at + 1).to_string()),

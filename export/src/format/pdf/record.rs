@@ -68,7 +68,7 @@ impl Log<'_, '_, '_, '_, '_> {
         let Place { time: x, what } = self.place;
         let cells = [
             Cell { x, width: what - x - 6.0, paragraph: &time, kind: Kind::Paragraph },
-            Cell { x: what, width: RIGHT - what, paragraph: &first, kind: Kind::Paragraph },
+            Cell { x: what, width: RIGHT - what, paragraph: &first, kind: Kind::Same },
         ];
         self.sheets.row(self.ty, &cells);
         self.rest(entry);
@@ -181,7 +181,9 @@ impl Log<'_, '_, '_, '_, '_> {
             self.ty.inline(&mut out, FACTS, value);
             self.ty.inline(&mut out, FACTS, "  \u{b7}  ");
         }
-        self.ty.inline(&mut out, FACTS, &format!("record {}  {}  ", entry.item + 1, item.shown.position));
+        // It stands together, so that it is found by its number and its position.
+        let place = format!("record\u{a0}{}\u{a0} {}\u{a0} ", entry.item + 1, item.shown.position);
+        self.ty.inline(&mut out, FACTS, &place.replace(' ', "\u{a0}"));
         let leaf = item.shown.leaf.to_string();
         self.ty.inline(&mut out, HASH, leaf.get(..LEAF_DIGITS).unwrap_or(&leaf));
         self.block(&out);

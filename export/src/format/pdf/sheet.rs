@@ -182,13 +182,17 @@ impl<'m> Sheets<'m> {
             ty.set(cell.paragraph, cell.width, &mut |_, line| lines.push(line));
             set.push(lines);
         }
-        let nodes: Vec<Node> = cells.iter().map(|cell| self.leaf(cell.kind, None)).collect();
+        let mut nodes: Vec<Node> = Vec::with_capacity(cells.len());
+        for cell in cells {
+            let of_last = nodes.last().copied().filter(|_| cell.kind == Kind::Same);
+            nodes.push(of_last.unwrap_or_else(|| self.leaf(cell.kind, None)));
+        }
         let count = set.iter().map(Vec::len).max().unwrap_or(0);
         for at in 0..count {
-            let lines = || set.iter().filter_map(|lines| lines.get(at));
+            let lines = || set.iter().filter_map(|lines| lines.get(at)).filter(|line| !line.items.is_empty());
             let base = lines().map(|line| line.base).fold(0.0, f32::max);
             let height = lines().map(|line| base - line.base + line.height).fold(0.0, f32::max);
-            if !self.fits(height) {
+            if !self.fits(height.max(1.0)) {
                 self.next_page(ty);
                 again(self, ty);
             }

@@ -122,15 +122,20 @@ impl Type<'_> {
         each: &mut dyn FnMut(&mut Self, &Paragraph),
     ) {
         let mut line = Paragraph { is_free: true, ..Paragraph::new(leading) };
+        let mut is_first = true;
         pieces(text, |piece| match piece {
             Piece::Text(text) => self.put(&mut line, style, text),
             Piece::Break => {
                 each(self, &line);
                 line.clear();
+                is_first = false;
             }
             Piece::Mark(c) => line.push(style.mark(), &mark(c)),
         });
-        each(self, &line);
+        // A break at the end ends the last line, and begins none.
+        if is_first || !line.text.is_empty() {
+            each(self, &line);
+        }
     }
 
     fn isolated(&mut self, into: &mut Paragraph, style: Style, text: &str) {
