@@ -42,11 +42,22 @@ impl Place {
 
 /// A record in the order of time, and what became of it.
 pub(super) fn write(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, document: &Document<'_>, entry: &Entry<'_>) {
-    sheets.need(ty, 46.0);
+    sheets.need(ty, room(entry));
     sheets.rule(LEFT);
     sheets.space(5.0);
     Log { sheets, ty, document, place: Place::LOG }.entry(entry);
     sheets.space(5.0);
+}
+
+/// Room that a record has to have on a page to be begun there: a short one is not cut.
+fn room(entry: &Entry<'_>) -> f32 {
+    let text = match &entry.what {
+        What::Message { text, .. } => Some(text),
+        What::Event { text, .. } => text.as_ref(),
+    };
+    let of_text = text.map_or(0, |text| text.len() / 90 + text.lines().count().max(1));
+    let lines = of_text + 2 * entry.attachments.len();
+    (36.0 + LEADING * lines as f32).min(140.0)
 }
 
 struct Log<'l, 'm, 't, 'f, 'd> {
