@@ -12,7 +12,8 @@ use custody_archive::{
 };
 use custody_export::{
     CROSS_REFERENCE, EXCEPTIONS, Format, HOW_TO, Hit, Kind, Numbering, Options, PrivateKey, Production,
-    Progress, RECEIPT, RECORDS, Receipt, Redaction, Request, SIGNATURE, VolumeLimit, What, verify,
+    Progress, RECEIPT, RECORDS, Receipt, Redaction, Request, SIGNATURE, VolumeLimit, What, font_files,
+    verify,
 };
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span, gap};
@@ -87,6 +88,7 @@ fn request() -> Request {
             volume: None,
             with_records: false,
             redactions: Vec::new(),
+            fonts: Vec::new(),
         }),
     }
 }
@@ -975,4 +977,40 @@ fn files_are_handed_over_or_told_to_be_missing() {
     let nowhere = world.path("no files");
     let missing = Production { files: Some(&nowhere), ..production };
     refused(missing.write(Vec::new(), &world.path("b"), &mut |_| {}), "there is no folder of files");
+}
+
+/// The receipt names the fonts of a PDF, and the bytes are of these and no others.
+#[test]
+fn fonts_are_named_in_the_receipt() {
+    let world = world();
+    let fonts = world.path("fonts");
+    fs::create_dir(&fonts).unwrap();
+    fs::write(fonts.join("icons.ttf"), epaint_default_fonts::EMOJI_ICON).unwrap();
+    let plain = documents(Format::Pdf, None, false);
+    let mut request = plain.clone();
+    request.options.as_mut().unwrap().fonts = font_files(&fonts).unwrap();
+    let with = |request, fonts, name: &str| {
+        let production = Production {
+            archive: &world.archive,
+            request,
+            through_version: 3,
+            threads: NonZeroUsize::MIN,
+            files: None,
+            fonts,
+            key: None,
+        };
+        production.write(world.first(8), &world.path(name), &mut |_| {})
+    };
+    let receipt = with(&request, Some(fonts.as_path()), "a").unwrap();
+    assert_eq!(problems(&world.path("a")), [""; 0]);
+    let named = &receipt.request.options.unwrap().fonts;
+    assert_eq!(named.iter().map(|font| font.name.as_str()).collect::<Vec<_>>(), ["icons.ttf"]);
+    assert_ne!(receipt.production, with(&plain, None, "b").unwrap().production);
+    refused(with(&request, None, "c"), "give the folder that has them");
+    refused(with(&plain, Some(fonts.as_path()), "c"), "are not those that the request names");
+    fs::write(fonts.join("more.txt"), "no font").unwrap();
+    refused(with(&request, Some(fonts.as_path()), "c"), "is no font that can be used");
+    let html = Request { format: Format::Html, ..request.clone() };
+    refused(with(&html, Some(fonts.as_path()), "c"), "fonts are for the format pdf");
+    assert!(!world.path("c").exists());
 }

@@ -101,6 +101,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             volume: None,
             with_records: false,
             redactions: Vec::new(),
+            fonts: Vec::new(),
         }),
     };
     let archive = archive(dir).unwrap();
