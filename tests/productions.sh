@@ -40,7 +40,7 @@ PY
 expected=$("$custody" search "$query" --archive "$archive" --count 2>/dev/null) || fail "the archive cannot be searched"
 "$custody" key generate --name tests.example/custody --out key >key.txt 2>/dev/null
 
-for format in jsonl html eml mbox csv calls dat edrm rsmf vcon chat-xml xlsx parquet; do
+for format in jsonl html pdf eml mbox csv calls dat edrm rsmf vcon chat-xml xlsx parquet; do
     start=$SECONDS
     export_as $format $format --key key >out.txt || fail "$format: $(cat out.txt)"
     grep -q "^$expected records" out.txt || fail "$format has not the $expected records that the search finds: $(cat out.txt)"
@@ -48,6 +48,12 @@ for format in jsonl html eml mbox csv calls dat edrm rsmf vcon chat-xml xlsx par
     "$python" $format/verify.py --key "$(cat key.txt)" >out.txt || fail "verify.py of $format: $(cat out.txt)"
     case $format in
         html) read=$(reader html_reader html/html/*.html) ;;
+        pdf)
+            if poppler=$("$here/readers/poppler.sh"); then
+                read=$(PATH=$poppler:$PATH reader pdf_reader pdf html)
+            else
+                read="$expected records, not read: poppler's tools cannot be had"
+            fi ;;
         eml) read=$(reader eml_reader eml/eml/*.eml) ;;
         mbox) read=$(reader mbox_reader mbox/mbox/production.mbox) ;;
         csv) read=$(reader records_csv csv/records.csv) ;;
@@ -70,7 +76,7 @@ for format in jsonl html eml mbox csv calls dat edrm rsmf vcon chat-xml xlsx par
 done
 
 say "the same request gives the same bytes, with other cores too"
-for format in rsmf dat xlsx; do
+for format in rsmf dat xlsx pdf; do
     taskset -c 0 true 2>/dev/null && one='taskset -c 0' || one=''
     $one "$custody" export "$query" --format $format --archive "$archive" --out again --who 'the tests' \
         --why 'to read it' --key key >/dev/null 2>&1

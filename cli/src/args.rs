@@ -288,7 +288,7 @@ A request file has the same as options, and who and what of the query by themsel
   what = { pattern = \"(?i)bluebird\" }
 
 Options on the command line stand in place of what the file says. Paths in the file (positions, files,
-redactions_file) are from the folder that it is in.")]
+fonts, redactions_file) are from the folder that it is in.")]
 pub struct ExportArgs {
     /// What to produce
     #[arg(allow_hyphen_values = true, required_unless_present_any = ["request", "positions"])]
@@ -348,6 +348,10 @@ pub struct ExportArgs {
     /// reference; what is not there is a placeholder and an exception
     #[arg(long, value_name = "DIR")]
     pub files: Option<PathBuf>,
+    /// With `--format pdf`, a folder with fonts for what the built-in ones lack (TrueType, OpenType, and
+    /// collections of them), used in order of their names
+    #[arg(long, value_name = "DIR")]
+    pub fonts: Option<PathBuf>,
     /// Sign the receipt with this private key, which `custody key generate` made
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,

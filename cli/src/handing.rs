@@ -48,7 +48,7 @@ fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<(Receipt, u64), Failure
     // Before anything takes long.
     let key = args.key.as_deref().map(PrivateKey::read).transpose()?;
     let zone = asking::zone(&wanted.zone)?;
-    let Wanted { which, custodians, who, why, zone: zone_name, format, options, files } = wanted;
+    let Wanted { which, custodians, who, why, zone: zone_name, format, options, files, fonts } = wanted;
     let (archive, selected) = match which {
         Which::Found(query, context) => found(loaded, query, context, &zone)?,
         Which::Named(positions) => named(loaded, &positions)?,
@@ -79,6 +79,7 @@ fn produce(loaded: &Loaded, args: &ExportArgs) -> Result<(Receipt, u64), Failure
         through_version,
         threads,
         files: files.as_deref(),
+        fonts: fonts.as_deref(),
         custodians: register.map(|register| Arc::new(Registered(Holders::new(register.people))) as _),
         key: key.as_ref(),
     };

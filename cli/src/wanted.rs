@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use custody_export::{Format, Numbering, Options, Redaction, VolumeLimit, What};
+use custody_export::{Format, Numbering, Options, Redaction, VolumeLimit, What, font_files};
 use custody_index::Context;
 use custody_schemas::Position;
 use jiff::tz::TimeZone;
@@ -35,6 +35,7 @@ struct File {
     redactions: Vec<Redaction>,
     redactions_file: Option<PathBuf>,
     files: Option<PathBuf>,
+    fonts: Option<PathBuf>,
 }
 
 #[derive(Debug, Default, Deserialize)]
@@ -64,6 +65,8 @@ pub struct Wanted {
     pub options: Options,
     /// A folder with the files that records refer to.
     pub files: Option<PathBuf>,
+    /// A folder with fonts.
+    pub fonts: Option<PathBuf>,
 }
 
 /// Which records are produced.
@@ -103,6 +106,7 @@ impl Wanted {
             format,
             options: file.options(args, &why)?,
             files: args.files.clone().or(file.files),
+            fonts: args.fonts.clone().or(file.fonts),
             who,
             why,
         })
@@ -116,7 +120,10 @@ impl File {
         let mut file: File = toml_edit::de::from_str(&text)
             .map_err(|e| Failure::usage(format!("{} is not a request:\n{e}", path.display())))?;
         let beside = path.parent().unwrap_or(Path::new(""));
-        for named in [&mut file.positions, &mut file.redactions_file, &mut file.files].into_iter().flatten() {
+        for named in [&mut file.positions, &mut file.redactions_file, &mut file.files, &mut file.fonts]
+            .into_iter()
+            .flatten()
+        {
             *named = beside.join(&*named);
         }
         Ok(file)
@@ -185,6 +192,7 @@ impl File {
             width: args.bates_width.or_else(|| filed?.width).unwrap_or(usual.width),
             start: args.bates_start.or_else(|| filed?.start).unwrap_or(usual.start),
         };
+        let fonts = args.fonts.as_ref().or(self.fonts.as_ref());
         let filed = self.volume.as_ref();
         let documents = args.volume_documents.or_else(|| filed?.documents);
         let bytes = args.volume_bytes.or_else(|| filed?.bytes);
@@ -196,6 +204,7 @@ impl File {
             volume: (documents.is_some() || bytes.is_some()).then_some(VolumeLimit { bytes, documents }),
             with_records: args.with_records || self.with_records.unwrap_or(false),
             redactions: self.all_redactions(args, why)?,
+            fonts: fonts.map(|folder| font_files(folder)).transpose()?.unwrap_or_default(),
             ..Options::default()
         })
     }

@@ -15,6 +15,7 @@ pub(crate) mod html;
 pub(crate) mod mbox;
 pub(crate) mod natives;
 pub(crate) mod parquet;
+pub(crate) mod pdf;
 pub(crate) mod plain_text;
 pub(crate) mod rsmf;
 #[cfg(test)]
@@ -43,7 +44,7 @@ pub(crate) fn is_top(name: &str) -> bool {
 }
 
 /// What formats make where there are no volumes.
-const TOPS: [&str; 12] = [
+const TOPS: [&str; 13] = [
     "DATA",
     "NATIVES",
     "TEXT",
@@ -52,6 +53,7 @@ const TOPS: [&str; 12] = [
     "eml",
     "html",
     "mbox",
+    "pdf",
     "records.csv",
     "records.parquet",
     "rsmf",

@@ -12,6 +12,7 @@ use crate::format::eml::Eml;
 use crate::format::html::Html;
 use crate::format::mbox::Mbox;
 use crate::format::parquet::Parquet;
+use crate::format::pdf::Pdf;
 use crate::format::rsmf::Rsmf;
 use crate::format::vcon::VconFormat;
 use crate::format::xlsx::Xlsx;
@@ -19,20 +20,21 @@ use crate::format::{Format as Documents, Table};
 use crate::request::Format;
 
 /// What writes a format.
-pub(crate) enum Writer {
+pub(crate) enum Writer<'p> {
     /// Nothing more: the lines of the evidence are the format.
     Evidence,
     /// Documents, each by itself.
-    Documents(&'static dyn Documents),
+    Documents(&'p dyn Documents),
     /// A table, begun in a folder.
     Table(fn(&Path) -> Result<Box<dyn Table>, Error>),
 }
 
-/// What writes a format.
-pub(crate) fn of(format: Format) -> Writer {
+/// What writes a format; `pdf` if it is PDF.
+pub(crate) fn of(format: Format, pdf: &Pdf) -> Writer<'_> {
     match format {
         Format::JsonLines => Writer::Evidence,
         Format::Html => Writer::Documents(&Html),
+        Format::Pdf => Writer::Documents(pdf),
         Format::Eml => Writer::Documents(&Eml),
         Format::Mbox => Writer::Documents(&Mbox),
         Format::Csv => Writer::Documents(&Csv),

@@ -55,6 +55,7 @@ mod verify_py_tests;
 pub use check::{Problem, Report, verify};
 pub use custodians::Custodians;
 pub use error::{Error, Kind};
+pub use format::pdf::font_files;
 pub use key::{PrivateKey, PublicKey};
 pub use note::{Note, Signed, sign};
 pub use pack::{PackForm, Packed, Recipient, pack};
@@ -63,7 +64,8 @@ pub use produce::{Production, Progress};
 pub use receipt::{BatchEntry, Entry, FileEntry, OTHER_TYPES, RECEIPT_VERSION, Receipt, Redacted};
 pub use redact::{Applied, Redaction, What};
 pub use request::{
-    Context, CustodianOptions, Format, Numbering, Options, REQUEST_VERSION, Request, Selection, VolumeLimit,
+    Context, CustodianOptions, FontFile, Format, Numbering, Options, REQUEST_VERSION, Request, Selection,
+    VolumeLimit,
 };
 
 /// The records, one a line.

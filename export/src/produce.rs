@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::evidence::{Collected, Evidence};
 use crate::files::Files;
 use crate::folder::Folder;
+use crate::format::pdf::Pdf;
 use crate::format::{Format, Rendered, Table};
 use crate::formats::{self, Writer};
 use crate::item::{Item, Shown, with_items};
@@ -63,6 +64,8 @@ pub struct Production<'a> {
     pub files: Option<&'a Path>,
     /// Who custodians are: the register that the request's options name.
     pub custodians: Option<Arc<dyn Custodians>>,
+    /// A folder with the fonts that the request names.
+    pub fonts: Option<&'a Path>,
     /// What signs the receipt.
     pub key: Option<&'a PrivateKey>,
 }
@@ -88,7 +91,8 @@ impl Production<'_> {
             ));
         }
         let zone = zone(&self.request.zone)?;
-        let writer = formats::of(self.request.format);
+        let pdf = Pdf::new(self.fonts, &options.fonts)?;
+        let writer = formats::of(self.request.format, &pdf);
         let is_evidence = matches!(writer, Writer::Evidence);
         let attached = Files::new(self.files)?;
         let runs = plan::runs(hits)?;
@@ -279,15 +283,15 @@ fn key(item: &Item<'_>, zone: &TimeZone) -> Key {
 }
 
 /// Where documents go.
-enum Sink {
-    Volumes(&'static dyn Format, Volumes<'static>, Journal),
+enum Sink<'f> {
+    Volumes(&'f dyn Format, Volumes<'f>, Journal),
     Table(Box<dyn Table>),
 }
 
 /// The second pass: documents, in order.
 struct Writing<'w> {
     work: PathBuf,
-    sink: Sink,
+    sink: Sink<'w>,
     options: &'w Options,
     exceptions: Exceptions,
     cross_reference: CrossReference,
@@ -314,7 +318,7 @@ struct Written {
 
 impl<'w> Writing<'w> {
     /// Begins, or goes on with what a run that was killed wrote of the same production.
-    fn begin(folder: &Folder, writer: Writer, options: &'w Options, head: &Head) -> Result<Self, Error> {
+    fn begin(folder: &Folder, writer: Writer<'w>, options: &'w Options, head: &Head) -> Result<Self, Error> {
         let work = folder.work();
         let limit = options.volume.clone();
         let (sink, step) = match writer {

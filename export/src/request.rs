@@ -21,6 +21,8 @@ pub enum Format {
     JsonLines,
     /// A page for people, one a document.
     Html,
+    /// The same for paper.
+    Pdf,
     /// A mail (RFC 5322) a document.
     Eml,
     /// The same mails in one mailbox.
@@ -50,6 +52,7 @@ impl Format {
     pub const ALL: &'static [Format] = &[
         Format::JsonLines,
         Format::Html,
+        Format::Pdf,
         Format::Eml,
         Format::Mbox,
         Format::Csv,
@@ -70,6 +73,7 @@ impl Format {
                 ("jsonl", "one record a line with the bytes that were archived: the evidence itself")
             }
             Format::Html => ("html", "a page for people, one for each conversation and day"),
+            Format::Pdf => ("pdf", "the same page as PDF, to read and to print"),
             Format::Eml => ("eml", "a mail for each conversation and day"),
             Format::Mbox => ("mbox", "the same mails in one mailbox"),
             Format::Csv => ("csv", "a row a record, for spreadsheets"),
@@ -111,6 +115,9 @@ pub struct Options {
     /// What custodians are named by; nothing without a register.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub custodians: Option<CustodianOptions>,
+    /// Fonts for what the built-in ones lack, in the order in which they are tried: a PDF's bytes depend on them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub fonts: Vec<FontFile>,
 }
 
 /// Which register of people custodians are named by.
@@ -158,6 +165,15 @@ impl Selection {
         positions.iter().for_each(|position| hasher.update(format!("{position}\n")));
         Selection { count: positions.len() as u64, sha256: Hash(hasher.finalize().into()) }
     }
+}
+/// A file with fonts.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FontFile {
+    /// Its name, without its folder.
+    pub name: String,
+    /// Of its bytes.
+    pub sha256: Hash,
 }
 
 /// Numbers such as `CUST00000001`.
@@ -250,6 +266,9 @@ impl Request {
         }
         let options = self.options.as_ref().ok_or_else(|| Error::invalid("the request has no options"))?;
         options.numbering.check()?;
+        if !options.fonts.is_empty() && self.format != Format::Pdf {
+            return Err(Error::invalid("fonts are for the format pdf: no other has any"));
+        }
         let texts = [
             ("query", &self.query),
             ("query_canonical", &self.query_canonical),
@@ -342,12 +361,18 @@ mod tests {
             let numbering = Numbering { prefix: prefix.into(), width, start: 1 };
             Request { options: Some(Options { numbering, ..Options::default() }), ..good.clone() }
         };
+        let mut fonts_without_pdf = numbered("A", 8);
+        fonts_without_pdf.options.as_mut().unwrap().fonts =
+            vec![FontFile { name: "a.ttf".into(), sha256: Hash([1; 32]) }];
+        let with_pdf = Request { format: Format::Pdf, ..fonts_without_pdf.clone() };
+        assert!(with_pdf.check().is_ok());
         for (bad, expected) in [
             (old, "request version 1"),
             (Request { version: 3, ..good.clone() }, "request version 3"),
             (numbered("../x", 8), "the prefix of numbers"),
             (numbered("A", 0), "numbers have 1 to"),
             (Request { why: long, ..good.clone() }, "the request's why has 65537 bytes"),
+            (fonts_without_pdf, "fonts are for the format pdf"),
         ] {
             let error = bad.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

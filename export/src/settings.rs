@@ -84,6 +84,22 @@ pub(crate) const RSMF_NAME_CHARS_MAX: usize = 200;
 
 /// Bytes of the files in a vCon: they are inside of its JSON, which is held in memory.
 pub(crate) const VCON_FILES_BYTES_MAX: u64 = 500_000_000;
+
+/// Bytes of fonts that somebody gives: they are held while documents are written.
+pub(crate) const FONTS_BYTES_MAX: u64 = 512 << 20;
+/// Words of a PDF that are remembered with their glyphs, for each weight and direction: a few hundred bytes each.
+pub(crate) const PDF_WORDS_MAX: usize = 20_000;
+/// The longest of them, in bytes: longer ones, such as hashes, are hardly ever there twice.
+pub(crate) const PDF_WORD_BYTES_MAX: usize = 32;
+/// Characters of a word of a PDF that are shaped together: a word may have any length.
+pub(crate) const PDF_ATOM_CHARS_MAX: usize = 48;
+/// Marks on one letter of a PDF: more would climb into the lines around it. No script needs as many.
+pub(crate) const PDF_MARKS_MAX: usize = 4;
+/// Characters of a title or a heading that a PDF says of itself: the pages have all of it.
+pub(crate) const PDF_TITLE_CHARS_MAX: usize = 200;
+/// Characters without a font that an exception names; the rest is counted.
+pub(crate) const PDF_MISSING_MAX: usize = 50;
+
 /// The name of a key, in bytes: a URL without its scheme, as the notes' specification has it.
 pub(crate) const KEY_NAME_BYTES_MAX: usize = 255;
 

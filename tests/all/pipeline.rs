@@ -101,6 +101,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             volume: None,
             with_records: false,
             redactions: Vec::new(),
+            fonts: Vec::new(),
         }),
     };
     let archive = archive(dir).unwrap();
@@ -112,6 +113,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             through_version: found.through_version,
             threads: std::num::NonZeroUsize::MIN,
             files: None,
+            fonts: None,
             key: None,
         };
         let receipt = production.write(hits.clone(), out, &mut |_| {}).unwrap();

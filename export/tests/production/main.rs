@@ -15,7 +15,8 @@ use custody_archive::{
 };
 use custody_export::{
     CROSS_REFERENCE, EXCEPTIONS, Format, HOW_TO, Hit, Kind, Numbering, Options, PrivateKey, Production,
-    Progress, RECEIPT, RECORDS, Receipt, Redaction, Request, SIGNATURE, VolumeLimit, What, verify,
+    Progress, RECEIPT, RECORDS, Receipt, Redaction, Request, SIGNATURE, VolumeLimit, What, font_files,
+    verify,
 };
 use custody_schemas::manifest::{Gap, GapReason};
 use custody_schemas::{Incoming, Partition, Span, gap};
@@ -131,6 +132,7 @@ impl World {
             threads,
             files: None,
             custodians: None,
+            fonts: None,
             key: None,
         };
         production.write(hits, &self.path(name), &mut |_| {})
@@ -175,6 +177,7 @@ fn a_production_is_sound_ordered_and_repeatable() {
         threads,
         files: None,
         custodians: None,
+        fonts: None,
         key: None,
     };
     let receipt = production.write(world.all(), &out, &mut |step| told.push(step)).unwrap();
@@ -870,6 +873,7 @@ fn a_signature_is_of_one_receipt_and_one_key() {
         threads: NonZeroUsize::MIN,
         files: None,
         custodians: None,
+        fonts: None,
         key: Some(&own),
     };
     let dir = world.path("signed");
@@ -956,6 +960,7 @@ fn files_are_handed_over_or_told_to_be_missing() {
         threads: NonZeroUsize::MIN,
         files: Some(&folder),
         custodians: None,
+        fonts: None,
         key: None,
     };
     let receipt = production.write(world.first(8), &world.path("out"), &mut |_| {}).unwrap();
@@ -967,4 +972,41 @@ fn files_are_handed_over_or_told_to_be_missing() {
     let nowhere = world.path("no files");
     let missing = Production { files: Some(&nowhere), ..production };
     refused(missing.write(Vec::new(), &world.path("b"), &mut |_| {}), "there is no folder of files");
+}
+
+/// The receipt names the fonts of a PDF, and the bytes are of these and no others.
+#[test]
+fn fonts_are_named_in_the_receipt() {
+    let world = world();
+    let fonts = world.path("fonts");
+    fs::create_dir(&fonts).unwrap();
+    fs::write(fonts.join("icons.ttf"), epaint_default_fonts::EMOJI_ICON).unwrap();
+    let plain = documents(Format::Pdf, None, false);
+    let mut request = plain.clone();
+    request.options.as_mut().unwrap().fonts = font_files(&fonts).unwrap();
+    let with = |request, fonts, name: &str| {
+        let production = Production {
+            archive: &world.archive,
+            request,
+            through_version: 3,
+            threads: NonZeroUsize::MIN,
+            files: None,
+            fonts,
+            custodians: None,
+            key: None,
+        };
+        production.write(world.first(8), &world.path(name), &mut |_| {})
+    };
+    let receipt = with(&request, Some(fonts.as_path()), "a").unwrap();
+    assert_eq!(problems(&world.path("a")), [""; 0]);
+    let named = &receipt.request.options.unwrap().fonts;
+    assert_eq!(named.iter().map(|font| font.name.as_str()).collect::<Vec<_>>(), ["icons.ttf"]);
+    assert_ne!(receipt.production, with(&plain, None, "b").unwrap().production);
+    refused(with(&request, None, "c"), "give the folder that has them");
+    refused(with(&plain, Some(fonts.as_path()), "c"), "are not those that the request names");
+    fs::write(fonts.join("more.txt"), "no font").unwrap();
+    refused(with(&request, Some(fonts.as_path()), "c"), "is no font that can be used");
+    let html = Request { format: Format::Html, ..request.clone() };
+    refused(with(&html, Some(fonts.as_path()), "c"), "fonts are for the format pdf");
+    assert!(!world.path("c").exists());
 }

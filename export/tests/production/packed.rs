@@ -59,6 +59,7 @@ impl World {
             threads: NonZeroUsize::MIN,
             files: None,
             custodians: None,
+            fonts: None,
             key: Some(&key),
         };
         let hit = |row| Hit { file: file.clone(), row, deliveries: 1, is_context: false };

@@ -64,6 +64,7 @@ impl World {
             threads: NonZeroUsize::MIN,
             files: None,
             custodians: None,
+            fonts: None,
             key: None,
         };
         let run = AssertUnwindSafe(|| production.write(hits, &self.path(name), &mut progress).unwrap());
