@@ -1,14 +1,15 @@
 //! What stands around the records: what the document is, who takes part, and what proves it.
 
-use super::draw::Kind;
 use super::face::Weight;
 use super::record;
 use super::shape::Type;
 use super::sheet::{Cell, LEFT, Margins, RIGHT, Sheets};
+use super::tags::Kind;
 use super::text::{Paragraph, Style, Tone};
 use crate::document::{Document, Person};
 use crate::format::shown_time::exact;
 use crate::format::transcript::{Transcript, about};
+use crate::settings::PDF_TITLE_CHARS_MAX;
 
 const NUMBER: Style = Style::new(Weight::Regular, 8.5, Tone::Quiet);
 const TITLE: Style = Style::new(Weight::Bold, 17.0, Tone::Ink);
@@ -53,8 +54,10 @@ pub(super) fn margins(ty: &mut Type<'_>, document: &Document<'_>) -> Margins {
         parts => format!(", part {} of {parts}", document.part),
     };
     let day = format!("{}, {}{part}", document.day, document.about.zone_name);
+    // Pages have room for one line of it, and a document may have thousands.
+    let label: String = document.thread.label.chars().take(PDF_TITLE_CHARS_MAX).collect();
     Margins {
-        head: (named(ty, MARGIN, 12.0, &document.thread.label), plain(ty, MARGIN, 12.0, &day)),
+        head: (named(ty, MARGIN, 12.0, &label), plain(ty, MARGIN, 12.0, &day)),
         foot: (
             plain(ty, MARGIN, 12.0, &format!("Production {}", document.about.production)),
             plain(ty, BATES, 12.0, &document.number),
