@@ -24,6 +24,12 @@ const ROWS: usize = 16;
 /// Rows above the base line.
 const ASCENT: i16 = 14;
 
+/// What the font is called.
+const NAME: &str = "Unifont-Pixels";
+/// Whose the pixels are.
+const COPYRIGHT: &str =
+    "Made of the glyphs of GNU Unifont, Copyright (C) 1998-2023 Roman Czyborra, Paul Hardy and others";
+
 /// Why the font cannot be made; none of it depends on what is written.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -119,8 +125,15 @@ fn tables(
         max_component_elements: Some(0),
         max_component_depth: Some(0),
     };
-    let named = |id| NameRecord::new(3, 1, 0x409, id, OffsetMarker::new("Unifont-Pixels".to_owned()));
-    let names = [NameId::FAMILY_NAME, NameId::FULL_NAME, NameId::POSTSCRIPT_NAME];
+    let named =
+        |(id, text): (NameId, &str)| NameRecord::new(3, 1, 0x409, id, OffsetMarker::new(text.to_owned()));
+    let names = [
+        (NameId::COPYRIGHT_NOTICE, COPYRIGHT),
+        (NameId::FAMILY_NAME, NAME),
+        (NameId::FULL_NAME, NAME),
+        (NameId::POSTSCRIPT_NAME, NAME),
+        (NameId::LICENSE_DESCRIPTION, "SIL Open Font License, Version 1.1"),
+    ];
     let cmap = Cmap::from_mappings(characters).map_err(|_| Failed::Table)?;
     let mut font = FontBuilder::new();
     font.add_table(&head)?.add_table(&hhea)?.add_table(&maxp)?.add_table(&Hmtx::new(widths, Vec::new()))?;

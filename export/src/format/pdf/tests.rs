@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use krilla::configure::{Accessibility, PdfVersion};
+use proptest::prelude::*;
 
 use super::draw::Shown;
 use super::sheet::{LEFT, PAPER, RIGHT};
@@ -395,6 +396,80 @@ fn a_form_that_it_cannot_have_is_told() {
         let Err(error) = Pdf::default().file(&document, &[form]) else { panic!("it is of that form") };
         assert!(error.to_string().starts_with("cannot write CUST00000001 as PDF: "), "{error}");
     });
+}
+
+/// Characters that shape, reverse, join, stand over others, or are none.
+const ODD: &[char] = &[
+    ' ',
+    '\t',
+    '\n',
+    '\0',
+    '-',
+    '/',
+    '(',
+    ')',
+    '0',
+    '9',
+    'a',
+    'W',
+    '\u{a0}',
+    '\u{ad}',
+    '\u{301}',
+    '\u{32a}',
+    'ש',
+    'מ',
+    'ب',
+    'ل',
+    'ا',
+    '\u{64e}',
+    '١',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{200f}',
+    '\u{202e}',
+    '\u{2067}',
+    '\u{2069}',
+    '\u{fe0f}',
+    'ก',
+    '\u{e31}',
+    '\u{e33}',
+    'क',
+    '\u{93f}',
+    '\u{94d}',
+    '漢',
+    '한',
+    '\u{1100}',
+    '\u{1161}',
+    '\u{3000}',
+    '\u{fdfd}',
+    '👍',
+    '\u{1f3fd}',
+    '🏳',
+    '\u{1f1e9}',
+    '\u{20000}',
+    '\u{e000}',
+    '\u{fffd}',
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    /// Whatever people write, a page has all of it, on its lines, and the file keeps its form.
+    #[test]
+    fn any_text_is_written(
+        chars in proptest::collection::vec(prop_oneof![4 => proptest::sample::select(ODD), 1 => any::<char>()], 1..120)
+    ) {
+        let text: String = chars.into_iter().collect();
+        let records = [message(0, &text)];
+        let pdf = Pdf::default();
+        let (_, lines) = drawn(&pdf, &records);
+        check_places(&lines);
+        with_document(&records, |document| {
+            let file = pdf.file(&document, &forms().unwrap()).unwrap();
+            assert_eq!(file.not_as_asked, None);
+            assert!(file.bytes == pdf.file(&document, &forms().unwrap()).unwrap().bytes);
+        });
+    }
 }
 
 /// How fast it is: `cargo test --release -p custody-export pdf -- --ignored --nocapture`.
