@@ -61,12 +61,11 @@ pub(super) fn text(surface: &mut Surface<'_>, fonts: Fonts<'_>, (mut x, y): (f32
     let mut run: Option<Run> = None;
     let mut boxed: Option<(f32, Style)> = None;
     for item in items {
-        match boxed {
-            Some((from, style)) if style != item.style => {
-                frame(surface, from, x, y, style);
-                boxed = None;
-            }
-            _ => {}
+        if let Some((from, style)) = boxed
+            && style != item.style
+        {
+            frame(surface, from, x, y, style);
+            boxed = None;
         }
         if item.style.is_boxed && boxed.is_none() {
             boxed = Some((x, item.style));

@@ -145,15 +145,23 @@ struct Column {
 struct Table<'c> {
     columns: &'c [Column],
     heads: Vec<Paragraph>,
-    /// Each of its rows is told as one text: cells of thousands of records would be most of a file.
-    is_plain: bool,
+    told: Told,
+}
+
+/// How a table is told to readers that do not see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Cell by cell, each with what names it.
+    ByCell,
+    /// Each row as one text: cells of thousands of records would be most of a file.
+    ByRow,
 }
 
 impl<'c> Table<'c> {
-    fn begin(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, columns: &'c [Column], is_plain: bool) -> Self {
+    fn begin(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, columns: &'c [Column], told: Told) -> Self {
         let heads = columns.iter().map(|column| plain(ty, LABEL, 12.0, column.name)).collect();
-        let table = Table { columns, heads, is_plain };
-        if is_plain {
+        let table = Table { columns, heads, told };
+        if told == Told::ByRow {
             table.head(sheets, ty, [Kind::Paragraph, Kind::Same]);
             return table;
         }
@@ -182,20 +190,23 @@ impl<'c> Table<'c> {
 
     /// A row; its first cell names it.
     fn row(&self, sheets: &mut Sheets<'_>, ty: &mut Type<'_>, paragraphs: &[Paragraph]) {
-        let kinds = if self.is_plain { [Kind::Paragraph, Kind::Same] } else { [Kind::RowHead, Kind::Cell] };
+        let kinds = match self.told {
+            Told::ByCell => [Kind::RowHead, Kind::Cell],
+            Told::ByRow => [Kind::Paragraph, Kind::Same],
+        };
         let cells = self.cells(paragraphs, kinds);
-        if !self.is_plain {
+        if self.told == Told::ByCell {
             sheets.open(Kind::Row);
         }
         sheets.row_under(ty, &cells, &mut |sheets, ty| self.head(sheets, ty, [Kind::Again; 2]));
-        if !self.is_plain {
+        if self.told == Told::ByCell {
             sheets.close();
         }
         sheets.space(2.0);
     }
 
     fn end(self, sheets: &mut Sheets<'_>) {
-        if !self.is_plain {
+        if self.told == Told::ByCell {
             sheets.close();
         }
     }
@@ -216,7 +227,7 @@ fn people(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, document: &Document<'_>) {
         sheets.block(ty, LEFT, WIDTH, &nobody, Kind::Paragraph);
         return;
     }
-    let table = Table::begin(sheets, ty, &PEOPLE, false);
+    let table = Table::begin(sheets, ty, &PEOPLE, Told::ByCell);
     for person in &document.people {
         let Person { network, address, scope, role, .. } = person;
         let mut cells = vec![named(ty, ROW, 12.0, person.label())];
@@ -253,7 +264,7 @@ fn evidence(
     let what = plain(ty, NOTE, 11.0, what);
     sheets.block(ty, LEFT, WIDTH, &what, Kind::Paragraph);
     sheets.space(5.0);
-    let table = Table::begin(sheets, ty, &EVIDENCE, true);
+    let table = Table::begin(sheets, ty, &EVIDENCE, Told::ByRow);
     for (at, (item, batch)) in document.items.iter().zip(&transcript.batch_of).enumerate() {
         let archived = exact(item.shown.archived_ms.saturating_mul(1_000), &document.about.zone);
         let cells = [
@@ -268,7 +279,7 @@ fn evidence(
     table.end(sheets);
     sheets.space(10.0);
     sheets.need(ty, 40.0);
-    let table = Table::begin(sheets, ty, &BATCHES, true);
+    let table = Table::begin(sheets, ty, &BATCHES, Told::ByRow);
     for (at, (id, root)) in transcript.batches.iter().enumerate() {
         let cells = [
             plain(ty, SMALL, 9.0, &(at + 1).to_string()),

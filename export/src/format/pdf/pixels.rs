@@ -148,8 +148,7 @@ fn outline(pixels: &Pixels, shift: i16) -> SimpleGlyph {
     let mut bbox = Bbox { x_min: i16::MAX, y_min: i16::MAX, x_max: i16::MIN, y_max: i16::MIN };
     // Runs that may grow: from, to, first row.
     let mut open: Vec<(i16, i16, i16)> = Vec::new();
-    let mut row = 0;
-    for y in 0..=ROWS {
+    for (y, row) in (0..=ROWS).zip(0..) {
         let runs = if y < ROWS { runs(pixels, y) } else { Vec::new() };
         open.retain(|(from, to, first)| {
             let goes_on = runs.contains(&(*from, *to));
@@ -172,7 +171,6 @@ fn outline(pixels: &Pixels, shift: i16) -> SimpleGlyph {
                 open.push((from, to, row));
             }
         }
-        row += 1;
     }
     if contours.is_empty() {
         bbox = Bbox::default();
@@ -183,8 +181,7 @@ fn outline(pixels: &Pixels, shift: i16) -> SimpleGlyph {
 /// Where pixels of a row are set: half-open ranges of columns.
 fn runs(pixels: &Pixels, y: usize) -> Vec<(i16, i16)> {
     let (mut runs, mut from) = (Vec::new(), None);
-    let mut column = 0;
-    for x in 0..=pixels.get_width() {
+    for (x, column) in (0..=pixels.get_width()).zip(0..) {
         match (pixels.get_pixel(x, y), from) {
             (true, None) => from = Some(column),
             (false, Some(start)) => {
@@ -193,7 +190,6 @@ fn runs(pixels: &Pixels, y: usize) -> Vec<(i16, i16)> {
             }
             _ => {}
         }
-        column += 1;
     }
     runs
 }

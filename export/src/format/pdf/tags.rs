@@ -119,7 +119,9 @@ impl Tags {
     pub(super) fn begin(&mut self, surface: &mut Surface<'_>, Node(at): Node) {
         let Some(element) = self.elements.get_mut(at) else { return };
         match element.kind.tag(None) {
-            Err(artifact) => drop(surface.start_tagged(ContentTag::Artifact(Artifact::with_kind(artifact)))),
+            Err(artifact) => {
+                surface.start_tagged(ContentTag::Artifact(Artifact::with_kind(artifact)));
+            }
             Ok(_) => element.parts.push(Part::Text(surface.start_tagged(ContentTag::Other))),
         }
     }
