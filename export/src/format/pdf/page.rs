@@ -24,6 +24,9 @@ const NOTE: Style = Style::new(Weight::Regular, 7.8, Tone::Quiet);
 const MARGIN: Style = Style::new(Weight::Regular, 7.8, Tone::Quiet);
 const BATES: Style = Style::new(Weight::Bold, 8.5, Tone::Ink);
 
+/// People who are named on every page; the first page names all.
+const MARGIN_PEOPLE_MAX: usize = 6;
+
 /// All the width of a page.
 const WIDTH: f32 = RIGHT - LEFT;
 
@@ -47,6 +50,11 @@ fn named(ty: &mut Type<'_>, style: Style, leading: f32, text: &str) -> Paragraph
     paragraph
 }
 
+/// As much of a text as a page has room for in one line: a document may have thousands of pages.
+fn clipped(text: &str) -> String {
+    text.chars().take(PDF_TITLE_CHARS_MAX).collect()
+}
+
 /// What stands on every page of a document.
 pub(super) fn margins(ty: &mut Type<'_>, document: &Document<'_>) -> Margins {
     let part = match document.parts {
@@ -54,10 +62,16 @@ pub(super) fn margins(ty: &mut Type<'_>, document: &Document<'_>) -> Margins {
         parts => format!(", part {} of {parts}", document.part),
     };
     let day = format!("{}, {}{part}", document.day, document.about.zone_name);
-    // Pages have room for one line of it, and a document may have thousands.
-    let label: String = document.thread.label.chars().take(PDF_TITLE_CHARS_MAX).collect();
+    let mut who = named(ty, MARGIN, 12.0, &clipped(&document.thread.label));
+    for (n, person) in document.people.iter().take(MARGIN_PEOPLE_MAX).enumerate() {
+        ty.inline(&mut who, MARGIN, if n == 0 { "  \u{b7}  " } else { ", " });
+        ty.name(&mut who, MARGIN, &clipped(person.label()));
+    }
+    if let more @ 1.. = document.people.len().saturating_sub(MARGIN_PEOPLE_MAX) {
+        ty.inline(&mut who, MARGIN, &format!(" and {more} more"));
+    }
     Margins {
-        head: (named(ty, MARGIN, 12.0, &label), plain(ty, MARGIN, 12.0, &day)),
+        head: (who, plain(ty, MARGIN, 12.0, &day)),
         foot: (
             plain(ty, MARGIN, 12.0, &format!("Production {}", document.about.production)),
             plain(ty, BATES, 12.0, &document.number),

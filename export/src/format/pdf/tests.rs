@@ -158,6 +158,10 @@ fn the_pages_say_what_the_html_page_says() {
     check("record 1 chat:1:0:0 0000000000000000");
     check(&format!("6 chat:1:0:5 {} 1", "05".repeat(32)));
     check("SHA-256 over the leaf hashes of all records, in their order:");
+    let heads = lines.iter().filter(|line| line.kind == tags::Kind::Head);
+    let heads: Vec<_> = heads.map(|line| (line.page, line.text.as_str())).collect();
+    assert_eq!(heads[..2], [(0, "Merger  ·  Bob, Alice Archer, Cid"), (0, "2013-05-29, UTC")]);
+    assert_eq!(heads[4..], [(2, "Merger  ·  Bob, Alice Archer, Cid"), (2, "2013-05-29, UTC")]);
     for line in lines.iter().filter(|line| line.kind == tags::Kind::Foot && line.text.starts_with("Page")) {
         let pages = lines.iter().map(|line| line.page + 1).max().unwrap();
         assert_eq!(line.text, format!("Page {} of {pages}", line.page + 1));
