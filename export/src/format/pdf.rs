@@ -6,12 +6,14 @@
 mod draw;
 mod face;
 mod folder;
+mod ink;
 mod lines;
 mod page;
 mod pixels;
 mod record;
 mod shape;
 mod sheet;
+mod tags;
 #[cfg(test)]
 mod tests;
 mod text;

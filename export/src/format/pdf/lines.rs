@@ -74,24 +74,24 @@ impl Type<'_> {
 
     /// Sets a paragraph in one line, cut where it does not fit.
     pub(super) fn set_one(&mut self, paragraph: &Paragraph, width: f32) -> Line {
-        let mut first = None;
-        let mut count = 0;
+        let (line, is_all) = self.first(paragraph, width);
+        let Some(last) = line.items.last().cloned().filter(|_| !is_all) else { return line };
+        let word = self.word(last.style.weight, false, "\u{2026}");
+        let dots = Item { word, ..last };
+        let (mut line, _) = self.first(paragraph, width - dots.width());
+        line.width = line.items.iter().map(Item::width).sum::<f32>() + dots.width();
+        line.items.push(dots);
+        line
+    }
+
+    /// The first line of a paragraph, and whether it is all.
+    fn first(&mut self, paragraph: &Paragraph, width: f32) -> (Line, bool) {
+        let (mut first, mut count) = (None, 0);
         self.set(paragraph, width, &mut |_, line| {
             count += 1;
             first.get_or_insert(line);
         });
-        let mut line = first.unwrap_or_default();
-        if count > 1 {
-            let Some(last) = line.items.last().cloned() else { return line };
-            let word = self.word(last.style.weight, false, "\u{2026}");
-            let dots = Item { word, ..last };
-            while line.items.len() > 1 && line.width + dots.width() > width {
-                line.width -= line.items.pop().map_or(0.0, |item| item.width());
-            }
-            line.width += dots.width();
-            line.items.push(dots);
-        }
-        line
+        (first.unwrap_or_default(), count < 2)
     }
 }
 

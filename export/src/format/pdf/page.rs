@@ -1,14 +1,15 @@
 //! What stands around the records: what the document is, who takes part, and what proves it.
 
-use super::draw::Kind;
 use super::face::Weight;
 use super::record;
 use super::shape::Type;
 use super::sheet::{Cell, LEFT, Margins, RIGHT, Sheets};
+use super::tags::Kind;
 use super::text::{Paragraph, Style, Tone};
 use crate::document::{Document, Person};
 use crate::format::shown_time::exact;
 use crate::format::transcript::{Transcript, about};
+use crate::settings::PDF_TITLE_CHARS_MAX;
 
 const NUMBER: Style = Style::new(Weight::Regular, 8.5, Tone::Quiet);
 const TITLE: Style = Style::new(Weight::Bold, 17.0, Tone::Ink);
@@ -22,6 +23,9 @@ const HASH: Style = Style::new(Weight::Mono, 6.0, Tone::Ink);
 const NOTE: Style = Style::new(Weight::Regular, 7.8, Tone::Quiet);
 const MARGIN: Style = Style::new(Weight::Regular, 7.8, Tone::Quiet);
 const BATES: Style = Style::new(Weight::Bold, 8.5, Tone::Ink);
+
+/// People who are named on every page; the first page names all.
+const MARGIN_PEOPLE_MAX: usize = 6;
 
 /// All the width of a page.
 const WIDTH: f32 = RIGHT - LEFT;
@@ -46,6 +50,11 @@ fn named(ty: &mut Type<'_>, style: Style, leading: f32, text: &str) -> Paragraph
     paragraph
 }
 
+/// As much of a text as a page has room for in one line: a document may have thousands of pages.
+fn clipped(text: &str) -> String {
+    text.chars().take(PDF_TITLE_CHARS_MAX).collect()
+}
+
 /// What stands on every page of a document.
 pub(super) fn margins(ty: &mut Type<'_>, document: &Document<'_>) -> Margins {
     let part = match document.parts {
@@ -53,8 +62,16 @@ pub(super) fn margins(ty: &mut Type<'_>, document: &Document<'_>) -> Margins {
         parts => format!(", part {} of {parts}", document.part),
     };
     let day = format!("{}, {}{part}", document.day, document.about.zone_name);
+    let mut who = named(ty, MARGIN, 12.0, &clipped(&document.thread.label));
+    for (n, person) in document.people.iter().take(MARGIN_PEOPLE_MAX).enumerate() {
+        ty.inline(&mut who, MARGIN, if n == 0 { "  \u{b7}  " } else { ", " });
+        ty.name(&mut who, MARGIN, &clipped(person.label()));
+    }
+    if let more @ 1.. = document.people.len().saturating_sub(MARGIN_PEOPLE_MAX) {
+        ty.inline(&mut who, MARGIN, &format!(" and {more} more"));
+    }
     Margins {
-        head: (named(ty, MARGIN, 12.0, &document.thread.label), plain(ty, MARGIN, 12.0, &day)),
+        head: (who, plain(ty, MARGIN, 12.0, &day)),
         foot: (
             plain(ty, MARGIN, 12.0, &format!("Production {}", document.about.production)),
             plain(ty, BATES, 12.0, &document.number),
@@ -142,15 +159,23 @@ struct Column {
 struct Table<'c> {
     columns: &'c [Column],
     heads: Vec<Paragraph>,
-    /// Each of its rows is told as one text: cells of thousands of records would be most of a file.
-    is_plain: bool,
+    told: Told,
+}
+
+/// How a table is told to readers that do not see it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Told {
+    /// Cell by cell, each with what names it.
+    ByCell,
+    /// Each row as one text: cells of thousands of records would be most of a file.
+    ByRow,
 }
 
 impl<'c> Table<'c> {
-    fn begin(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, columns: &'c [Column], is_plain: bool) -> Self {
+    fn begin(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, columns: &'c [Column], told: Told) -> Self {
         let heads = columns.iter().map(|column| plain(ty, LABEL, 12.0, column.name)).collect();
-        let table = Table { columns, heads, is_plain };
-        if is_plain {
+        let table = Table { columns, heads, told };
+        if told == Told::ByRow {
             table.head(sheets, ty, [Kind::Paragraph, Kind::Same]);
             return table;
         }
@@ -179,20 +204,23 @@ impl<'c> Table<'c> {
 
     /// A row; its first cell names it.
     fn row(&self, sheets: &mut Sheets<'_>, ty: &mut Type<'_>, paragraphs: &[Paragraph]) {
-        let kinds = if self.is_plain { [Kind::Paragraph, Kind::Same] } else { [Kind::RowHead, Kind::Cell] };
+        let kinds = match self.told {
+            Told::ByCell => [Kind::RowHead, Kind::Cell],
+            Told::ByRow => [Kind::Paragraph, Kind::Same],
+        };
         let cells = self.cells(paragraphs, kinds);
-        if !self.is_plain {
+        if self.told == Told::ByCell {
             sheets.open(Kind::Row);
         }
         sheets.row_under(ty, &cells, &mut |sheets, ty| self.head(sheets, ty, [Kind::Again; 2]));
-        if !self.is_plain {
+        if self.told == Told::ByCell {
             sheets.close();
         }
         sheets.space(2.0);
     }
 
     fn end(self, sheets: &mut Sheets<'_>) {
-        if !self.is_plain {
+        if self.told == Told::ByCell {
             sheets.close();
         }
     }
@@ -213,7 +241,7 @@ fn people(sheets: &mut Sheets<'_>, ty: &mut Type<'_>, document: &Document<'_>) {
         sheets.block(ty, LEFT, WIDTH, &nobody, Kind::Paragraph);
         return;
     }
-    let table = Table::begin(sheets, ty, &PEOPLE, false);
+    let table = Table::begin(sheets, ty, &PEOPLE, Told::ByCell);
     for person in &document.people {
         let Person { network, address, scope, role, .. } = person;
         let mut cells = vec![named(ty, ROW, 12.0, person.label())];
@@ -250,7 +278,7 @@ fn evidence(
     let what = plain(ty, NOTE, 11.0, what);
     sheets.block(ty, LEFT, WIDTH, &what, Kind::Paragraph);
     sheets.space(5.0);
-    let table = Table::begin(sheets, ty, &EVIDENCE, true);
+    let table = Table::begin(sheets, ty, &EVIDENCE, Told::ByRow);
     for (at, (item, batch)) in document.items.iter().zip(&transcript.batch_of).enumerate() {
         let archived = exact(item.shown.archived_ms.saturating_mul(1_000), &document.about.zone);
         let cells = [
@@ -265,7 +293,7 @@ fn evidence(
     table.end(sheets);
     sheets.space(10.0);
     sheets.need(ty, 40.0);
-    let table = Table::begin(sheets, ty, &BATCHES, true);
+    let table = Table::begin(sheets, ty, &BATCHES, Told::ByRow);
     for (at, (id, root)) in transcript.batches.iter().enumerate() {
         let cells = [
             plain(ty, SMALL, 9.0, &(at + 1).to_string()),

@@ -24,6 +24,12 @@ const ROWS: usize = 16;
 /// Rows above the base line.
 const ASCENT: i16 = 14;
 
+/// What the font is called.
+const NAME: &str = "Unifont-Pixels";
+/// Whose the pixels are.
+const COPYRIGHT: &str =
+    "Made of the glyphs of GNU Unifont, Copyright (C) 1998-2023 Roman Czyborra, Paul Hardy and others";
+
 /// Why the font cannot be made; none of it depends on what is written.
 #[derive(Debug)]
 pub(super) enum Failed {
@@ -119,8 +125,15 @@ fn tables(
         max_component_elements: Some(0),
         max_component_depth: Some(0),
     };
-    let named = |id| NameRecord::new(3, 1, 0x409, id, OffsetMarker::new("Unifont-Pixels".to_owned()));
-    let names = [NameId::FAMILY_NAME, NameId::FULL_NAME, NameId::POSTSCRIPT_NAME];
+    let named =
+        |(id, text): (NameId, &str)| NameRecord::new(3, 1, 0x409, id, OffsetMarker::new(text.to_owned()));
+    let names = [
+        (NameId::COPYRIGHT_NOTICE, COPYRIGHT),
+        (NameId::FAMILY_NAME, NAME),
+        (NameId::FULL_NAME, NAME),
+        (NameId::POSTSCRIPT_NAME, NAME),
+        (NameId::LICENSE_DESCRIPTION, "SIL Open Font License, Version 1.1"),
+    ];
     let cmap = Cmap::from_mappings(characters).map_err(|_| Failed::Table)?;
     let mut font = FontBuilder::new();
     font.add_table(&head)?.add_table(&hhea)?.add_table(&maxp)?.add_table(&Hmtx::new(widths, Vec::new()))?;
@@ -135,8 +148,7 @@ fn outline(pixels: &Pixels, shift: i16) -> SimpleGlyph {
     let mut bbox = Bbox { x_min: i16::MAX, y_min: i16::MAX, x_max: i16::MIN, y_max: i16::MIN };
     // Runs that may grow: from, to, first row.
     let mut open: Vec<(i16, i16, i16)> = Vec::new();
-    let mut row = 0;
-    for y in 0..=ROWS {
+    for (y, row) in (0..=ROWS).zip(0..) {
         let runs = if y < ROWS { runs(pixels, y) } else { Vec::new() };
         open.retain(|(from, to, first)| {
             let goes_on = runs.contains(&(*from, *to));
@@ -159,7 +171,6 @@ fn outline(pixels: &Pixels, shift: i16) -> SimpleGlyph {
                 open.push((from, to, row));
             }
         }
-        row += 1;
     }
     if contours.is_empty() {
         bbox = Bbox::default();
@@ -170,8 +181,7 @@ fn outline(pixels: &Pixels, shift: i16) -> SimpleGlyph {
 /// Where pixels of a row are set: half-open ranges of columns.
 fn runs(pixels: &Pixels, y: usize) -> Vec<(i16, i16)> {
     let (mut runs, mut from) = (Vec::new(), None);
-    let mut column = 0;
-    for x in 0..=pixels.get_width() {
+    for (x, column) in (0..=pixels.get_width()).zip(0..) {
         match (pixels.get_pixel(x, y), from) {
             (true, None) => from = Some(column),
             (false, Some(start)) => {
@@ -180,7 +190,6 @@ fn runs(pixels: &Pixels, y: usize) -> Vec<(i16, i16)> {
             }
             _ => {}
         }
-        column += 1;
     }
     runs
 }

@@ -1,10 +1,10 @@
 //! A record of the pages, and what is about it.
 
-use super::draw::Kind;
 use super::face::Weight;
 use super::page::plain;
 use super::shape::Type;
 use super::sheet::{Cell, LEFT, RIGHT, Sheets, Side};
+use super::tags::Kind;
 use super::text::{Paragraph, Style, Tone};
 use crate::document::{Attachment, Content, Document, party_label};
 use crate::format::html::file_path;
@@ -57,7 +57,7 @@ fn room(entry: &Entry<'_>) -> f32 {
     };
     let of_text = text.map_or(0, |text| text.len() / 90 + text.lines().count().max(1));
     let lines = of_text + 2 * entry.attachments.len();
-    (36.0 + LEADING * lines as f32).min(140.0)
+    (34.0 + if entry.facts.is_empty() { 0.0 } else { 10.5 } + LEADING * lines as f32).min(140.0)
 }
 
 struct Log<'l, 'm, 't, 'f, 'd> {
@@ -186,18 +186,20 @@ impl Log<'_, '_, '_, '_, '_> {
     /// What is quiet about a record: its facts, and where it is from.
     fn facts(&mut self, entry: &Entry<'_>) {
         let item = &self.document.items[entry.item];
-        let mut out = Paragraph::new(10.5);
-        for (what, value) in &entry.facts {
-            self.ty.inline(&mut out, FACT, &format!("{what} "));
-            self.ty.inline(&mut out, FACTS, value);
-            self.ty.inline(&mut out, FACTS, "  \u{b7}  ");
+        let mut facts = Paragraph::new(10.5);
+        for (n, (what, value)) in entry.facts.iter().enumerate() {
+            self.ty.inline(&mut facts, FACTS, if n == 0 { "" } else { "  \u{b7}  " });
+            self.ty.inline(&mut facts, FACT, &format!("{what} "));
+            self.ty.inline(&mut facts, FACTS, value);
         }
-        // It stands together, so that it is found by its number and its position.
-        let place = format!("record\u{a0}{}\u{a0} {}\u{a0} ", entry.item + 1, item.shown.position);
-        self.ty.inline(&mut out, FACTS, &place.replace(' ', "\u{a0}"));
+        if !entry.facts.is_empty() {
+            self.block(&facts);
+        }
+        let mut place = Paragraph::new(10.5);
+        self.ty.inline(&mut place, FACTS, &format!("record {}  {}  ", entry.item + 1, item.shown.position));
         let leaf = item.shown.leaf.to_string();
-        self.ty.inline(&mut out, HASH, leaf.get(..LEAF_DIGITS).unwrap_or(&leaf));
-        self.block(&out);
+        self.ty.inline(&mut place, HASH, leaf.get(..LEAF_DIGITS).unwrap_or(&leaf));
+        self.block(&place);
     }
 
     fn files(&mut self, entry: &Entry<'_>) {

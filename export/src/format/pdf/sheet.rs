@@ -3,9 +3,10 @@
 //! A document is set twice: first to count its pages, as each says how many there are, then to draw them.
 //! So no more than one page is held, however long the document is.
 
-use super::draw::{Drawing, Kind, Node, Op};
+use super::draw::{Drawing, Op};
 use super::lines::{Item, Line};
 use super::shape::Type;
+use super::tags::{Kind, Node};
 use super::text::{Paragraph, Style, is_isolate};
 use crate::settings::PDF_TITLE_CHARS_MAX;
 
@@ -88,14 +89,14 @@ impl<'m> Sheets<'m> {
     /// Begins something that has parts.
     pub(super) fn open(&mut self, kind: Kind) {
         if let Some(drawing) = &mut self.drawing {
-            drawing.open(kind);
+            drawing.tags.open(kind);
         }
     }
 
     /// Ends it.
     pub(super) fn close(&mut self) {
         if let Some(drawing) = &mut self.drawing {
-            drawing.close();
+            drawing.tags.close();
         }
     }
 
@@ -206,7 +207,7 @@ impl<'m> Sheets<'m> {
     }
 
     fn leaf(&mut self, kind: Kind, title: Option<String>) -> Node {
-        self.drawing.as_mut().map_or(Node::default(), |drawing| drawing.leaf(kind, title))
+        self.drawing.as_mut().map_or(Node::default(), |drawing| drawing.tags.leaf(kind, title))
     }
 
     fn put(&mut self, node: Node, x: f32, y: f32, line: &Line) {

@@ -1,6 +1,7 @@
 use std::sync::Arc;
 
 use krilla::configure::{Accessibility, PdfVersion};
+use proptest::prelude::*;
 
 use super::draw::Shown;
 use super::sheet::{LEFT, PAPER, RIGHT};
@@ -56,7 +57,7 @@ fn check_places(lines: &[Shown]) {
 fn all(lines: &[Shown]) -> String {
     let body = lines
         .iter()
-        .filter(|line| ![draw::Kind::Head, draw::Kind::Foot, draw::Kind::Again].contains(&line.kind));
+        .filter(|line| ![tags::Kind::Head, tags::Kind::Foot, tags::Kind::Again].contains(&line.kind));
     squeezed(&body.map(|line| line.text.as_str()).collect::<String>())
 }
 
@@ -157,7 +158,11 @@ fn the_pages_say_what_the_html_page_says() {
     check("record 1 chat:1:0:0 0000000000000000");
     check(&format!("6 chat:1:0:5 {} 1", "05".repeat(32)));
     check("SHA-256 over the leaf hashes of all records, in their order:");
-    for line in lines.iter().filter(|line| line.kind == draw::Kind::Foot && line.text.starts_with("Page")) {
+    let heads = lines.iter().filter(|line| line.kind == tags::Kind::Head);
+    let heads: Vec<_> = heads.map(|line| (line.page, line.text.as_str())).collect();
+    assert_eq!(heads[..2], [(0, "Merger  ·  Bob, Alice Archer, Cid"), (0, "2013-05-29, UTC")]);
+    assert_eq!(heads[4..], [(2, "Merger  ·  Bob, Alice Archer, Cid"), (2, "2013-05-29, UTC")]);
+    for line in lines.iter().filter(|line| line.kind == tags::Kind::Foot && line.text.starts_with("Page")) {
         let pages = lines.iter().map(|line| line.page + 1).max().unwrap();
         assert_eq!(line.text, format!("Page {} of {pages}", line.page + 1));
     }
@@ -270,6 +275,25 @@ fn lines_break_where_they_may_and_where_they_must() {
 }
 
 #[test]
+fn one_line_is_cut_where_it_does_not_fit() {
+    let given = Given::default();
+    let mut ty = Type::new(Fonts::new(&given).unwrap(), Memory::default());
+    for (text, expected) in [
+        ("short", "short"),
+        ("a conversation with a long name", "a conversation …"),
+        ("wwwwwwwwwwwwwwwwwwwwwwww", "wwwwwwwwwww…"),
+        ("שלום עולם שלום עולם שלום עולם", "שלום עולם שלום …"),
+    ] {
+        let mut paragraph = Paragraph::new(12.0);
+        ty.name(&mut paragraph, STYLE, text);
+        let line = ty.set_one(&paragraph, 92.0);
+        let words = line.items.iter().flat_map(|item| &item.word.pieces).map(|piece| &*piece.text);
+        assert_eq!(words.collect::<String>(), expected);
+        assert!(line.width <= 95.0, "{line:?}");
+    }
+}
+
+#[test]
 fn right_to_left_script_stays_where_it_is() {
     let inline =
         |text: &'static str| move |ty: &mut Type<'_>, into: &mut Paragraph| ty.inline(into, STYLE, text);
@@ -345,7 +369,7 @@ fn tables_are_cut_at_pages() {
     let (pages, lines) = drawn(&Pdf::default(), &many);
     check_places(&lines);
     let again =
-        lines.iter().filter(|line| line.kind == draw::Kind::Again && line.text == "Leaf hash").count();
+        lines.iter().filter(|line| line.kind == tags::Kind::Again && line.text == "Leaf hash").count();
     assert!(again >= 2 && pages > 10, "{again} {pages}");
     let text = all(&lines);
     for record in &many {
@@ -378,6 +402,80 @@ fn a_form_that_it_cannot_have_is_told() {
     });
 }
 
+/// Characters that shape, reverse, join, stand over others, or are none.
+const ODD: &[char] = &[
+    ' ',
+    '\t',
+    '\n',
+    '\0',
+    '-',
+    '/',
+    '(',
+    ')',
+    '0',
+    '9',
+    'a',
+    'W',
+    '\u{a0}',
+    '\u{ad}',
+    '\u{301}',
+    '\u{32a}',
+    'ש',
+    'מ',
+    'ب',
+    'ل',
+    'ا',
+    '\u{64e}',
+    '١',
+    '\u{200c}',
+    '\u{200d}',
+    '\u{200f}',
+    '\u{202e}',
+    '\u{2067}',
+    '\u{2069}',
+    '\u{fe0f}',
+    'ก',
+    '\u{e31}',
+    '\u{e33}',
+    'क',
+    '\u{93f}',
+    '\u{94d}',
+    '漢',
+    '한',
+    '\u{1100}',
+    '\u{1161}',
+    '\u{3000}',
+    '\u{fdfd}',
+    '👍',
+    '\u{1f3fd}',
+    '🏳',
+    '\u{1f1e9}',
+    '\u{20000}',
+    '\u{e000}',
+    '\u{fffd}',
+];
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(96) })]
+
+    /// Whatever people write, a page has all of it, on its lines, and the file keeps its form.
+    #[test]
+    fn any_text_is_written(
+        chars in proptest::collection::vec(prop_oneof![4 => proptest::sample::select(ODD), 1 => any::<char>()], 1..120)
+    ) {
+        let text: String = chars.into_iter().collect();
+        let records = [message(0, &text)];
+        let pdf = Pdf::default();
+        let (_, lines) = drawn(&pdf, &records);
+        check_places(&lines);
+        with_document(&records, |document| {
+            let file = pdf.file(&document, &forms().unwrap()).unwrap();
+            assert_eq!(file.not_as_asked, None);
+            assert!(file.bytes == pdf.file(&document, &forms().unwrap()).unwrap().bytes);
+        });
+    }
+}
+
 /// How fast it is: `cargo test --release -p custody-export pdf -- --ignored --nocapture`.
 #[test]
 #[ignore = "a measurement"]
@@ -387,12 +485,21 @@ fn speed() {
         let all: Vec<Record> = (0..records).map(|n| message(n, &format!("{text} {n}"))).collect();
         let pdf = Pdf::default();
         let begin = std::time::Instant::now();
-        let mut bytes = 0;
+        let mut files = 0;
         for _ in 0..documents {
-            bytes += with_document(&all, |document| pdf.render(&document).unwrap().files.len());
+            files += with_document(&all, |document| pdf.render(&document).unwrap().files.len());
         }
         let seconds = begin.elapsed().as_secs_f64();
         let rate = f64::from(documents) * records as f64 / seconds;
-        println!("{documents} documents of {records} records: {rate:.0} records/s, {bytes} files");
+        println!("{documents} documents of {records} records: {rate:.0} records/s, {files} files");
     }
+    let long = [message(0, &text.repeat(8 << 20 >> 6))];
+    let begin = std::time::Instant::now();
+    let file = &bytes(&Pdf::default(), &long).1[FILE];
+    println!(
+        "a message of {} MB: {:.1} s, {} MB",
+        text.len() >> 3,
+        begin.elapsed().as_secs_f64(),
+        file.len() >> 20
+    );
 }
