@@ -74,7 +74,7 @@ fn is_usable(text: &str) -> bool {
     let (Ok((_, bytes)), Ok(own)) = (bech32::decode(text), PrivateKey::generate(&X25519)) else {
         return false;
     };
-    agree(&own, &UnparsedPublicKey::new(&X25519, bytes), (), |_| Ok(())).is_ok()
+    agree(&own, UnparsedPublicKey::new(&X25519, bytes), (), |_| Ok(())).is_ok()
 }
 
 #[cfg(test)]

@@ -89,11 +89,14 @@ impl Addresses {
     }
 }
 
-/// It is no part of a longer number, of an id or of a date.
+/// It is no part of a longer number, of an id, of a date or of a sum: nobody groups the digits of those.
 fn stands_alone(text: &str, number: &Range<usize>, which: usize) -> bool {
     let mut before = text[..number.start].chars().rev();
     match (before.next(), before.next()) {
-        (Some(c), _) if c.is_numeric() || which > 0 && c.is_alphanumeric() => false,
+        (Some(c), _) if which == 0 && c.is_numeric() => {
+            !text[number.clone()].bytes().skip(1).all(|byte| byte.is_ascii_digit())
+        }
+        (Some(c), _) if which > 0 && c.is_alphanumeric() => false,
         (Some('.' | '-' | '/'), Some(c)) if which > 1 => !c.is_alphanumeric(),
         _ => true,
     }

@@ -152,6 +152,7 @@ fn phone_numbers() {
         ("0012345678", "0012345678"),
         ("tel+49 30 1234567", "tel[redacted: phone]"),
         ("12+3456789", "12+3456789"),
+        ("0+49 30 1234567", "0[redacted: phone]"),
         ("id-0197-1234-5678", "id-0197-1234-5678"),
         ("4155550123", "4155550123"),
         ("+1 23", "+1 23"),
@@ -559,8 +560,21 @@ fn records() -> impl Strategy<Value = Shown> {
     )
 }
 
+/// Whether a text has a secret by itself: markup may end in a digit that makes a longer number of it,
+/// which is none of a rule's then.
+fn has(text: &str, secret: &str) -> bool {
+    let joins = |c: Option<char>| secret != "BlueBird" && c.is_some_and(char::is_alphanumeric);
+    text.match_indices(secret).any(|(at, _)| {
+        !joins(text[..at].chars().next_back()) && !joins(text[at + secret.len()..].chars().next())
+    })
+}
+
+fn cases() -> u32 {
+    std::env::var("PROPTEST_CASES").ok().and_then(|cases| cases.parse().ok()).unwrap_or(200)
+}
+
 proptest! {
-    #![proptest_config(ProptestConfig::with_cases(200))]
+    #![proptest_config(ProptestConfig::with_cases(cases()))]
     #[test]
     fn nothing_that_a_rule_matches_is_left(before in records()) {
         let rules = &*ALL;
@@ -577,7 +591,7 @@ proptest! {
             rules.matches(text, &mut |range, rule| left.push((text[range].to_owned(), rule)));
             prop_assert!(left.is_empty(), "{:?} in {:?}", left, text);
             for secret in SECRETS {
-                prop_assert!(!text.contains(secret), "{} in {:?}", secret, text);
+                prop_assert!(!has(text, secret), "{} in {:?}", secret, text);
             }
         }
         // A second time there is nothing to do.
