@@ -210,7 +210,7 @@ fn what_no_font_has_is_written_by_its_number_and_told() {
             .into(),
     };
     // Once, and each time.
-    assert_eq!(bytes(&pdf, &records).0.exceptions, [exception.clone()]);
+    assert_eq!(bytes(&pdf, &records).0.exceptions, std::slice::from_ref(&exception));
     assert_eq!(bytes(&pdf, &records).0.exceptions, [exception]);
     let many: String = (0x2_0000..0x2_0040).filter_map(char::from_u32).collect();
     let told = &bytes(&pdf, &[message(0, &many)]).0.exceptions[0].what;
