@@ -3,8 +3,8 @@
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 
+use custody_schemas::Hash;
 use custody_schemas::event::File as Named;
-use custody_schemas::{Hash, Kind};
 
 use crate::document::{Attachment, Content};
 use crate::error::Error;
@@ -38,11 +38,7 @@ impl Files {
     ) -> Result<Vec<Attachment>, Error> {
         let mut attachments = Vec::new();
         for (at, item) in items.iter().enumerate() {
-            let Some(file) =
-                item.data().file.as_deref().filter(|_| item.contract() == Some(Kind::FileShared))
-            else {
-                continue;
-            };
+            let Some(file) = item.shared_file() else { continue };
             let (content, sha256) = self.content(file)?;
             attachments.push(Attachment {
                 number: number(),

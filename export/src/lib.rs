@@ -29,6 +29,7 @@ mod folder;
 mod format;
 mod formats;
 mod hashing;
+mod in_order;
 mod item;
 mod key;
 mod line;
@@ -36,8 +37,10 @@ mod lists;
 mod names;
 mod note;
 mod output;
+mod place;
 mod plan;
 mod produce;
+mod reading;
 mod receipt;
 mod redact;
 mod request;
@@ -46,6 +49,7 @@ mod spill;
 mod thread;
 #[cfg(test)]
 mod verify_py_tests;
+mod writing;
 
 pub use check::{Problem, Report, verify};
 pub use error::{Error, Kind};

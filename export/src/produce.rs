@@ -2,35 +2,29 @@
 
 use std::num::NonZeroUsize;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use custody_archive::{Archive, at_once};
+use custody_archive::Archive;
 use custody_schemas::Hash;
-use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use crate::cutting::{self, Cut, day_number};
-use crate::document::{About, Attachment, Document};
+use crate::document::About;
 use crate::error::Error;
 use crate::evidence::{Collected, Evidence};
 use crate::files::Files;
 use crate::folder::Folder;
-use crate::format::{Format, Rendered, Table};
 use crate::formats::{self, Writer};
-use crate::item::{Item, Shown, with_items};
 use crate::key::PrivateKey;
-use crate::lists::{CrossReference, Exceptions};
 use crate::note::sign;
-use crate::output::{OutFile, Volumes, listed};
-use crate::plan::{self, Hit, Run};
+use crate::output::OutFile;
+use crate::plan::{self, Hit};
+use crate::reading::Pass;
 use crate::receipt::{FileEntry, RECEIPT_VERSION, RECORDS_BEGIN, RECORDS_END, Receipt, Redacted};
-use crate::redact::{Redaction, Rules, apply};
-use crate::request::{Options, Request, production_id};
-use crate::settings::{FILES_MAX, RENDERED_AT_ONCE, RENDERED_BYTES, ROWS_PER_FETCH};
-use crate::spill::{Key, Sorted, Spill};
-use crate::thread::thread_of;
+use crate::redact::{Redaction, Rules};
+use crate::request::{Request, production_id};
+use crate::spill::Spill;
+use crate::writing::{Making, Sink, Writing};
 use crate::{HOW_TO, SIGNATURE, VERIFY_PY};
 
 const VERIFY_PY_TEXT: &str = include_str!("verify.py");
@@ -53,7 +47,7 @@ pub struct Production<'a> {
     pub request: &'a Request,
     /// The archive's version that the hits are complete through.
     pub through_version: u64,
-    /// Threads that render documents; the bytes do not depend on it.
+    /// Threads that prove and decode records and render documents; the bytes do not depend on it.
     pub threads: NonZeroUsize,
     /// A folder with the files that records refer to, each under its SHA-256 in hexadecimal or under
     /// its reference.
@@ -93,16 +87,17 @@ impl Production<'_> {
             zone: &zone,
             rules: Rules::new(&options.redactions)?,
         };
-        self.read(&runs, &mut pass, progress)?;
-        let mut collected = pass.evidence.finish(self.archive)?;
+        pass.read(self.archive, &runs, self.threads, progress)?;
+        let mut collected = pass.evidence.finish(self.archive, &runs, self.threads)?;
+        drop(runs);
         let production = self.id(&collected)?;
         files.extend(collected.records.take());
         let mut exceptions = 0;
         if let (Some(sink), Some(spill)) = (Sink::begin(writer, &work, options)?, pass.spill) {
             let about = self.about(production.clone(), zone.clone());
-            let mut writing = Writing::begin(&work, sink, options, &about, self.threads)?;
-            (writing.total, writing.attached) = (collected.count, attached);
-            let written = writing.all(&spill.sorted()?, progress)?;
+            let making = Making { options, about: &about, attached: &attached };
+            let writing = Writing::begin(&work, making, sink, collected.count)?;
+            let written = writing.all(&spill.sorted()?, self.threads, progress)?;
             exceptions = written.exceptions;
             files.extend(written.files);
         }
@@ -118,27 +113,6 @@ impl Production<'_> {
             "production written"
         );
         Ok(receipt)
-    }
-
-    /// Fetches every record, in order of position.
-    fn read(
-        &self,
-        runs: &[Run],
-        pass: &mut Pass<'_>,
-        progress: &mut dyn FnMut(Progress),
-    ) -> Result<(), Error> {
-        let total = runs.iter().map(|run| run.rows.len() as u64).sum();
-        for run in runs {
-            for chunk in run.rows.chunks(ROWS_PER_FETCH) {
-                let rows: Vec<u64> = chunk.iter().map(|row| row.row).collect();
-                let records = self.archive.fetch(&run.file, &rows)?;
-                for (record, row) in records.into_iter().zip(chunk) {
-                    pass.push(Shown::whole(record, row.deliveries, row.is_context), run, row.row)?;
-                }
-                progress(Progress::Reading(pass.evidence.len(), total));
-            }
-        }
-        Ok(())
     }
 
     fn id(&self, collected: &Collected) -> Result<String, Error> {
@@ -213,218 +187,4 @@ fn whole(work: &Path, name: &str, bytes: &[u8]) -> Result<FileEntry, Error> {
     let mut file = OutFile::create(work, name)?;
     file.put(bytes)?;
     file.finish()
-}
-
-/// Where the records of the first pass go.
-struct Pass<'z> {
-    evidence: Evidence,
-    /// For formats of documents.
-    spill: Option<Spill>,
-    zone: &'z TimeZone,
-    rules: Rules,
-}
-
-impl Pass<'_> {
-    fn push(&mut self, mut shown: Shown, run: &Run, row: u64) -> Result<(), Error> {
-        // Before anything looks at it: what is taken out here, no format can show.
-        let redacted = apply(&self.rules, &mut shown);
-        let one = std::slice::from_ref(&shown);
-        let described = with_items(one, |items| {
-            let item = items.first()?;
-            Some((item.kind.clone(), self.spill.is_some().then(|| key(item, self.zone))))
-        });
-        let (kind, key) = described.ok_or_else(|| Error::corrupt("a record that is none"))?;
-        self.evidence.push(&shown, &kind, (&run.file, row), redacted)?;
-        match (&mut self.spill, key) {
-            (Some(spill), Some(key)) => spill.push(key, &shown),
-            _ => Ok(()),
-        }
-    }
-}
-
-fn key(item: &Item<'_>, zone: &TimeZone) -> Key {
-    let at_us = item.at_us();
-    let day = Timestamp::from_microsecond(at_us).map(|at| at.to_zoned(zone.clone()).date());
-    let day = day.map_or(if at_us < 0 { i32::MIN } else { i32::MAX }, day_number);
-    Key { thread: thread_of(item).key, day, at_us, position: item.shown.position.clone() }
-}
-
-/// Where documents go.
-enum Sink {
-    Volumes(&'static dyn Format, Volumes<'static>),
-    Table(Box<dyn Table>),
-}
-
-impl Sink {
-    fn begin(writer: Writer, work: &Path, options: &Options) -> Result<Option<Self>, Error> {
-        Ok(match writer {
-            Writer::Evidence => None,
-            Writer::Documents(format) => {
-                Some(Sink::Volumes(format, Volumes::begin(work, format, options.volume.clone())?))
-            }
-            Writer::Table(begin) => {
-                let whole = "this format is one table: it cannot be cut into volumes";
-                match options.volume {
-                    Some(_) => return Err(Error::invalid(whole)),
-                    None => Some(Sink::Table(begin(work)?)),
-                }
-            }
-        })
-    }
-}
-
-/// The second pass: documents, in order.
-struct Writing<'w> {
-    work: &'w Path,
-    sink: Sink,
-    options: &'w Options,
-    about: &'w About,
-    threads: NonZeroUsize,
-    exceptions: Exceptions,
-    cross_reference: CrossReference,
-    /// Numbers given.
-    numbered: u64,
-    attached: Files,
-    done: u64,
-    total: u64,
-}
-
-/// A document that waits to be rendered.
-struct Job {
-    number: String,
-    cut: Cut,
-    attachments: Vec<Attachment>,
-}
-
-struct Written {
-    files: Vec<FileEntry>,
-    exceptions: u64,
-}
-
-impl<'w> Writing<'w> {
-    fn begin(
-        work: &'w Path,
-        sink: Sink,
-        options: &'w Options,
-        about: &'w About,
-        threads: NonZeroUsize,
-    ) -> Result<Self, Error> {
-        Ok(Writing {
-            work,
-            sink,
-            options,
-            about,
-            threads,
-            exceptions: Exceptions::begin(work)?,
-            cross_reference: CrossReference::begin(work)?,
-            numbered: 0,
-            attached: Files::default(),
-            done: 0,
-            total: 0,
-        })
-    }
-
-    fn all(mut self, sorted: &Sorted, progress: &mut dyn FnMut(Progress)) -> Result<Written, Error> {
-        let parts = cutting::parts(sorted)?;
-        let (mut jobs, mut bytes) = (Vec::new(), 0);
-        cutting::documents(sorted, &parts, |cut| {
-            bytes += cut.bytes;
-            jobs.push(self.job(cut)?);
-            if jobs.len() < RENDERED_AT_ONCE && bytes < RENDERED_BYTES {
-                return Ok(());
-            }
-            bytes = 0;
-            self.some(std::mem::take(&mut jobs), progress)
-        })?;
-        self.some(jobs, progress)?;
-        let (exceptions, entry) = self.exceptions.finish()?;
-        let mut files = match self.sink {
-            Sink::Volumes(_, volumes) => volumes.finish()?,
-            Sink::Table(table) => {
-                table.finish()?.iter().map(|path| listed(self.work, path)).collect::<Result<_, _>>()?
-            }
-        };
-        files.extend([entry, self.cross_reference.finish()?]);
-        Ok(Written { files, exceptions })
-    }
-
-    /// A document and its attachments, numbered.
-    fn job(&mut self, cut: Cut) -> Result<Job, Error> {
-        let mut next = || {
-            self.numbered += 1;
-            self.options.numbering.number(self.numbered - 1)
-        };
-        let number = next();
-        let attachments = with_items(&cut.shown, |items| self.attached.attachments(items, &mut next))?;
-        match self.numbered {
-            0..=FILES_MAX => Ok(Job { number, cut, attachments }),
-            _ => Err(Error::invalid(format!(
-                "a production may hold {FILES_MAX} documents and attachments: ask for less at once"
-            ))),
-        }
-    }
-
-    /// Writes some documents, in their order.
-    fn some(&mut self, jobs: Vec<Job>, progress: &mut dyn FnMut(Progress)) -> Result<(), Error> {
-        match &mut self.sink {
-            Sink::Volumes(format, volumes) => {
-                for (job, mut document) in rendered(&jobs, self.about, *format, self.threads)? {
-                    let told = std::mem::take(&mut document.exceptions);
-                    self.exceptions.of_document(&job.attachments, &told)?;
-                    volumes.write(document)?;
-                }
-            }
-            Sink::Table(table) => {
-                for job in &jobs {
-                    let told = with_document(job, self.about, |document| table.push(document))?;
-                    self.exceptions.of_document(&job.attachments, &told)?;
-                }
-            }
-        }
-        for Job { number, cut, attachments } in &jobs {
-            cut.shown.iter().try_for_each(|shown| self.cross_reference.push(number, shown))?;
-            attachments
-                .iter()
-                .try_for_each(|file| self.cross_reference.push(&file.number, &cut.shown[file.item]))?;
-            self.done += cut.shown.len() as u64;
-        }
-        progress(Progress::Writing(self.done, self.total));
-        Ok(())
-    }
-}
-
-/// Documents rendered by several threads, in their order.
-fn rendered<'j>(
-    jobs: &'j [Job],
-    about: &About,
-    format: &dyn Format,
-    threads: NonZeroUsize,
-) -> Result<impl Iterator<Item = (&'j Job, Rendered)>, Error> {
-    let waiting = Mutex::new(jobs.iter().enumerate());
-    let next = || {
-        let (at, job) = waiting.lock().unwrap_or_else(PoisonError::into_inner).next()?;
-        let rendered = with_document(job, about, |document| format.render(document));
-        Some(rendered.map(|rendered| (at, rendered)))
-    };
-    let mut all: Vec<Option<Rendered>> = jobs.iter().map(|_| None).collect();
-    at_once(threads, next, |(at, document)| all[at] = Some(document))?;
-    Ok(jobs.iter().zip(all.into_iter().flatten()))
-}
-
-fn with_document<R>(
-    job: &Job,
-    about: &About,
-    then: impl FnOnce(&Document<'_>) -> Result<R, Error>,
-) -> Result<R, Error> {
-    with_items(&job.cut.shown, |items| {
-        // The last title is what people knew the conversation by in the end.
-        let titled = items.iter().rev().map(thread_of).find(|thread| thread.title.is_some());
-        let Some(thread) = titled.or_else(|| items.last().map(thread_of)) else {
-            return Err(Error::corrupt("a document without a record"));
-        };
-        let Cut { day, part, parts, .. } = job.cut;
-        let mut document = Document::new(job.number.clone(), about, &thread, day, (part, parts), items);
-        document.attachments.clone_from(&job.attachments);
-        then(&document)
-    })
 }
