@@ -192,23 +192,27 @@ impl<'x> Element<'x> {
 ///
 /// Source: <https://www.w3.org/TR/xml/#charsets> and section 3.3.3.
 fn escape(text: &str, out: &mut String) -> usize {
-    let mut replaced = 0;
-    for c in text.chars() {
-        match c {
-            '&' => out.push_str("&amp;"),
-            '<' => out.push_str("&lt;"),
-            '>' => out.push_str("&gt;"),
-            '"' => out.push_str("&quot;"),
-            '\t' => out.push_str("&#9;"),
-            '\n' => out.push_str("&#10;"),
-            '\r' => out.push_str("&#13;"),
+    let (mut replaced, mut from) = (0, 0);
+    for (at, c) in text.char_indices() {
+        let instead = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '"' => "&quot;",
+            '\t' => "&#9;",
+            '\n' => "&#10;",
+            '\r' => "&#13;",
             '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
                 replaced += 1;
-                out.push('\u{fffd}');
+                "\u{fffd}"
             }
-            c => out.push(c),
-        }
+            _ => continue,
+        };
+        out.push_str(&text[from..at]);
+        out.push_str(instead);
+        from = at + c.len_utf8();
     }
+    out.push_str(&text[from..]);
     replaced
 }
 
