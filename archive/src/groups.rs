@@ -3,6 +3,7 @@
 
 use std::fs::File;
 use std::io::{self, Read};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
@@ -95,6 +96,8 @@ pub(crate) struct GroupReader {
     mask: ProjectionMask,
     /// Of the rows from the next group on; all of them without one.
     selection: Option<RowSelection>,
+    /// Rows at a time, at most.
+    at_most: usize,
     next_group: usize,
     group: Option<ParquetRecordBatchReader>,
 }
@@ -104,7 +107,7 @@ impl GroupReader {
     pub(crate) fn open(input: Input, mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask) -> Result<Self> {
         let metadata = metadata(&input, PageIndexPolicy::Skip)?;
         let mask = mask(metadata.parquet_schema());
-        Ok(GroupReader { input, metadata, mask, selection: None, next_group: 0, group: None })
+        Ok(GroupReader::of(input, metadata, mask, None))
     }
 
     /// Some rows, with what the end of the file said before.
@@ -116,7 +119,21 @@ impl GroupReader {
     ) -> Result<Self> {
         let metadata = ArrowReaderMetadata::try_new(metadata, options())?;
         let mask = mask(metadata.parquet_schema());
-        Ok(GroupReader { input, metadata, mask, selection, next_group: 0, group: None })
+        Ok(GroupReader::of(input, metadata, mask, selection))
+    }
+
+    fn of(
+        input: Input,
+        metadata: ArrowReaderMetadata,
+        mask: ProjectionMask,
+        selection: Option<RowSelection>,
+    ) -> Self {
+        GroupReader { input, metadata, mask, selection, at_most: usize::MAX, next_group: 0, group: None }
+    }
+
+    /// Reads no more rows than this at a time.
+    pub(crate) fn at_most(self, rows: NonZeroUsize) -> Self {
+        GroupReader { at_most: rows.get(), ..self }
     }
 
     /// The next rows; `None` when there are no more, and after an error.
@@ -144,7 +161,7 @@ impl GroupReader {
             if selection.as_ref().is_some_and(|selection| !selection.selects_any()) {
                 continue;
             }
-            let batch_rows = rows_at_a_time(group);
+            let batch_rows = rows_at_a_time(group).min(self.at_most);
             let input = self.input.again()?;
             let mut builder =
                 ParquetRecordBatchReaderBuilder::new_with_metadata(input, self.metadata.clone())

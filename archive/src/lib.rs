@@ -17,6 +17,7 @@
 mod accept;
 mod actions;
 mod batch;
+mod chosen;
 mod clock;
 mod columns;
 mod compact;
@@ -53,6 +54,7 @@ mod writer;
 
 pub use accept::{Accepted, Opening};
 pub use batch::{BatchBuilder, Sealed};
+pub use chosen::{Chosen, Consumed, Unproven};
 pub use clock::{Clock, SystemClock};
 pub use columns::{SCHEMA, STATUS_GAP, STATUS_OK, STATUS_QUARANTINED};
 pub use compact::{CompactSettings, CompactedFile, Compactor, Done, Due, Planned};

@@ -83,7 +83,7 @@ const ACCOUNT_COLUMNS: [&str; 10] = [
     "identity",
 ];
 
-fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
+pub(crate) fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDescriptor) -> ProjectionMask {
     let leaves = POSITION_COLUMNS.into_iter().chain(LEAF_COLUMNS).chain(TEXTS.map(|(_, name)| name));
     match columns {
         Columns::All => ProjectionMask::all(),
@@ -103,7 +103,7 @@ pub struct Archive {
     pub(crate) store: Arc<Store>,
     recent: Arc<Recent>,
     moves: Arc<Mutex<Moves>>,
-    scattered: Arc<Scattered>,
+    pub(crate) scattered: Arc<Scattered>,
 }
 
 impl Archive {
@@ -267,7 +267,7 @@ impl Archive {
     }
 
     /// What the end of a file says of its rows.
-    fn end(&self, file: &FileRef, input: &Input) -> Result<Arc<End>, Error> {
+    pub(crate) fn end(&self, file: &FileRef, input: &Input) -> Result<Arc<End>, Error> {
         decoded(&file.path, || self.scattered.end(&file.path, input, |schema| mask(Columns::Leaves, schema)))
     }
 
@@ -333,7 +333,7 @@ impl Archive {
     }
 
     /// Opens the file that holds a batch now, and says which it is.
-    fn open_file(&self, file: &FileRef) -> Result<(FileRef, Input), Error> {
+    pub(crate) fn open_file(&self, file: &FileRef) -> Result<(FileRef, Input), Error> {
         let mut file = file.clone();
         for _ in 0..MOVES_MAX {
             if let Some(input) = self.input(&file.path)? {
@@ -406,7 +406,7 @@ fn given_up(path: &str, said: String) -> Error {
 }
 
 /// Reads what may be damaged.
-fn decoded<T>(path: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
+pub(crate) fn decoded<T>(path: &str, read: impl FnOnce() -> Result<T, ParquetError>) -> Result<T, Error> {
     guarded(read).map_err(|said| given_up(path, said))?.map_err(|e| damaged(path, e))
 }
 
@@ -487,11 +487,11 @@ pub(crate) fn parquet_as_json(path: &str, bytes: Bytes) -> Result<Vec<serde_json
 
 /// Reads a file's rows, some thousand at a time.
 pub struct RowReader {
-    path: String,
-    reader: Reader,
+    pub(crate) path: String,
+    pub(crate) reader: Reader,
 }
 
-enum Reader {
+pub(crate) enum Reader {
     File(Box<GroupReader>),
     Scattered(Box<ParquetRecordBatchReader>),
     ReadBack(std::vec::IntoIter<RecordBatch>),

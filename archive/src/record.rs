@@ -1,5 +1,6 @@
 //! One record, whole: as people, productions and auditors see it.
 
+use arrow_array::{Int64Array, StringArray};
 use custody_schemas::manifest::{Gap, Part};
 use custody_schemas::{Hash, Incoming, Partition, Position, gap};
 use serde::Serialize;
@@ -8,7 +9,7 @@ use crate::error::Error;
 use crate::log::FileRef;
 use crate::rows::leaf_check;
 use crate::template::Filler;
-use crate::view::{PartyRef, Rows, struct_number, struct_text, struct_time};
+use crate::view::{PartyRef, Rows, Verbatim, struct_number, struct_text, struct_time};
 
 /// Somebody whom an event names.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
@@ -84,6 +85,85 @@ pub struct File {
     pub sha256: Option<String>,
 }
 
+/// Checks rows of a batch against what was archived.
+pub(crate) struct Checks<'r> {
+    verbatim: Verbatim<'r>,
+    stored: &'r Int64Array,
+    batches: &'r StringArray,
+    file: &'r FileRef,
+    filler: Filler,
+}
+
+/// A row that is what was archived.
+pub(crate) struct Checked<'c> {
+    pub(crate) position: Position,
+    pub(crate) leaf: Hash,
+    /// The offsets that were lost here; then there is a payload.
+    pub(crate) lost: Option<&'c Gap>,
+    pub(crate) headers: Vec<(&'c str, Option<&'c [u8]>)>,
+    pub(crate) payload: Option<&'c [u8]>,
+    key: Option<&'c [u8]>,
+    broker_time_ms: Option<i64>,
+}
+
+impl Checked<'_> {
+    /// As decoding takes it.
+    pub(crate) fn incoming(&self) -> Incoming<'_> {
+        Incoming {
+            key: self.key,
+            headers: &self.headers,
+            payload: self.payload,
+            broker_time_ms: self.broker_time_ms,
+        }
+    }
+}
+
+impl<'r> Checks<'r> {
+    pub(crate) fn new(rows: &'r Rows, file: &'r FileRef) -> Result<Self, Error> {
+        let (verbatim, stored, batches) = (rows.verbatim()?, rows.stored_checks()?, rows.batch_ids()?);
+        Ok(Checks { verbatim, stored, batches, file, filler: Filler::default() })
+    }
+
+    /// Makes a row's leaf hash anew; one that differs from what was archived is an error.
+    pub(crate) fn row(&mut self, row: usize) -> Result<Checked<'_>, Error> {
+        let Checks { verbatim, stored, batches, filler, .. } = self;
+        let file = self.file;
+        let position = Position {
+            partition: Partition {
+                topic: verbatim.topic.value(row).to_owned(),
+                generation: verbatim.generation.value(row),
+                partition: verbatim.partition.value(row),
+            },
+            offset: verbatim.offset.value(row),
+        };
+        let is_here =
+            |part: &&Part| part.partition == position.partition && part.span.contains(position.offset);
+        let part = file.manifest.parts.iter().find(is_here);
+        let altered = |position: &Position, why: &str| {
+            Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
+        };
+        let payload = verbatim.payload(row, filler).map_err(|e| altered(&position, &e.to_string()))?;
+        let leaf = verbatim.leaf(row, payload);
+        if stored.value(row) != leaf_check(&leaf) {
+            return Err(altered(&position, "its leaf hash differs"));
+        }
+        if batches.value(row) != file.manifest.batch || part.is_none() {
+            return Err(altered(&position, "it is of another batch than its file"));
+        }
+        let lost = part.and_then(|part| part.gap_at(position.offset));
+        let headers = verbatim.headers(row).collect();
+        let (key, broker_time_ms) = (verbatim.key(row), verbatim.broker_time_ms(row));
+        let checked = Checked { position, leaf, lost, headers, payload, key, broker_time_ms };
+        if let Some(lost) = lost
+            && (payload.is_none()
+                || gap::parse(&checked.position, &checked.incoming()).as_ref() != Some(lost))
+        {
+            return Err(altered(&checked.position, "its manifest says that its offset was lost"));
+        }
+        Ok(checked)
+    }
+}
+
 /// One archived event, re-hashed when it was read.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Record {
@@ -156,50 +236,20 @@ pub struct Record {
 impl Record {
     /// Checks the rows' leaf hashes and decodes the rows from their bytes.
     pub(crate) fn read_all(rows: &Rows, file: &FileRef, out: &mut Vec<Record>) -> Result<(), Error> {
-        let verbatim = rows.verbatim()?;
-        let (stored, batches, mut filler) = (rows.stored_checks()?, rows.batch_ids()?, Filler::default());
+        let mut checks = Checks::new(rows, file)?;
         let mut positions = Vec::with_capacity(rows.len());
         let place = Partition { topic: String::new(), generation: 0, partition: 0 };
         let mut decoder = crate::rows::Rows::new(place, String::new());
         for row in 0..rows.len() {
-            let position = Position {
-                partition: Partition {
-                    topic: verbatim.topic.value(row).to_owned(),
-                    generation: verbatim.generation.value(row),
-                    partition: verbatim.partition.value(row),
-                },
-                offset: verbatim.offset.value(row),
-            };
-            let is_here =
-                |part: &&Part| part.partition == position.partition && part.span.contains(position.offset);
-            let part = file.manifest.parts.iter().find(is_here);
-            let lost = part.and_then(|part| part.gap_at(position.offset));
-            let altered = |why: &str| {
-                Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
-            };
-            let payload = verbatim.payload(row, &mut filler).map_err(|e| altered(&e.to_string()))?;
-            let leaf = verbatim.leaf(row, payload);
-            if stored.value(row) != leaf_check(&leaf) {
-                return Err(altered("its leaf hash differs"));
-            }
-            if batches.value(row) != file.manifest.batch || part.is_none() {
-                return Err(altered("it is of another batch than its file"));
-            }
-            let headers: Vec<_> = verbatim.headers(row).collect();
-            let incoming = Incoming {
-                key: verbatim.key(row),
-                headers: &headers,
-                payload,
-                broker_time_ms: verbatim.broker_time_ms(row),
-            };
-            match (lost, payload) {
-                (None, _) => decoder.append(position.offset, &incoming, None),
-                (Some(lost), Some(payload)) if gap::parse(&position, &incoming).as_ref() == Some(lost) => {
-                    decoder.gap(&position.partition, lost, &String::from_utf8_lossy(payload));
+            let checked = checks.row(row)?;
+            match (checked.lost, checked.payload) {
+                (Some(lost), Some(payload)) => {
+                    let text = String::from_utf8_lossy(payload);
+                    decoder.gap(&checked.position.partition, lost, &text);
                 }
-                _ => return Err(altered("its manifest says that its offset was lost")),
+                _ => decoder.append(checked.position.offset, &checked.incoming(), None),
             }
-            positions.push((position, leaf, lost.cloned()));
+            positions.push((checked.position, checked.leaf, checked.lost.cloned()));
         }
         let archived_us = file.manifest.archived_ms.saturating_mul(1_000);
         let decoded = Rows::new(file.path.clone(), decoder.finish(archived_us)?);

@@ -156,7 +156,7 @@ pub(crate) fn by_group(
 }
 
 /// Rows, ascending, as runs to skip and to take.
-fn select(rows: &[u64]) -> RowSelection {
+pub(crate) fn select(rows: &[u64]) -> RowSelection {
     let count = |rows: u64| usize::try_from(rows).unwrap_or(usize::MAX);
     let mut selectors = Vec::new();
     let mut next = 0;

@@ -134,7 +134,7 @@ pub(crate) struct Document<'a> {
     pub(crate) attachments: Vec<Attachment>,
     /// Whose it is by the register; none without one, or if it knows nobody.
     pub(crate) custodians: Vec<Custodian>,
-    known: HashMap<(String, String), usize>,
+    known: HashMap<Identity<'a>, usize>,
 }
 
 /// Everybody whom a record names.
@@ -145,11 +145,24 @@ pub(crate) fn parties<'i, 'a>(item: &'i Item<'a>) -> impl Iterator<Item = &'i Pa
 }
 
 /// Two parties are one person when network and address agree, or where there is no address the name.
-fn identity(party: &Party<'_>) -> (String, String) {
-    let text = |text: Option<&str>| text.unwrap_or_default().to_owned();
-    match party.address.as_deref() {
-        Some(address) if !address.is_empty() => (text(party.network.as_deref()), address.to_owned()),
-        _ => (text(party.network.as_deref()), format!("\0{}", text(party.name.as_deref()))),
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+struct Identity<'p> {
+    network: &'p str,
+    /// It is a name, or an address that begins as if it were one: with U+0000, which is left out.
+    is_name: bool,
+    text: &'p str,
+}
+
+impl<'p> Identity<'p> {
+    fn of(party: &'p Party<'_>) -> Self {
+        let said = |text: Option<&'p str>| text.unwrap_or_default();
+        let network = said(party.network.as_deref());
+        let address = said(party.address.as_deref());
+        if address.is_empty() {
+            return Identity { network, is_name: true, text: said(party.name.as_deref()) };
+        }
+        let name = address.strip_prefix('\0');
+        Identity { network, is_name: name.is_some(), text: name.unwrap_or(address) }
     }
 }
 
@@ -165,7 +178,7 @@ impl<'a> Document<'a> {
     ) -> Self {
         let (mut people, mut known) = (Vec::<Person>::new(), HashMap::new());
         for party in items.iter().flat_map(parties) {
-            let at = *known.entry(identity(party)).or_insert_with(|| {
+            let at = *known.entry(Identity::of(party)).or_insert_with(|| {
                 people.push(Person { network: None, address: None, name: None, scope: None, role: None });
                 people.len() - 1
             });
@@ -204,7 +217,7 @@ impl<'a> Document<'a> {
 
     /// Which of `people` a party of one of its records is.
     pub(crate) fn person(&self, party: &Party<'_>) -> Option<usize> {
-        self.known.get(&identity(party)).copied()
+        self.known.get(&Identity::of(party)).copied()
     }
 
     /// A title for people: who or what, the day, and which part.

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
+use custody_schemas::Hash;
 use custody_schemas::event::File as Named;
-use custody_schemas::{Hash, Kind};
 use sha2::{Digest, Sha256};
 
 use crate::document::{Attachment, Content};
@@ -64,11 +64,7 @@ impl Files {
     ) -> Result<Vec<Attachment>, Error> {
         let mut attachments = Vec::new();
         for (at, item) in items.iter().enumerate() {
-            let Some(file) =
-                item.data().file.as_deref().filter(|_| item.contract() == Some(Kind::FileShared))
-            else {
-                continue;
-            };
+            let Some(file) = item.shared_file() else { continue };
             let (content, sha256) = self.content(file)?;
             attachments.push(Attachment {
                 number: number(),

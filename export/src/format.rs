@@ -35,6 +35,8 @@ use custody_schemas::time::time_text;
 
 use crate::document::Document;
 use crate::error::Error;
+use crate::format::columns::Rows;
+use crate::item::Shown;
 
 /// Whether formats make files or folders of this name at the top of a production.
 pub(crate) fn is_top(name: &str) -> bool {
@@ -83,8 +85,8 @@ pub(crate) trait Format: Sync {
 /// A form that all documents are written in together, one after another, in one file or a few. It is
 /// not cut into volumes.
 pub(crate) trait Table {
-    /// Adds the records of a document; what could not be written as it is.
-    fn push(&mut self, document: &Document<'_>) -> Result<Vec<Exception>, Error>;
+    /// Adds the rows of a document, and its records as they are; what could not be written as it is.
+    fn push(&mut self, rows: &Rows, shown: &[Shown]) -> Result<Vec<Exception>, Error>;
 
     /// Ends the files and gives their paths.
     fn finish(self: Box<Self>) -> Result<Vec<PathBuf>, Error>;

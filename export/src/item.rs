@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use custody_archive::Record;
+use custody_archive::{Consumed, FileRef};
 use custody_schemas::decode::{Decoded, Warning, decode};
-use custody_schemas::event::{Data, Event, Party};
+use custody_schemas::event::{Data, Event, File, Party};
 use custody_schemas::text::plain;
 use custody_schemas::{Hash, Incoming, Kind, Position, gap};
 use serde::{Deserialize, Serialize};
@@ -28,8 +28,10 @@ pub(crate) struct Shown {
     pub(crate) archived_ms: i64,
     /// Milliseconds since 1970 UTC.
     pub(crate) broker_time_ms: Option<i64>,
+    #[serde(with = "packed_bytes")]
     pub(crate) key: Option<Vec<u8>>,
     pub(crate) headers: Vec<(String, Option<Vec<u8>>)>,
+    #[serde(with = "packed_bytes")]
     pub(crate) payload: Option<Vec<u8>>,
     /// The archive says that it is the row of a gap.
     pub(crate) is_gap: bool,
@@ -42,23 +44,34 @@ pub(crate) struct Shown {
 }
 
 impl Shown {
-    /// All of a record.
-    pub(crate) fn whole(record: Record, deliveries: u64, is_context: bool) -> Self {
+    /// All of a record of a batch.
+    pub(crate) fn whole(record: Consumed, file: &FileRef, deliveries: u64, is_context: bool) -> Self {
         Shown {
             position: record.position,
             leaf: record.leaf,
-            batch: record.batch,
-            batch_root: record.batch_root,
-            archived_ms: record.archived_ms,
+            batch: file.manifest.batch.clone(),
+            batch_root: file.manifest.root,
+            archived_ms: file.manifest.archived_ms,
             broker_time_ms: record.broker_time_ms,
             key: record.key,
             headers: record.headers,
             payload: record.payload,
-            is_gap: record.gap.is_some(),
+            is_gap: record.is_gap,
             deliveries,
             is_context,
             redactions: 0,
         }
+    }
+
+    /// Bytes that it takes in a temporary file at most: a number takes 10, and so does the length of a
+    /// text or of a list.
+    pub(crate) fn packed_bytes_max(&self) -> usize {
+        let optional = |bytes: &Option<Vec<u8>>| 11 + bytes.as_ref().map_or(0, Vec::len);
+        let header = |(name, value): &(String, Option<Vec<u8>>)| 10 + name.len() + optional(value);
+        let headers = 10 + self.headers.iter().map(header).sum::<usize>();
+        let texts = self.position.partition.topic.len() + self.batch.len();
+        let (numbers, hashes, flags) = (8 * 10, 2 * 32, 3);
+        numbers + hashes + flags + texts + headers + optional(&self.key) + optional(&self.payload)
     }
 }
 
@@ -89,6 +102,49 @@ mod packed_hash {
 
     pub(crate) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Hash, D::Error> {
         Deserialize::deserialize(from).map(Hash)
+    }
+}
+
+/// Bytes for temporary files, at once and not one by one. The form is that of a list of them: the size
+/// of a packed record decides where a document is cut, so it must stay as it is.
+mod packed_bytes {
+    use std::fmt;
+
+    use serde::de::{Error, Visitor};
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    struct Borrowed<'b>(&'b [u8]);
+
+    impl Serialize for Borrowed<'_> {
+        fn serialize<S: Serializer>(&self, to: S) -> Result<S::Ok, S::Error> {
+            to.serialize_bytes(self.0)
+        }
+    }
+
+    struct Owned(Vec<u8>);
+
+    impl<'de> Deserialize<'de> for Owned {
+        fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+            struct Bytes;
+            impl Visitor<'_> for Bytes {
+                type Value = Owned;
+                fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    f.write_str("bytes")
+                }
+                fn visit_bytes<E: Error>(self, bytes: &[u8]) -> Result<Owned, E> {
+                    Ok(Owned(bytes.to_vec()))
+                }
+            }
+            from.deserialize_bytes(Bytes)
+        }
+    }
+
+    pub(super) fn serialize<S: Serializer>(bytes: &Option<Vec<u8>>, to: S) -> Result<S::Ok, S::Error> {
+        bytes.as_deref().map(Borrowed).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Option<Vec<u8>>, D::Error> {
+        Ok(Option::<Owned>::deserialize(from)?.map(|bytes| bytes.0))
     }
 }
 
@@ -163,6 +219,11 @@ impl<'a> Item<'a> {
         Kind::from_full(&self.event.as_ref()?.kind)
     }
 
+    /// The file that it shares: an attachment of its document.
+    pub(crate) fn shared_file(&self) -> Option<&File<'a>> {
+        self.data().file.as_deref().filter(|_| self.contract() == Some(Kind::FileShared))
+    }
+
     /// What happened; nothing for what cannot be decoded.
     pub(crate) fn data(&self) -> &Data<'a> {
         self.event.as_ref().and_then(|event| event.data.as_deref()).unwrap_or(&self.nothing)
@@ -204,5 +265,45 @@ impl<'a> Item<'a> {
     /// The same without markup.
     pub(crate) fn text(&self) -> Option<Cow<'_, str>> {
         self.body().map(|(content_type, body)| plain(content_type, body))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use custody_schemas::Partition;
+
+    use super::*;
+    use crate::fixture::{hostile, sample, shown};
+
+    /// The size decides where documents are cut: another one would change what was once produced.
+    #[test]
+    fn a_packed_record_has_the_size_that_it_always_had() {
+        for record in sample().into_iter().chain(hostile()) {
+            let packed = postcard::to_stdvec(&record).unwrap();
+            assert_eq!(postcard::from_bytes::<Shown>(&packed).unwrap(), record);
+            assert!(packed.len() <= record.packed_bytes_max());
+            let (key, payload) = (record.key.as_ref().unwrap(), record.payload.as_ref().unwrap());
+            // Each is its length and its bytes, as a list has them.
+            for bytes in [postcard::to_stdvec(key).unwrap(), postcard::to_stdvec(payload).unwrap()] {
+                assert!(packed.windows(bytes.len()).any(|window| window == bytes));
+            }
+        }
+        let one = shown(7, "{}");
+        assert_eq!(postcard::to_stdvec(&one).unwrap().len(), 148);
+        let none = Shown { key: None, payload: None, headers: Vec::new(), ..one.clone() };
+        assert_eq!(postcard::to_stdvec(&none).unwrap().len(), 97);
+        let most = Shown {
+            position: Position {
+                partition: Partition { topic: "t".repeat(249), generation: i32::MIN, partition: i32::MIN },
+                offset: i64::MIN,
+            },
+            archived_ms: i64::MIN,
+            broker_time_ms: Some(i64::MIN),
+            deliveries: u64::MAX,
+            redactions: u32::MAX,
+            headers: vec![(String::new(), Some(vec![255; 300])), ("x".repeat(300), None)],
+            ..one
+        };
+        assert!(postcard::to_stdvec(&most).unwrap().len() <= most.packed_bytes_max());
     }
 }

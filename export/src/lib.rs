@@ -31,6 +31,7 @@ mod folder;
 mod format;
 mod formats;
 mod hashing;
+mod in_order;
 mod item;
 mod journal;
 mod key;
@@ -40,8 +41,10 @@ mod names;
 mod note;
 mod output;
 mod pack;
+mod place;
 mod plan;
 mod produce;
+mod reading;
 mod receipt;
 mod receipt_page;
 mod redact;
@@ -51,6 +54,7 @@ mod spill;
 mod thread;
 #[cfg(test)]
 mod verify_py_tests;
+mod writing;
 
 pub use check::{Problem, Report, verify};
 pub use custodians::Custodians;

@@ -5,36 +5,37 @@ use std::borrow::Cow;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use custody_schemas::decode::{Decoded, decode};
-use custody_schemas::event::{Call, Data, File, Party, Reaction};
+use custody_schemas::decode::{Decoded, Warning, decode};
+use custody_schemas::event::{Call, Data, Event, File, Party, Reaction};
 use custody_schemas::hash::{Leaf, leaf_hash};
 use custody_schemas::position::NotAPosition;
 use custody_schemas::text::plain;
+use custody_schemas::time::time_text;
 use custody_schemas::{Hash, Incoming, Position, gap};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
-use crate::item::{QUARANTINED, Shown};
+use crate::item::{Item, QUARANTINED, Shown};
 
 /// What was consumed and where it came from: all that a line is made of.
 ///
 /// The archive's decoded columns are not used. They serve search, and no leaf
 /// hash covers them; what people read in a production is decoded anew from the
 /// bytes whose hash was just checked.
-pub(crate) struct Verbatim<'a> {
-    pub(crate) position: &'a Position,
-    pub(crate) leaf: Hash,
-    pub(crate) batch: &'a str,
-    pub(crate) batch_root: Hash,
-    pub(crate) archived_time: Option<String>,
-    pub(crate) broker_time_ms: Option<i64>,
-    pub(crate) key: Option<&'a [u8]>,
-    pub(crate) headers: &'a [(String, Option<Vec<u8>>)],
-    pub(crate) payload: Option<&'a [u8]>,
+struct Verbatim<'a> {
+    position: &'a Position,
+    leaf: Hash,
+    batch: &'a str,
+    batch_root: Hash,
+    archived_time: Option<String>,
+    broker_time_ms: Option<i64>,
+    key: Option<&'a [u8]>,
+    headers: &'a [(String, Option<Vec<u8>>)],
+    payload: Option<&'a [u8]>,
     /// The archive says that it is the row of a gap.
-    pub(crate) is_gap: bool,
+    is_gap: bool,
     /// How many places of it were redacted.
-    pub(crate) redactions: u32,
+    redactions: u32,
 }
 
 impl<'a> From<&'a Shown> for Verbatim<'a> {
@@ -134,11 +135,20 @@ fn readable(bytes: Option<&[u8]>) -> (Option<&str>, Option<String>) {
 /// RFC 3339 in UTC with milliseconds; `None` for a time outside the years that
 /// RFC 3339 can write.
 pub(crate) fn rfc3339_ms(ms: i64) -> Option<String> {
-    Timestamp::from_millisecond(ms).ok().map(|time| format!("{time:.3}"))
+    let time = Timestamp::from_millisecond(ms).ok()?;
+    Some(near(time, 3).unwrap_or_else(|| format!("{time:.3}")))
 }
 
 fn rfc3339_us(us: i64) -> Option<String> {
-    Timestamp::from_microsecond(us).ok().map(|time| format!("{time:.6}"))
+    let time = Timestamp::from_microsecond(us).ok()?;
+    Some(near(time, 6).unwrap_or_else(|| format!("{time:.6}")))
+}
+
+/// The same text in less time; `None` outside of the years 1 to 9999.
+fn near(time: Timestamp, digits: u8) -> Option<String> {
+    let mut text = Vec::with_capacity(27);
+    time_text(time.as_microsecond(), digits, &mut text)?;
+    String::from_utf8(text).ok()
 }
 
 fn header((name, value): &(String, Option<Vec<u8>>)) -> Header<'_> {
@@ -146,9 +156,39 @@ fn header((name, value): &(String, Option<Vec<u8>>)) -> Header<'_> {
     Header { name, value, value_base64 }
 }
 
-/// Appends the line of a record, its line end included, to `out`; gives the
-/// record's short type.
-pub(crate) fn render(verbatim: &Verbatim<'_>, out: &mut Vec<u8>) -> Result<String, serde_json::Error> {
+/// What the bytes of a record say.
+struct Said<'a> {
+    /// `None` for what cannot be decoded.
+    event: Option<&'a Event<'a>>,
+    /// The type's short name.
+    kind: &'a str,
+    time_us: Option<i64>,
+    /// None of the row of a gap: its type is not of the contract, and need not be.
+    warnings: &'a [Warning],
+    quarantined: Option<&'a str>,
+    gap: Option<&'a str>,
+}
+
+impl<'a> From<&'a Item<'_>> for Said<'a> {
+    fn from(item: &'a Item<'_>) -> Self {
+        Said {
+            event: item.event.as_ref(),
+            kind: &item.kind,
+            time_us: item.time_us,
+            warnings: &item.warnings,
+            quarantined: item.quarantined.as_deref(),
+            gap: item.gap.as_deref(),
+        }
+    }
+}
+
+/// Appends the line of a record that was decoded, its line end included, to `out`.
+pub(crate) fn write(item: &Item<'_>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    written(&item.shown.into(), &item.into(), out)
+}
+
+/// Appends the line of a record, its line end included, to `out`.
+fn render(verbatim: &Verbatim<'_>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let headers: Vec<_> =
         verbatim.headers.iter().map(|(name, value)| (name.as_str(), value.as_deref())).collect();
     let incoming = Incoming {
@@ -159,32 +199,32 @@ pub(crate) fn render(verbatim: &Verbatim<'_>, out: &mut Vec<u8>) -> Result<Strin
     };
     let decoded = decode(&incoming);
     let kind = decoded.as_ref().map_or(Cow::Borrowed(QUARANTINED), Decoded::short_type);
-    let nothing = Data::default();
-    let data = decoded.as_ref().ok().and_then(|decoded| decoded.event.data.as_deref()).unwrap_or(&nothing);
     let lost = verbatim.is_gap.then(|| gap::parse(verbatim.position, &incoming)).flatten();
     let lost = lost.as_ref().map(gap::detail);
-    let read = line(verbatim, decoded.as_ref().ok(), data, &kind);
-    let line = Line {
-        // Its type is not of the contract, and need not be.
-        warnings: if lost.is_some() { Vec::new() } else { read.warnings },
-        gap: lost.as_deref(),
+    let read = decoded.as_ref().ok();
+    let said = Said {
+        event: read.map(|decoded| &decoded.event),
+        kind: &kind,
+        time_us: read.and_then(|decoded| decoded.time_us),
+        warnings: read.filter(|_| lost.is_none()).map_or(&[][..], |decoded| decoded.warnings.as_slice()),
         quarantined: decoded.as_ref().err().map(|reason| reason.0.as_str()),
-        ..read
+        gap: lost.as_deref(),
     };
-    serde_json::to_writer(&mut *out, &line)?;
-    out.push(b'\n');
-    Ok(kind.into_owned())
+    written(verbatim, &said, out)
 }
 
-fn line<'a>(
-    verbatim: &'a Verbatim<'_>,
-    decoded: Option<&'a Decoded<'_>>,
-    data: &'a Data<'_>,
-    kind: &'a str,
-) -> Line<'a> {
+fn written(verbatim: &Verbatim<'_>, said: &Said<'_>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
+    let nothing = Data::default();
+    let data = said.event.and_then(|event| event.data.as_deref()).unwrap_or(&nothing);
+    serde_json::to_writer(&mut *out, &line(verbatim, said, data))?;
+    out.push(b'\n');
+    Ok(())
+}
+
+fn line<'a>(verbatim: &'a Verbatim<'_>, said: &Said<'a>, data: &'a Data<'_>) -> Line<'a> {
     let (key, key_base64) = readable(verbatim.key);
     let (payload, payload_base64) = readable(verbatim.payload);
-    let event = decoded.map(|decoded| &decoded.event);
+    let event = said.event;
     let (conversation, message) = (data.conversation.as_ref(), data.message.as_ref());
     let content_type = message.and_then(|message| message.content_type.as_deref());
     let body = message.and_then(|message| message.text.as_deref());
@@ -198,8 +238,8 @@ fn line<'a>(
         archived_time: verbatim.archived_time.as_deref(),
         broker_time: verbatim.broker_time_ms.and_then(rfc3339_ms),
         broker_time_ms: verbatim.broker_time_ms,
-        kind,
-        time: decoded.and_then(|decoded| decoded.time_us).and_then(rfc3339_us),
+        kind: said.kind,
+        time: said.time_us.and_then(rfc3339_us),
         id: event.map(|event| &*event.id),
         source: event.map(|event| &*event.source),
         sequence: event.and_then(|event| event.sequence),
@@ -220,13 +260,9 @@ fn line<'a>(
         reaction: data.reaction.as_ref(),
         call: data.call.as_deref(),
         file: data.file.as_deref(),
-        warnings: decoded
-            .iter()
-            .flat_map(|decoded| &decoded.warnings)
-            .map(|warning| warning.word())
-            .collect(),
-        quarantined: None,
-        gap: None,
+        warnings: said.warnings.iter().map(|warning| warning.word()).collect(),
+        quarantined: said.quarantined,
+        gap: said.gap,
         key,
         key_base64,
         headers: verbatim.headers.iter().map(header).collect(),
@@ -352,6 +388,23 @@ impl Evidence {
             is_gap: self.is_gap,
             redactions: self.redactions,
         };
-        render(&verbatim, out).map(drop)
+        render(&verbatim, out)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_those_of_the_library() {
+        let latest_us = Timestamp::MAX.as_microsecond();
+        for us in [0, -1, 1_369_818_902_123_456, latest_us, latest_us + 1, -62_135_596_800_000_001, i64::MIN]
+        {
+            let expected = Timestamp::from_microsecond(us).ok().map(|time| format!("{time:.6}"));
+            assert_eq!(rfc3339_us(us), expected);
+            let expected = Timestamp::from_millisecond(us / 1_000).ok().map(|time| format!("{time:.3}"));
+            assert_eq!(rfc3339_ms(us / 1_000), expected);
+        }
     }
 }

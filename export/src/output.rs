@@ -1,6 +1,6 @@
 //! The files of a production while they are written, volume by volume.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use custody_schemas::Hash;
 use sha2::{Digest, Sha256};
 
 use crate::error::Error;
-use crate::format::{Body, Format, Line, Rendered};
+use crate::format::{Body, Format, Line, NewFile, Rendered};
 use crate::hashing::{hash_on, hashed};
 use crate::journal::{Grown, Step, Taken, VolumeState};
 use crate::receipt::FileEntry;
@@ -55,10 +55,11 @@ impl OutFile {
         Ok(OutFile { hasher, bytes: begun.bytes, ..OutFile::opened(&begun.name, path, file) })
     }
 
-    /// What there is of it so far; with the system once it is flushed.
-    pub(crate) fn so_far(&self) -> FileEntry {
+    /// What there is of it so far, all of which is with the system then.
+    pub(crate) fn so_far(&mut self) -> Result<FileEntry, Error> {
+        self.file.flush().map_err(|e| self.failed(e))?;
         let sha256 = Hash(self.hasher.clone().finalize().into());
-        FileEntry { name: self.name.clone(), bytes: self.bytes, sha256 }
+        Ok(FileEntry { name: self.name.clone(), bytes: self.bytes, sha256 })
     }
 
     pub(crate) fn put(&mut self, bytes: &[u8]) -> Result<(), Error> {
@@ -90,6 +91,24 @@ impl Write for OutFile {
     }
 }
 
+/// What a document became, with the hashes of its files: threads make them.
+pub(crate) struct Hashed {
+    pub(crate) rendered: Rendered,
+    /// Of each file that is not copied.
+    hashes: Vec<Option<Hash>>,
+}
+
+impl Hashed {
+    pub(crate) fn of(rendered: Rendered) -> Self {
+        let hash = |file: &NewFile| match &file.body {
+            Body::Bytes(bytes) => Some(Hash::of(bytes)),
+            Body::Copy(_) => None,
+        };
+        let hashes = rendered.files.iter().map(hash).collect();
+        Hashed { rendered, hashes }
+    }
+}
+
 /// Writes what documents become, in their order.
 pub(crate) struct Volumes<'f> {
     root: PathBuf,
@@ -103,6 +122,8 @@ pub(crate) struct Volumes<'f> {
     entries: Vec<FileEntry>,
     /// Entries that the journal has.
     noted: usize,
+    /// Folders that are there.
+    folders: BTreeSet<PathBuf>,
 }
 
 impl<'f> Volumes<'f> {
@@ -121,6 +142,7 @@ impl<'f> Volumes<'f> {
             growing: BTreeMap::new(),
             entries: Vec::new(),
             noted: 0,
+            folders: BTreeSet::new(),
         };
         volumes.lines(format.begin()?)?;
         Ok(volumes)
@@ -147,6 +169,7 @@ impl<'f> Volumes<'f> {
             growing: growing.collect::<Result<_, Error>>()?,
             noted: taken.files.len(),
             entries: taken.files.clone(),
+            folders: BTreeSet::new(),
         })
     }
 
@@ -155,8 +178,7 @@ impl<'f> Volumes<'f> {
     pub(crate) fn note(&mut self, step: &mut Step) -> Result<(), Error> {
         step.volume = VolumeState { number: self.number, documents: self.documents, bytes: self.bytes };
         for (path, file) in &mut self.growing {
-            file.flush().map_err(|e| file.failed(e))?;
-            step.growing.push(Grown { in_volume: Some(path.clone()), begun: file.so_far() });
+            step.growing.push(Grown { in_volume: Some(path.clone()), begun: file.so_far()? });
         }
         step.files = self.entries[self.noted..].to_vec();
         self.noted = self.entries.len();
@@ -172,7 +194,8 @@ impl<'f> Volumes<'f> {
     }
 
     /// Writes a document into the volume, or into the next if this one would be too large with it.
-    pub(crate) fn write(&mut self, rendered: Rendered) -> Result<(), Error> {
+    pub(crate) fn write(&mut self, document: Hashed) -> Result<(), Error> {
+        let Hashed { rendered, hashes } = document;
         let bytes = size(&rendered)?;
         if self.documents > 0 && self.is_full(bytes) {
             self.end()?;
@@ -182,15 +205,34 @@ impl<'f> Volumes<'f> {
         }
         self.documents += 1;
         self.bytes += bytes;
-        for file in rendered.files {
-            let mut out = OutFile::create(&self.root, &self.name(&file.path))?;
-            match file.body {
-                Body::Bytes(bytes) => out.put(&bytes)?,
-                Body::Copy(from) => copy(&from, &mut out)?,
-            }
-            self.entries.push(out.finish()?);
+        for (file, hash) in rendered.files.into_iter().zip(hashes) {
+            let name = self.name(&file.path);
+            let entry = match (file.body, hash) {
+                (Body::Bytes(bytes), hash) => {
+                    let sha256 = hash.unwrap_or_else(|| Hash::of(&bytes));
+                    self.whole(name, &bytes, sha256)?
+                }
+                (Body::Copy(from), _) => {
+                    let mut out = OutFile::create(&self.root, &name)?;
+                    copy(&from, &mut out)?;
+                    out.finish()?
+                }
+            };
+            self.entries.push(entry);
         }
         self.lines(rendered.lines)
+    }
+
+    /// Writes a file at once.
+    fn whole(&mut self, name: String, bytes: &[u8], sha256: Hash) -> Result<FileEntry, Error> {
+        let path = self.root.join(&name);
+        if let Some(folder) = path.parent().filter(|folder| !self.folders.contains(*folder)) {
+            fs::create_dir_all(folder).map_err(|e| Error::io("make", folder, e))?;
+            self.folders.insert(folder.to_owned());
+        }
+        let written = File::create_new(&path).and_then(|mut file| file.write_all(bytes));
+        written.map_err(|e| Error::io("write", &path, e))?;
+        Ok(FileEntry { name, bytes: bytes.len() as u64, sha256 })
     }
 
     fn is_full(&self, more: u64) -> bool {
@@ -266,7 +308,6 @@ fn copy(from: &Path, into: &mut OutFile) -> Result<(), Error> {
 mod tests {
     use super::*;
     use crate::document::Document;
-    use crate::format::NewFile;
 
     struct Letters;
 
@@ -289,7 +330,8 @@ mod tests {
             let bytes = letter.repeat(if letter == "b" { 9 } else { 1 }).into_bytes();
             let file = NewFile { path: format!("files/{letter}"), body: Body::Bytes(bytes) };
             let line = Line { path: "list", bytes: letter.into() };
-            volumes.write(Rendered { files: vec![file], lines: vec![line], exceptions: Vec::new() }).unwrap();
+            let rendered = Rendered { files: vec![file], lines: vec![line], exceptions: Vec::new() };
+            volumes.write(Hashed::of(rendered)).unwrap();
         }
         let found: Vec<_> = volumes
             .finish()

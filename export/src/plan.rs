@@ -31,6 +31,16 @@ pub(crate) struct Row {
     pub(crate) deliveries: u64,
 }
 
+/// How many records of each batch are produced, by its id, and how many of all are context.
+pub(crate) fn produced(runs: &[Run]) -> (BTreeMap<String, u64>, u64) {
+    let mut produced = BTreeMap::<String, u64>::new();
+    for run in runs {
+        *produced.entry(run.file.manifest.batch.clone()).or_default() += run.rows.len() as u64;
+    }
+    let context = runs.iter().flat_map(|run| &run.rows).filter(|row| row.is_context).count();
+    (produced, context as u64)
+}
+
 /// Rows of one partition in one batch.
 #[derive(Debug)]
 pub(crate) struct Run {

@@ -184,10 +184,18 @@ pub(crate) struct EntryLines {
 
 impl EntryLines {
     pub(crate) fn push(&mut self, entry: &Entry, out: &mut impl Write) -> io::Result<()> {
-        if std::mem::replace(&mut self.any, true) {
-            out.write_all(b",\n")?;
-        }
+        self.go_on(out)?;
         serde_json::to_writer(out, entry).map_err(io::Error::from)
+    }
+
+    /// Several, as another one of these wrote them.
+    pub(crate) fn push_all(&mut self, written: &[u8], out: &mut impl Write) -> io::Result<()> {
+        self.go_on(out)?;
+        out.write_all(written)
+    }
+
+    fn go_on(&mut self, out: &mut impl Write) -> io::Result<()> {
+        if std::mem::replace(&mut self.any, true) { out.write_all(b",\n") } else { Ok(()) }
     }
 
     pub(crate) fn end(self, out: &mut impl Write) -> io::Result<()> {

@@ -7,12 +7,19 @@ use crate::describe::named;
 use crate::document::Thread;
 use crate::item::Item;
 
+/// The title of a record's conversation.
+pub(crate) fn title_of<'i>(item: &'i Item<'_>) -> Option<&'i str> {
+    let conversation = item.data().conversation.as_ref()?;
+    conversation.id.as_ref()?;
+    conversation.title.as_deref().filter(|title| !title.trim().is_empty())
+}
+
 /// What a record belongs to: its conversation; where an event names none, what stands for one, such
 /// as two who ask each other to become contacts, or a gateway.
 pub(crate) fn thread_of(item: &Item<'_>) -> Thread {
     let conversation = item.data().conversation.as_ref();
     if let Some(id) = conversation.and_then(|conversation| conversation.id.as_deref()) {
-        let title = conversation.and_then(|c| c.title.as_deref()).filter(|title| !title.trim().is_empty());
+        let title = title_of(item);
         return Thread {
             key: format!("conversation\0{id}"),
             id: Some(id.to_owned()),

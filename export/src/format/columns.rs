@@ -2,11 +2,12 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
+use std::convert::Infallible;
 
 use custody_schemas::event::{Call, Conversation, File, Message, Party, Text};
-use custody_schemas::time::time_us;
+use custody_schemas::time::{time_text, time_us};
 use jiff::Timestamp;
-use jiff::tz::TimeZone;
+use jiff::tz::{Offset, TimeZone};
 
 use crate::describe::{describe, named};
 use crate::document::{Attachment, Document};
@@ -78,10 +79,26 @@ pub(crate) fn by_item<'d>(document: &'d Document<'_>) -> BTreeMap<usize, Vec<&'d
 /// A time in a zone, with its offset and microseconds: `2013-05-29T11:15:02.123000+02:00`. A time
 /// that no calendar has is its microseconds since 1970 UTC.
 pub(crate) fn local(us: i64, zone: &TimeZone) -> String {
-    match Timestamp::from_microsecond(us) {
-        Ok(time) => time.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string(),
-        Err(_) => format!("{us} µs after 1970"),
-    }
+    let Ok(time) = Timestamp::from_microsecond(us) else { return format!("{us} µs after 1970") };
+    let far = || time.to_zoned(zone.clone()).strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
+    near(us, 6, zone.to_offset(time)).unwrap_or_else(far)
+}
+
+/// The same, with so many digits of the second's fraction, in less time: every record has some. `None`
+/// outside of the years 1 to 9999, and where the offset has seconds.
+pub(crate) fn near(us: i64, digits: u8, offset: Offset) -> Option<String> {
+    let (seconds, sign) = (offset.seconds(), if offset.seconds() < 0 { b'-' } else { b'+' });
+    let minutes = seconds.unsigned_abs() / 60;
+    let mut text = Vec::with_capacity(32);
+    time_text(us.checked_add(i64::from(seconds) * 1_000_000)?, digits, &mut text)?;
+    // It ends with the `Z` of UTC.
+    text.pop();
+    let two = |n: u32| [b'0' + (n / 10 % 10) as u8, b'0' + (n % 10) as u8];
+    text.push(sign);
+    text.extend(two(minutes / 60));
+    text.push(b':');
+    text.extend(two(minutes % 60));
+    String::from_utf8(text).ok().filter(|_| seconds % 60 == 0)
 }
 
 /// How long a call lasted, from its answer to its end, in milliseconds.
@@ -226,9 +243,83 @@ impl<'r> Cell<'r> {
     }
 }
 
+/// The rows of a document, apart from it: threads make them, and a table takes them.
+pub(crate) struct Rows {
+    /// The document's number.
+    pub(crate) number: String,
+    /// Of every cell that has some, one after another.
+    texts: String,
+    /// Of every row one for each column.
+    cells: Vec<Made>,
+    /// Where the texts of each row begin.
+    begins: Vec<usize>,
+}
+
+/// A cell, and where its text ends.
+#[derive(Clone, Copy)]
+enum Made {
+    Nothing,
+    Text(usize),
+    Number(i64),
+    Flag(bool),
+    Time(i64, usize),
+}
+
+impl Rows {
+    /// The rows of a document, in their order.
+    pub(crate) fn of(document: &Document<'_>) -> Self {
+        let rows = document.items.len();
+        let mut made = Rows {
+            number: document.number.clone(),
+            texts: String::with_capacity(rows * 1_024),
+            cells: Vec::with_capacity(rows * COLUMNS.len()),
+            begins: Vec::with_capacity(rows),
+        };
+        let Ok(()) = each_row(document, |row| {
+            made.begins.push(made.texts.len());
+            for column in &COLUMNS {
+                let cell = made.cell((column.of)(row), &document.about.zone);
+                made.cells.push(cell);
+            }
+            Ok::<_, Infallible>(())
+        });
+        made
+    }
+
+    fn cell(&mut self, cell: Cell<'_>, zone: &TimeZone) -> Made {
+        let mut end_of = |text: &str| {
+            self.texts.push_str(text);
+            self.texts.len()
+        };
+        match cell {
+            Cell::Nothing => Made::Nothing,
+            Cell::Text(text) => Made::Text(end_of(&text)),
+            Cell::Number(number) => Made::Number(number),
+            Cell::Flag(flag) => Made::Flag(flag),
+            Cell::Time(us) => Made::Time(us, end_of(&local(us, zone))),
+        }
+    }
+
+    /// The cells of a row, and of times how they are shown in the production's zone.
+    pub(crate) fn row(&self, row: usize) -> impl Iterator<Item = (Cell<'_>, &str)> {
+        let mut from = self.begins[row];
+        self.cells[row * COLUMNS.len()..][..COLUMNS.len()].iter().map(move |cell| {
+            let mut text_to = |end: usize| &self.texts[std::mem::replace(&mut from, end)..end];
+            match *cell {
+                Made::Nothing => (Cell::Nothing, ""),
+                Made::Text(end) => (Cell::Text(Cow::Borrowed(text_to(end))), ""),
+                Made::Number(number) => (Cell::Number(number), ""),
+                Made::Flag(flag) => (Cell::Flag(flag), ""),
+                Made::Time(us, end) => (Cell::Time(us), text_to(end)),
+            }
+        })
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::fixture::{hostile, sample, with_document};
 
     #[test]
     fn times_are_exact_and_have_their_offset() {
@@ -243,6 +334,38 @@ mod tests {
         check(1_382_832_000_000_000, "Europe/Berlin", "2013-10-27T02:00:00.000000+02:00");
         check(1_382_835_600_000_000, "Europe/Berlin", "2013-10-27T02:00:00.000000+01:00");
         check(i64::MAX, "UTC", "9223372036854775807 µs after 1970");
+        check(0, "Africa/Monrovia", "1969-12-31T23:15:30.000000-00:44:30");
+        check(0, "America/St_Johns", "1969-12-31T20:30:00.000000-03:30");
+    }
+
+    #[test]
+    fn times_are_those_of_the_library() {
+        for zone in ["UTC", "Europe/Berlin", "Africa/Monrovia", "America/St_Johns", "Asia/Kolkata"] {
+            let zone = TimeZone::get(zone).unwrap();
+            for us in [0, -1, 1, 1_369_818_902_123_456, -63_000_000_000_000_000, 253_402_207_200_000_000] {
+                let zoned = Timestamp::from_microsecond(us).unwrap().to_zoned(zone.clone());
+                let expected = zoned.strftime("%Y-%m-%dT%H:%M:%S%.6f%:z").to_string();
+                assert_eq!(local(us, &zone), expected);
+            }
+        }
+    }
+
+    #[test]
+    fn rows_apart_are_those_of_the_document() {
+        with_document(&[sample(), hostile()].concat(), |document| {
+            let (apart, mut n) = (Rows::of(&document), 0);
+            let zone = &document.about.zone;
+            let Ok(()) = each_row(&document, |row| {
+                let expected = COLUMNS.iter().map(|column| (column.of)(row));
+                for (cell, (made, time)) in expected.zip(apart.row(n)) {
+                    assert_eq!(cell, made);
+                    assert!(!matches!(cell, Cell::Time(_)) || cell.shown(zone) == time);
+                }
+                n += 1;
+                Ok::<_, Infallible>(())
+            });
+            assert_eq!((apart.begins.len(), apart.row(0).count()), (n, COLUMNS.len()));
+        });
     }
 
     #[test]

@@ -63,6 +63,12 @@ fn add(n: usize, value: &str, out: &mut String) {
         out.push(COLUMN);
     }
     out.push(QUOTE);
+    // Nothing to replace in nearly all of them; 0xc3 is the first byte of `þ`.
+    if !value.bytes().any(|byte| matches!(byte, b'\n' | b'\r' | 0xc3)) {
+        out.push_str(value);
+        out.push(QUOTE);
+        return;
+    }
     let mut before = ' ';
     for c in value.chars() {
         match c {

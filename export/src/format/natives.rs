@@ -2,7 +2,7 @@
 //! attachment its content or what stands for it. A document and its attachments are a family.
 
 use custody_schemas::{Hash, hash::Tree};
-use serde_json::json;
+use serde::Serialize;
 
 use crate::describe::describe;
 use crate::document::{Attachment, Content, Document};
@@ -11,7 +11,7 @@ use crate::format::csv::BOM;
 use crate::format::plain_text::{one_line, plain_text};
 use crate::format::{Body, Exception, NewFile, Rendered};
 use crate::item::Item;
-use crate::line::{self, Verbatim};
+use crate::line;
 
 /// Where natives are.
 const NATIVES: &str = "NATIVES";
@@ -112,7 +112,18 @@ fn placeholder(attachment: &Attachment, why: &str) -> String {
 
 /// Text as Windows programs take it: with a byte order mark, and lines ended by CR and LF.
 fn lines(text: &str) -> Vec<u8> {
-    [BOM, &text.replace('\n', "\r\n")].concat().into_bytes()
+    let mut out = Vec::with_capacity(text.len() + text.len() / 16);
+    out.extend_from_slice(BOM.as_bytes());
+    for line in text.split_inclusive('\n') {
+        match line.strip_suffix('\n') {
+            Some(line) => {
+                out.extend_from_slice(line.as_bytes());
+                out.extend_from_slice(b"\r\n");
+            }
+            None => out.extend_from_slice(line.as_bytes()),
+        }
+    }
+    out
 }
 
 /// RFC 6962 tree hash of the leaf hashes of a document's records, in their order.
@@ -137,19 +148,28 @@ fn records(document: &Document<'_>) -> Result<Vec<u8>, Error> {
     Ok(out)
 }
 
+/// How a record is shown here.
+#[derive(Serialize)]
+struct How {
+    deliveries: u64,
+    is_context: bool,
+    redactions: u32,
+    what_happened: String,
+}
+
 fn record(item: &Item<'_>, out: &mut Vec<u8>) -> Result<(), serde_json::Error> {
     let shown = item.shown;
-    let begin = json!({
-        "deliveries": shown.deliveries,
-        "is_context": shown.is_context,
-        "redactions": shown.redactions,
-        "what_happened": describe(item),
-    });
+    let begin = How {
+        deliveries: shown.deliveries,
+        is_context: shown.is_context,
+        redactions: shown.redactions,
+        what_happened: describe(item),
+    };
     serde_json::to_writer(&mut *out, &begin)?;
     // Both are objects: the second goes on where the first ends.
     out.truncate(out.len() - 1);
     let at = out.len();
-    line::render(&Verbatim::from(shown), out)?;
+    line::write(item, out)?;
     out[at] = b',';
     Ok(())
 }

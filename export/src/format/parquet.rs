@@ -18,9 +18,8 @@ use parquet::basic::{Compression, ZstdLevel};
 use parquet::errors::ParquetError;
 use parquet::file::properties::WriterProperties;
 
-use crate::document::Document;
 use crate::error::{Error, Kind};
-use crate::format::columns::{COLUMNS, Cell, Row, Type, each_row};
+use crate::format::columns::{COLUMNS, Cell, Rows, Type};
 use crate::format::{Exception, Table};
 use crate::item::Shown;
 use crate::settings::{PARQUET_BATCH_BYTES, PARQUET_BATCH_ROWS, PARQUET_GROUP_BYTES};
@@ -120,11 +119,10 @@ impl Pending {
         }
     }
 
-    fn push(&mut self, row: Row<'_>) {
-        for (column, growing) in COLUMNS.iter().zip(&mut self.columns) {
-            self.bytes += growing.push((column.of)(row));
+    fn push<'r>(&mut self, cells: impl Iterator<Item = Cell<'r>>, shown: &Shown) {
+        for (cell, growing) in cells.zip(&mut self.columns) {
+            self.bytes += growing.push(cell);
         }
-        let shown: &Shown = row.item.shown;
         self.key.append_option(shown.key.as_deref());
         self.payload.append_option(shown.payload.as_deref());
         self.bytes += shown.payload.as_ref().map_or(0, Vec::len);
@@ -189,11 +187,13 @@ impl Parquet {
 }
 
 impl Table for Parquet {
-    fn push(&mut self, document: &Document<'_>) -> Result<Vec<Exception>, Error> {
-        each_row(document, |row| {
-            self.pending.push(row);
-            if self.pending.is_full() { self.write() } else { Ok(()) }
-        })?;
+    fn push(&mut self, rows: &Rows, shown: &[Shown]) -> Result<Vec<Exception>, Error> {
+        for (row, shown) in shown.iter().enumerate() {
+            self.pending.push(rows.row(row).map(|(cell, _)| cell), shown);
+            if self.pending.is_full() {
+                self.write()?;
+            }
+        }
         Ok(Vec::new())
     }
 
@@ -227,15 +227,15 @@ mod tests {
     use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
     use super::*;
-    use crate::fixture::{HOSTILE, hostile, sample, with_document};
-    use crate::format::testing;
+    use crate::fixture::{HOSTILE, hostile, sample};
+    use crate::format::testing::{self, pushed, pushed_document};
 
     /// Writes documents of these records, and reads them back as one batch.
     fn written(documents: &[Vec<Shown>]) -> (Vec<u8>, RecordBatch) {
         let folder = tempfile::tempdir().unwrap();
         let mut parquet = Box::new(Parquet::new(folder.path()).unwrap());
         for records in documents {
-            with_document(records, |document| parquet.push(&document)).unwrap();
+            pushed(&mut *parquet, records).unwrap();
         }
         let path = parquet.finish().unwrap().remove(0);
         let reader = ParquetRecordBatchReaderBuilder::try_new(File::open(&path).unwrap()).unwrap();
@@ -288,7 +288,7 @@ mod tests {
     fn for_readers() {
         testing::for_readers("parquet", |folder, document| {
             let mut parquet = Box::new(Parquet::new(folder).unwrap());
-            parquet.push(document).unwrap();
+            pushed_document(&mut *parquet, document).unwrap();
             parquet.finish().unwrap();
         });
     }

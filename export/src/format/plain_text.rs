@@ -167,6 +167,11 @@ fn is_direction(c: char) -> bool {
     matches!(c, '\u{200e}' | '\u{200f}' | '\u{61c}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
 }
 
+/// Whether it is of visible ASCII and spaces alone, as most texts are.
+fn is_visible(text: &str) -> bool {
+    text.bytes().fold(true, |visible, byte| visible & matches!(byte, b' '..=b'~'))
+}
+
 /// A text in a line of ours: line ends are spaces; controls and directions are U+FFFD.
 pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
     let replaced = |c: char| match c {
@@ -174,7 +179,7 @@ pub(crate) fn one_line(text: &str) -> Cow<'_, str> {
         c if c.is_control() || is_direction(c) => '\u{fffd}',
         c => c,
     };
-    if text.chars().all(|c| replaced(c) == c) {
+    if is_visible(text) || text.chars().all(|c| replaced(c) == c) {
         return Cow::Borrowed(text);
     }
     Cow::Owned(text.replace("\r\n", " ").chars().map(replaced).collect())
@@ -187,7 +192,11 @@ fn indented(text: &str, out: &mut String) {
         let end = rest.find(is_line_end);
         out.push_str(INDENT);
         let line = &rest[..end.unwrap_or(rest.len())];
-        out.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }));
+        if is_visible(line) {
+            out.push_str(line);
+        } else {
+            out.extend(line.chars().map(|c| if c.is_control() && c != '\t' { '\u{fffd}' } else { c }));
+        }
         out.push('\n');
         let Some(end) = end else { break };
         rest = &rest[end..];

@@ -4,43 +4,57 @@ use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::{Offset, TimeZone};
 
+use crate::format::columns::near;
+
 /// A time in a zone.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(crate) struct ShownTime {
     local: DateTime,
     offset: Offset,
+    /// RFC 3339, or what is closest to it where the offset has seconds.
+    text: String,
 }
+
+/// Characters of a date.
+const DATE: usize = 10;
 
 impl ShownTime {
     /// Microseconds since 1970 UTC; `None` outside of the years 1 to 9999, which nobody can write.
     pub(crate) fn new(us: i64, zone: &TimeZone) -> Option<Self> {
         let time = Timestamp::from_microsecond(us).ok()?;
-        let (local, offset) = (zone.to_datetime(time), zone.to_offset(time));
-        (local.year() >= 1).then_some(ShownTime { local, offset })
+        let offset = zone.to_offset(time);
+        let local = offset.to_datetime(time);
+        if local.year() < 1 {
+            return None;
+        }
+        let digits = if us % 1_000 == 0 { 3 } else { 6 };
+        let text = near(us, digits, offset).unwrap_or_else(|| far(local, offset));
+        Some(ShownTime { local, offset, text })
+    }
+
+    /// Where the offset begins: behind the last sign of the time.
+    fn offset_at(&self) -> usize {
+        self.text.rfind(['+', '-']).unwrap_or(self.text.len())
     }
 
     /// `2013-05-29`
     pub(crate) fn date(&self) -> String {
-        format!("{:04}-{:02}-{:02}", self.local.year(), self.local.month(), self.local.day())
+        self.text[..DATE].to_owned()
     }
 
     /// `09:15:00.000`; with six digits where the time has them.
     pub(crate) fn clock(&self) -> String {
-        let (at, us) = (self.local, self.local.subsec_nanosecond() / 1_000);
-        let clock = format!("{:02}:{:02}:{:02}", at.hour(), at.minute(), at.second());
-        if us % 1_000 == 0 { format!("{clock}.{:03}", us / 1_000) } else { format!("{clock}.{us:06}") }
+        self.text[DATE + 1..self.offset_at()].to_owned()
     }
 
     /// `+02:00`; with seconds where the zone has them, as before 1900.
     pub(crate) fn offset(&self) -> String {
-        let (sign, s) = (if self.offset.seconds() < 0 { '-' } else { '+' }, self.offset.seconds().abs());
-        let offset = format!("{sign}{:02}:{:02}", s / 3_600, s / 60 % 60);
-        if s % 60 == 0 { offset } else { format!("{offset}:{:02}", s % 60) }
+        self.text[self.offset_at()..].to_owned()
     }
 
     /// RFC 3339, or what is closest to it where the offset has seconds.
     pub(crate) fn rfc3339(&self) -> String {
-        format!("{}T{}{}", self.date(), self.clock(), self.offset())
+        self.text.clone()
     }
 
     /// C's `asctime`, without a zone: `Wed May 29 09:15:00 2013`.
@@ -64,6 +78,25 @@ impl ShownTime {
         let zone = format!("{sign}{:02}{:02}", minutes / 60, minutes % 60);
         (at.year() >= 1900).then(|| format!("{} {zone}", at.strftime("%a, %d %b %Y %H:%M:%S")))
     }
+}
+
+/// The same text where the offset has seconds.
+fn far(at: DateTime, offset: Offset) -> String {
+    let us = at.subsec_nanosecond() / 1_000;
+    let fraction = if us % 1_000 == 0 { format!("{:03}", us / 1_000) } else { format!("{us:06}") };
+    let (sign, s) = (if offset.seconds() < 0 { '-' } else { '+' }, offset.seconds().abs());
+    let seconds = if s % 60 == 0 { String::new() } else { format!(":{:02}", s % 60) };
+    format!(
+        "{:04}-{:02}-{:02}T{:02}:{:02}:{:02}.{fraction}{sign}{:02}:{:02}{seconds}",
+        at.year(),
+        at.month(),
+        at.day(),
+        at.hour(),
+        at.minute(),
+        at.second(),
+        s / 3_600,
+        s / 60 % 60,
+    )
 }
 
 /// All of a time, for where there is no room to take it apart: RFC 3339, or the bare number.

@@ -7,8 +7,10 @@ use custody_schemas::Hash;
 use custody_schemas::hash::{Leaf, leaf_hash};
 
 use crate::document::{Attachment, Content, Document};
+use crate::error::Error;
 use crate::fixture::{hostile, sample, with_document};
-use crate::format::{Body, Format, Line, Rendered};
+use crate::format::columns::Rows;
+use crate::format::{Body, Exception, Format, Line, Rendered, Table};
 use crate::item::Shown;
 
 /// Compares with the file of that name in `golden/`; `UPDATE_GOLDEN=1` writes it.
@@ -49,6 +51,20 @@ pub(crate) fn write(folder: &Path, format: &dyn Format, document: &Document<'_>)
         fs::create_dir_all(folder.join(path).parent().unwrap()).unwrap();
         fs::write(folder.join(path), bytes).unwrap();
     }
+}
+
+/// Adds the document of some records to a table.
+pub(crate) fn pushed(table: &mut dyn Table, records: &[Shown]) -> Result<Vec<Exception>, Error> {
+    with_document(records, |document| pushed_document(table, &document))
+}
+
+/// Adds a document to a table.
+pub(crate) fn pushed_document(
+    table: &mut dyn Table,
+    document: &Document<'_>,
+) -> Result<Vec<Exception>, Error> {
+    let shown: Vec<Shown> = document.items.iter().map(|item| item.shown.clone()).collect();
+    table.push(&Rows::of(document), &shown)
 }
 
 /// Two attachments of the sample's shared file: one here, with `hello world` in it, and one missing.

@@ -17,6 +17,12 @@ pub(crate) enum Piece<'t> {
 
 /// Cuts a text into pieces, in their order.
 pub(crate) fn pieces<'t>(text: &'t str, mut each: impl FnMut(Piece<'t>)) {
+    if is_plain(text) {
+        if !text.is_empty() {
+            each(Piece::Text(text));
+        }
+        return;
+    }
     let (mut from, mut before) = (0, None);
     let mut chars = text.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -40,6 +46,11 @@ pub(crate) fn pieces<'t>(text: &'t str, mut each: impl FnMut(Piece<'t>)) {
     if from < text.len() {
         each(Piece::Text(&text[from..]));
     }
+}
+
+/// Whether it is of visible ASCII, spaces and tabs alone, as most texts are.
+fn is_plain(text: &str) -> bool {
+    text.bytes().fold(true, |plain, byte| plain & (matches!(byte, b' '..=b'~') | (byte == b'\t')))
 }
 
 /// What stands in place of a character that nobody would see.

@@ -7,14 +7,14 @@ mod parts;
 mod zip;
 
 use std::borrow::Cow;
-use std::fmt::Write;
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::LazyLock;
 
-use crate::document::Document;
 use crate::error::Error;
-use crate::format::columns::{COLUMNS, Cell, Row, each_row};
+use crate::format::columns::{COLUMNS, Cell, Rows};
 use crate::format::{Exception, Table};
+use crate::item::Shown;
 use crate::settings::{XLSX_CELL_UNITS_MAX, XLSX_ROWS_MAX, XLSX_SHEET_BYTES};
 use zip::{Part, Zip};
 
@@ -57,14 +57,16 @@ impl Xlsx {
 }
 
 impl Table for Xlsx {
-    fn push(&mut self, document: &Document<'_>) -> Result<Vec<Exception>, Error> {
+    fn push(&mut self, rows: &Rows, shown: &[Shown]) -> Result<Vec<Exception>, Error> {
         let mut exceptions = Vec::new();
-        each_row(document, |row| {
+        for (row, shown) in shown.iter().enumerate() {
             if self.sheet.rows == self.rows_max || self.sheet.bytes >= XLSX_SHEET_BYTES {
                 self.go_on()?;
             }
-            self.sheet.push(row, &mut exceptions)
-        })?;
+            let position = || shown.position.to_string();
+            let tell = |what| Exception { number: rows.number.clone(), position: Some(position()), what };
+            self.sheet.push(rows.row(row), |what| exceptions.push(tell(what)))?;
+        }
         Ok(exceptions)
     }
 
@@ -97,24 +99,28 @@ impl Sheet {
         self.part.write(xml.as_bytes())
     }
 
-    fn push(&mut self, of: Row<'_>, exceptions: &mut Vec<Exception>) -> Result<(), Error> {
-        let cells = COLUMNS.iter().zip(0..).filter_map(|(column, at)| {
-            let value = match (column.of)(of) {
+    /// Adds a row; hands on what could not be written as it is.
+    fn push<'r>(
+        &mut self,
+        cells: impl Iterator<Item = (Cell<'r>, &'r str)>,
+        mut tell: impl FnMut(String),
+    ) -> Result<(), Error> {
+        let cells = COLUMNS.iter().zip(cells).enumerate().filter_map(|(at, (column, (cell, time)))| {
+            let text = match cell {
                 Cell::Nothing => return None,
-                Cell::Number(number) if is_exact(number) => Value::Number(number),
-                cell => {
-                    let (text, told) = fitting(cell.shown(&of.document.about.zone));
-                    exceptions.extend(told.map(|what| Exception {
-                        number: of.document.number.clone(),
-                        position: Some(of.item.shown.position.to_string()),
-                        what: format!("{} in XLSX: {what}", column.name),
-                    }));
-                    Value::Text(text)
-                }
+                Cell::Number(number) if is_exact(number) => return Some((at, Value::Number(number))),
+                Cell::Number(number) => Cow::Owned(number.to_string()),
+                Cell::Text(text) => text,
+                Cell::Flag(flag) => Cow::Borrowed(if flag { "yes" } else { "no" }),
+                Cell::Time(_) => Cow::Borrowed(time),
             };
-            Some((at, value))
+            let (text, told) = fitting(text);
+            if let Some(what) = told {
+                tell(format!("{} in XLSX: {what}", column.name));
+            }
+            Some((at, Value::Text(text)))
         });
-        let mut xml = String::new();
+        let mut xml = String::with_capacity(4_096);
         self.rows += 1;
         row(self.rows + 1, cells, &mut xml);
         self.write(&xml)
@@ -134,17 +140,19 @@ enum Value<'v> {
 
 /// Appends a row; `at` counts columns from 0. An empty text is no cell.
 fn row<'v>(row: u32, cells: impl Iterator<Item = (usize, Value<'v>)>, xml: &mut String) {
-    // Writing to memory does not fail.
-    let _ = write!(xml, "<row r=\"{row}\">");
+    let row = row.to_string();
+    let say = |xml: &mut String, all: &[&str]| all.iter().for_each(|text| xml.push_str(text));
+    say(xml, &["<row r=\"", &row, "\">"]);
     for (at, value) in cells {
-        let column = letters(at);
+        let column = LETTERS.get(at).map_or("", String::as_str);
         match value {
             Value::Number(number) => {
-                let _ = write!(xml, "<c r=\"{column}{row}\"><v>{number}</v></c>");
+                say(xml, &["<c r=\"", column, &row, "\"><v>", &number.to_string(), "</v></c>"]);
             }
             Value::Text(text) if text.is_empty() => {}
             Value::Text(text) => {
-                let _ = write!(xml, "<c r=\"{column}{row}\" t=\"inlineStr\"><is><t xml:space=\"preserve\">");
+                let open = "\" t=\"inlineStr\"><is><t xml:space=\"preserve\">";
+                say(xml, &["<c r=\"", column, &row, open]);
                 escape(&text, xml);
                 xml.push_str("</t></is></c>");
             }
@@ -152,6 +160,9 @@ fn row<'v>(row: u32, cells: impl Iterator<Item = (usize, Value<'v>)>, xml: &mut 
     }
     xml.push_str("</row>\n");
 }
+
+/// Of every column.
+static LETTERS: LazyLock<Vec<String>> = LazyLock::new(|| (0..COLUMNS.len()).map(letters).collect());
 
 /// `A` to `Z`, then `AA` and so on.
 fn letters(column: usize) -> String {
@@ -172,19 +183,26 @@ fn is_exact(number: i64) -> bool {
 ///
 /// Source: ECMA-376 part 1, section 22.9.2.19, `ST_Xstring`.
 fn escape(text: &str, xml: &mut String) {
+    let mut from = 0;
     for (at, c) in text.char_indices() {
-        match c {
-            '&' => xml.push_str("&amp;"),
-            '<' => xml.push_str("&lt;"),
-            '>' => xml.push_str("&gt;"),
-            '_' if is_escape(&text.as_bytes()[at..]) => xml.push_str("_x005F_"),
-            '\t' | '\n' => xml.push(c),
+        let number;
+        let instead = match c {
+            '&' => "&amp;",
+            '<' => "&lt;",
+            '>' => "&gt;",
+            '_' if is_escape(&text.as_bytes()[at..]) => "_x005F_",
+            '\t' | '\n' => continue,
             '\0'..='\u{1f}' | '\u{fffe}' | '\u{ffff}' => {
-                let _ = write!(xml, "_x{:04X}_", u32::from(c));
+                number = format!("_x{:04X}_", u32::from(c));
+                &number
             }
-            c => xml.push(c),
-        }
+            _ => continue,
+        };
+        xml.push_str(&text[from..at]);
+        xml.push_str(instead);
+        from = at + c.len_utf8();
     }
+    xml.push_str(&text[from..]);
 }
 
 fn is_escape(bytes: &[u8]) -> bool {
@@ -219,8 +237,8 @@ mod tests {
     use custody_schemas::Hash;
 
     use super::*;
-    use crate::fixture::{HOSTILE, event, hostile, sample, shown, with_document};
-    use crate::format::testing;
+    use crate::fixture::{HOSTILE, event, hostile, sample, shown};
+    use crate::format::testing::{self, pushed, pushed_document};
 
     fn check(text: &str, expected: &str, told: Option<&str>) {
         let (fitted, why) = fitting(Cow::Borrowed(text));
@@ -272,9 +290,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let mut xlsx = Box::new(Xlsx::of(folder.path(), rows_max).unwrap());
         for _ in 0..documents {
-            with_document(&hostile(), |document| {
-                assert_eq!(xlsx.push(&document).unwrap(), []);
-            });
+            assert_eq!(pushed(&mut *xlsx, &hostile()).unwrap(), []);
         }
         let files = xlsx.finish().unwrap();
         let name = |path: &PathBuf| path.file_name().unwrap().to_str().unwrap().to_owned();
@@ -298,7 +314,7 @@ mod tests {
         let data = format!(r#"{{"message":{{"text":"{}"}}}}"#, "x".repeat(XLSX_CELL_UNITS_MAX + 3));
         let records = [shown(0, &event("im.message.sent", 0, &data))];
         let mut xlsx = Box::new(Xlsx::new(folder.path()).unwrap());
-        let told = with_document(&records, |document| xlsx.push(&document)).unwrap();
+        let told = pushed(&mut *xlsx, &records).unwrap();
         let expected = ["text", "what_happened"].map(|column| Exception {
             number: "CUST00000001".into(),
             position: Some("chat:1:0:0".into()),
@@ -311,7 +327,7 @@ mod tests {
     fn a_sample() {
         let folder = tempfile::tempdir().unwrap();
         let mut xlsx = Box::new(Xlsx::new(folder.path()).unwrap());
-        assert_eq!(with_document(&sample(), |document| xlsx.push(&document)).unwrap(), []);
+        assert_eq!(pushed(&mut *xlsx, &sample()).unwrap(), []);
         let bytes = fs::read(&xlsx.finish().unwrap()[0]).unwrap();
         // Changes with the version of the library that compresses; the cells do not.
         testing::golden("records.xlsx.sha256", Hash::of(&bytes).to_string().as_bytes());
@@ -321,7 +337,7 @@ mod tests {
     fn for_readers() {
         testing::for_readers("xlsx", |folder, document| {
             let mut xlsx = Box::new(Xlsx::new(folder).unwrap());
-            xlsx.push(document).unwrap();
+            pushed_document(&mut *xlsx, document).unwrap();
             xlsx.finish().unwrap();
         });
     }

@@ -60,30 +60,45 @@ fn quoted_printable(text: &str, out: &mut Vec<u8>) {
     }
 }
 
+/// Bytes that stand for themselves; spaces and tabs not at the end of a line.
+const LITERAL: [bool; 256] = {
+    let mut literal = [false; 256];
+    let mut byte = b' ';
+    while byte <= b'~' {
+        literal[byte as usize] = byte != b'=';
+        byte += 1;
+    }
+    literal[b'\t' as usize] = true;
+    literal
+};
+
 fn quoted_line(line: &[u8], out: &mut Vec<u8>) {
     // A mailbox would change such a line, and a server end the mail with a dot.
     let guard = line.starts_with(b"From ") || line == b".";
-    let mut column = 0;
-    for (at, byte) in line.iter().enumerate() {
-        let is_last = at + 1 == line.len();
-        let literal = match byte {
-            b'=' => false,
-            b' ' | b'\t' => !is_last,
-            byte => byte.is_ascii_graphic(),
-        } && !(guard && at == 0);
-        let width = if literal { 1 } else { 3 };
+    let end = line.len() - usize::from(matches!(line.last(), Some(b' ' | b'\t')));
+    let is_literal = |at: usize| at < end && LITERAL[usize::from(line[at])] && !(guard && at == 0);
+    let (mut at, mut column) = (0, 0);
+    while at < line.len() {
         // The last column is for the soft break's `=`.
+        let room = (at + LINE_MAX - 1 - column).min(line.len());
+        let literal = (at..room).find(|at| !is_literal(*at)).unwrap_or(room);
+        out.extend_from_slice(&line[at..literal]);
+        column += literal - at;
+        at = literal;
+        if at == line.len() {
+            break;
+        }
+        let width = if is_literal(at) { 1 } else { 3 };
         if column + width > LINE_MAX - 1 {
             out.extend_from_slice(b"=\r\n");
             column = 0;
         }
-        if literal {
-            out.push(*byte);
-        } else {
+        if width == 3 {
             const DIGITS: &[u8; 16] = b"0123456789ABCDEF";
+            let byte = line[at];
             out.extend([b'=', DIGITS[usize::from(byte >> 4)], DIGITS[usize::from(byte & 15)]]);
+            (at, column) = (at + 1, column + 3);
         }
-        column += width;
     }
 }
 

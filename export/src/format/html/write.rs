@@ -56,6 +56,9 @@ fn mark(out: &mut String, c: char) {
 }
 
 fn isolated(out: &mut String, text: &str) {
+    if text.is_ascii() {
+        return escape(out, text);
+    }
     let mut rest = text;
     while let Some(from) = rest.find(is_right_to_left) {
         escape(out, &rest[..from]);

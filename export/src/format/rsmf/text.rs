@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use crate::describe::{describe, named};
 use crate::document::{Content, Document, Person, party_label};
+use crate::format::columns::near;
 use crate::item::Item;
 
 /// Participants, then every record in order of time. Lines end with CRLF. A line of what people
@@ -82,13 +83,26 @@ fn introduced(person: &Person) -> String {
 /// A time in the production's zone, exact.
 fn time(document: &Document<'_>, us: i64) -> String {
     let Ok(time) = Timestamp::from_microsecond(us) else { return format!("{us} us since 1970") };
-    let zoned = time.to_zoned(document.about.zone.clone());
+    let zone = &document.about.zone;
+    let digits = if us % 1_000 == 0 { 3 } else { 6 };
+    if let Some(mut near) = near(us, digits, zone.to_offset(time)) {
+        // `T` before the time, and nothing before the offset.
+        near.replace_range(10..11, " ");
+        near.insert(near.len() - 6, ' ');
+        return near;
+    }
+    let zoned = time.to_zoned(zone.clone());
     let form = if us % 1_000 == 0 { "%Y-%m-%d %H:%M:%S%.3f %:z" } else { "%Y-%m-%d %H:%M:%S%.6f %:z" };
     zoned.strftime(form).to_string()
 }
 
 /// Appends a text as a line and indented lines.
 fn line(out: &mut String, text: &str) {
+    if text.bytes().fold(true, |visible, byte| visible & matches!(byte, b' '..=b'~')) {
+        out.push_str(text);
+        out.push_str("\r\n");
+        return;
+    }
     let mut chars = text.chars().peekable();
     while let Some(c) = chars.next() {
         match c {

@@ -4,10 +4,10 @@
 //! larger than RSMF allows, so nothing is in 64 bits, all sizes are known before an entry begins, and
 //! no time is ever said. Source: PKWARE, APPNOTE.TXT 6.3.10, sections 4.3 and 4.4.
 
-use std::io::{Read, Write};
+use std::cell::RefCell;
+use std::io::Read;
 
-use flate2::write::DeflateEncoder;
-use flate2::{Compression, Crc};
+use flate2::{Compress, CompressError, Compression, Crc, FlushCompress, Status};
 
 use super::files::{File, Source};
 use crate::document::Content;
@@ -30,10 +30,8 @@ const VERSION: u16 = 20;
 /// The zip's bytes. The manifest is deflated; attachments are stored, most are compressed already.
 pub(super) fn zipped(manifest: &[u8], files: &[File<'_>]) -> Result<Vec<u8>, Error> {
     let mut zip = Zip::default();
-    let failed = |source| Error::with(crate::Kind::Invalid, "cannot write rsmf.zip", source);
-    let mut deflated = DeflateEncoder::new(Vec::new(), Compression::new(6));
-    deflated.write_all(manifest).map_err(failed)?;
-    let deflated = deflated.finish().map_err(failed)?;
+    let deflated = deflated(manifest)
+        .map_err(|source| Error::with(crate::Kind::Invalid, "cannot write rsmf.zip", source))?;
     zip.add(MANIFEST, DEFLATED, crc(manifest), manifest.len(), &deflated)?;
     for file in files {
         match &file.content {
@@ -54,6 +52,30 @@ pub(super) fn zipped(manifest: &[u8], files: &[File<'_>]) -> Result<Vec<u8>, Err
         }
     }
     zip.finish()
+}
+
+thread_local! {
+    /// It takes some hundred kilobytes: most documents are less, and need it for less time than it takes
+    /// to make one.
+    static DEFLATE: RefCell<Compress> = RefCell::new(Compress::new(Compression::new(6), false));
+}
+
+fn deflated(bytes: &[u8]) -> Result<Vec<u8>, CompressError> {
+    DEFLATE.with_borrow_mut(|deflate| {
+        deflate.reset();
+        let mut out = Vec::with_capacity(bytes.len() / 4 + 1_024);
+        loop {
+            let read = usize::try_from(deflate.total_in()).unwrap_or(usize::MAX);
+            let rest = bytes.get(read..).unwrap_or_default();
+            let flush = if rest.is_empty() { FlushCompress::Finish } else { FlushCompress::None };
+            if deflate.compress_vec(rest, &mut out, flush)? == Status::StreamEnd {
+                return Ok(out);
+            }
+            if out.capacity() - out.len() < 1_024 {
+                out.reserve(out.len() + 1_024);
+            }
+        }
+    })
 }
 
 fn crc(bytes: &[u8]) -> u32 {
