@@ -65,7 +65,7 @@ pub enum Cmd {
         zone: String,
     },
     /// Write a production: records with a receipt that can be verified without Custody
-    Export(ExportArgs),
+    Export(Box<ExportArgs>),
     /// Make one file of a production, to send; encrypted, if it is said to whom
     Pack(PackArgs),
     /// Keys that productions are signed with

@@ -147,7 +147,7 @@ mod tests {
         };
         let work = |part: u64| {
             most.fetch_max(held.fetch_add(size, Ordering::SeqCst) + size, Ordering::SeqCst);
-            if part % 7 == 0 {
+            if part.is_multiple_of(7) {
                 thread::yield_now();
             }
             if part == bad { Err(Error::invalid(format!("part {part}"))) } else { Ok(part) }

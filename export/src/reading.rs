@@ -88,7 +88,7 @@ impl<'r> Reads<'r> {
                     Some(Ok(unproven)) => {
                         let (these, others) = rows.split_at(unproven.len().min(rows.len()));
                         *rows = others;
-                        return Some(Ok(Read { run: *run, rows: these, unproven }));
+                        return Some(Ok(Read { run, rows: these, unproven }));
                     }
                     Some(Err(error)) => return Some(Err(error.into())),
                     None => self.run = None,

@@ -25,7 +25,7 @@ use crate::thread::{thread_of, title_of};
 
 /// Where documents go.
 enum Sink<'f> {
-    Volumes(&'f dyn Format, Volumes<'f>, Journal),
+    Volumes(&'f dyn Format, Box<Volumes<'f>>, Journal),
     Table(Box<dyn Table>),
 }
 
@@ -192,7 +192,7 @@ impl<'w> Writing<'w> {
                     Some(taken) => Volumes::resume(&work, format, limit, taken)?,
                     None => Volumes::begin(&work, format, limit)?,
                 };
-                (Sink::Volumes(format, volumes, journal), taken.map(|taken| taken.step))
+                (Sink::Volumes(format, Box::new(volumes), journal), taken.map(|taken| taken.step))
             }
         };
         let (exceptions, cross_reference) = match &step {

@@ -96,13 +96,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
         who: "a test".into(),
         why: "to see that it is the same twice".into(),
         format: custody_export::Format::JsonLines,
-        options: Some(custody_export::Options {
-            numbering: custody_export::Numbering::default(),
-            volume: None,
-            with_records: false,
-            redactions: Vec::new(),
-            fonts: Vec::new(),
-        }),
+        options: Some(custody_export::Options::default()),
     };
     let archive = archive(dir).unwrap();
     let outs = ["one", "two"].map(|name| dir.join(name));
@@ -114,6 +108,7 @@ fn produce(dir: &Path, searcher: &Searcher) {
             threads: std::num::NonZeroUsize::MIN,
             files: None,
             fonts: None,
+            custodians: None,
             key: None,
         };
         let receipt = production.write(hits.clone(), out, &mut |_| {}).unwrap();

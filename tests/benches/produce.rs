@@ -29,9 +29,7 @@ use std::time::{Duration, Instant};
 
 use custody_archive::{Archive, BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
 use custody_cli::sim::{SimSettings, Simulator, Wording};
-use custody_export::{
-    Format, Hit, Numbering, Options, Production, Progress, RECEIPT, REQUEST_VERSION, Request,
-};
+use custody_export::{Format, Hit, Options, Production, Progress, RECEIPT, REQUEST_VERSION, Request};
 use custody_schemas::{Incoming, Partition};
 use jiff::Timestamp;
 use serde_json::{Value, json};
@@ -167,6 +165,8 @@ fn produced(dir: &Path, out: &Path, format: Format, args: &Args) -> Done<Value> 
         through_version: archive.refresh()?,
         threads: args.threads,
         files: None,
+        fonts: None,
+        custodians: None,
         key: None,
     };
     let started = Moment::now();
@@ -197,12 +197,7 @@ fn request(format: Format) -> Request {
         who: "bench".into(),
         why: "to measure".into(),
         format,
-        options: Some(Options {
-            numbering: Numbering::default(),
-            volume: None,
-            with_records: false,
-            redactions: Vec::new(),
-        }),
+        options: Some(Options::default()),
     }
 }
 
