@@ -175,7 +175,9 @@ if "$custody" verify "$work/one" >out.txt 2>&1; then fail "a changed production 
 grep -q records.jsonl out.txt || fail "the damage is not named: $(cat out.txt)"
 
 say "productions in every format"
-"$root/tests/productions.sh" "$custody" "$archive" "$data/export-schemas" "$work/productions"
+productions=0
+"$root/tests/productions.sh" "$custody" "$archive" "$data/export-schemas" "$work/productions" || productions=$?
+[ $productions -eq 0 ] || [ $productions -eq 77 ] || fail "productions"
 
 say "the index is derived: deleted, it is rebuilt and says so"
 rm -rf "$archive/_index"
@@ -319,3 +321,5 @@ else
     say "payloads put together from templates by Python: $templates"
 fi
 say "done"
+# Skipped is counted, when everything else has passed.
+exit $productions
