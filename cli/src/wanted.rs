@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use custody_export::{Format, Numbering, Options, Redaction, VolumeLimit, What, font_files};
+use custody_export::{Format, Numbering, Options, Redaction, VolumeLimit, What, font_files, read_positions};
 use custody_index::Context;
 use custody_schemas::Position;
 use jiff::tz::TimeZone;
@@ -144,8 +144,8 @@ impl File {
             (Some(_), _) if context.is_some() => {
                 Err(Failure::usage("context is of what a query finds: leave it out with positions"))
             }
-            (Some(path), None) => Ok(Which::Named(positions_in(path)?)),
-            (Some(path), Some(_)) if args.positions.is_some() => Ok(Which::Named(positions_in(path)?)),
+            (Some(path), None) => Ok(Which::Named(read_positions(path)?)),
+            (Some(path), Some(_)) if args.positions.is_some() => Ok(Which::Named(read_positions(path)?)),
             (Some(_), Some(_)) => {
                 Err(Failure::usage("the request has both positions and a query: leave one of them out"))
             }
@@ -274,41 +274,6 @@ pub fn in_index(context: custody_export::Context, zone: &TimeZone) -> Context {
         custody_export::Context::Day => Context::Day(zone.clone()),
         custody_export::Context::Conversation => Context::Conversation,
     }
-}
-
-/// The positions of a file, each once: one a line, or a column of a CSV file.
-fn positions_in(path: &Path) -> Result<Vec<Position>, Failure> {
-    let wrong = |why: String| Failure::usage(format!("{}: {why}", path.display()));
-    let bytes =
-        std::fs::read(path).map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
-    let bytes = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&bytes);
-    let mut reader = csv::ReaderBuilder::new().has_headers(false).flexible(true).from_reader(bytes);
-    let (mut column, mut positions) = (0, Vec::new());
-    for (nth, row) in reader.records().enumerate() {
-        let row = row.map_err(|e| wrong(e.to_string()))?;
-        // The first line may say which column has them; without names there is one.
-        let named = row.iter().position(|name| name.trim().eq_ignore_ascii_case("position"));
-        if let (0, Some(at)) = (nth, named) {
-            column = at;
-            continue;
-        }
-        let position = row.get(column).unwrap_or_default().trim().parse();
-        positions.push(position.map_err(|e| wrong(format!("line {}: {e}", line_of(&row, bytes))))?);
-    }
-    positions.sort_unstable();
-    positions.dedup();
-    match positions.is_empty() {
-        true => Err(wrong("it names no position".to_owned())),
-        false => Ok(positions),
-    }
-}
-
-/// The line that a row is on: the reader's own count leaves out empty lines before it.
-fn line_of(row: &csv::StringRecord, bytes: &[u8]) -> usize {
-    let from = row.position().and_then(|at| usize::try_from(at.byte()).ok()).unwrap_or(0);
-    let (before, rest) = bytes.split_at(from.min(bytes.len()));
-    let empty = rest.iter().take_while(|byte| matches!(byte, b'\r' | b'\n'));
-    1 + before.iter().chain(empty).filter(|byte| **byte == b'\n').count()
 }
 
 #[cfg(test)]

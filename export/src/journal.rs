@@ -6,7 +6,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
-use std::path::{Path, PathBuf};
+use std::path::{Component, Path, PathBuf};
 
 use custody_schemas::Hash;
 use serde::{Deserialize, Serialize};
@@ -169,6 +169,10 @@ fn is_there(
     entry: &FileEntry,
     is_it: impl FnOnce(File) -> std::io::Result<bool>,
 ) -> Result<bool, Error> {
+    // A journal that leads out of its folder is none of ours.
+    if !Path::new(&entry.name).components().all(|part| matches!(part, Component::Normal(_))) {
+        return Ok(false);
+    }
     let path = root.join(&entry.name);
     match fs::symlink_metadata(&path) {
         Ok(meta) if meta.is_file() => {
@@ -266,6 +270,12 @@ mod tests {
         assert_eq!(change(&|earlier| fs::write(earlier.join("list"), "x").unwrap()), None);
         assert_eq!(change(&|earlier| fs::remove_file(earlier.join("a/2")).unwrap()), None);
         assert_eq!(change(&|earlier| fs::remove_file(earlier.join(JOURNAL)).unwrap()), None);
+        let outside = |earlier: &Path| {
+            fs::write(earlier.join("../outside"), "one").unwrap();
+            let text = fs::read_to_string(earlier.join(JOURNAL)).unwrap();
+            fs::write(earlier.join(JOURNAL), text.replace("a/1", "../outside")).unwrap();
+        };
+        assert_eq!(change(&outside), None);
         let linked = |earlier: &Path| {
             fs::rename(earlier.join("a/1"), earlier.join("b")).unwrap();
             std::os::unix::fs::symlink(earlier.join("b"), earlier.join("a/1")).unwrap();

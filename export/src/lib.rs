@@ -49,6 +49,7 @@ mod receipt;
 mod receipt_page;
 mod redact;
 mod request;
+mod selection;
 mod settings;
 mod spill;
 mod thread;
@@ -71,6 +72,7 @@ pub use request::{
     Context, CustodianOptions, FontFile, Format, Numbering, Options, REQUEST_VERSION, Request, Selection,
     VolumeLimit,
 };
+pub use selection::read_positions;
 
 /// The records, one a line.
 pub const RECORDS: &str = "records.jsonl";
