@@ -287,7 +287,8 @@ A request file has the same as options, and who and what of the query by themsel
   reason = \"privileged\"
   what = { pattern = \"(?i)bluebird\" }
 
-Options on the command line stand in place of what the file says. Paths in the file (positions, files,
+Options on the command line stand in place of what the file says, but redactions add up, and custodians and
+date narrow a query of the command line, too. Paths in the file (positions, files,
 fonts, redactions_file) are from the folder that it is in.")]
 pub struct ExportArgs {
     /// What to produce

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use custody_export::{Format, Numbering, Options, Redaction, VolumeLimit, What, font_files, read_positions};
 use custody_index::Context;
+use custody_index::query::parse;
 use custody_schemas::Position;
 use jiff::tz::TimeZone;
 use serde::Deserialize;
@@ -130,25 +131,17 @@ impl File {
     }
 
     fn which(&self, args: &ExportArgs) -> Result<Which, Failure> {
-        let query = match &args.query {
-            Some(query) => Some(query.clone()),
-            None => self.composed()?,
-        };
-        // What the command line names stands in place of either.
-        let positions = match &args.query {
-            Some(_) => None,
-            None => args.positions.as_ref().or(self.positions.as_ref()),
-        };
+        let query = self.composed(args.query.as_ref().or(self.query.as_ref()))?;
+        let positions = args.positions.as_ref().or(self.positions.as_ref());
         let context = args.context.as_ref().or(self.context.as_ref());
         match (positions, query) {
-            (Some(_), _) if context.is_some() => {
+            (Some(_), Some(_)) => Err(Failure::usage(
+                "positions are all that is asked for: leave them out, or the query, custodians and date",
+            )),
+            (Some(_), None) if context.is_some() => {
                 Err(Failure::usage("context is of what a query finds: leave it out with positions"))
             }
             (Some(path), None) => Ok(Which::Named(read_positions(path)?)),
-            (Some(path), Some(_)) if args.positions.is_some() => Ok(Which::Named(read_positions(path)?)),
-            (Some(_), Some(_)) => {
-                Err(Failure::usage("the request has both positions and a query: leave one of them out"))
-            }
             (None, Some(query)) => Ok(Which::Found(query, context.map(|text| around(text)).transpose()?)),
             (None, None) => Err(Failure::usage(
                 "the request says of nothing: give a query, custodians, a date or positions",
@@ -156,10 +149,11 @@ impl File {
         }
     }
 
-    /// Everything that narrows it, as one query.
-    fn composed(&self) -> Result<Option<String>, Failure> {
+    /// A query and everything that narrows it, as one query: each part is one by itself, so that none can
+    /// undo another.
+    fn composed(&self, query: Option<&String>) -> Result<Option<String>, Failure> {
         let mut parts = Vec::new();
-        if let Some(query) = &self.query {
+        if let Some(query) = query {
             parts.push(query.trim().to_owned());
         }
         let quoted = |name: &String| match name.contains('"') || name.trim().is_empty() {
@@ -176,6 +170,12 @@ impl File {
             // It may have spaces, such as `last 30 days`.
             let spaced = date.contains(char::is_whitespace) && !date.contains('"');
             parts.push(if spaced { format!("date:\"{date}\"") } else { format!("date:{date}") });
+        }
+        if let [_, _, ..] = &parts[..] {
+            let wrong = |part: &String, e| Failure::usage(format!("{part:?} is no query by itself:\n{e}"));
+            parts
+                .iter()
+                .try_for_each(|part| parse(part, &TimeZone::UTC).map(drop).map_err(|e| wrong(part, e)))?;
         }
         Ok(match parts.as_slice() {
             [] => None,
@@ -209,11 +209,15 @@ impl File {
         })
     }
 
-    /// The rules by name, those of the request, and those of a file.
+    /// The rules by name, those of the request, and those of files: what a request takes out, no option leaves
+    /// in.
     fn all_redactions(&self, args: &ExportArgs, why: &str) -> Result<Vec<Redaction>, Failure> {
-        let named = if args.redact.is_empty() { self.redact.as_ref() } else { Some(&args.redact) };
+        let mut named: Vec<&String> = self.redact.iter().flatten().collect();
+        named.extend(
+            args.redact.iter().filter(|name| !self.redact.iter().flatten().any(|filed| filed == *name)),
+        );
         let mut all = Vec::new();
-        for name in named.into_iter().flatten() {
+        for name in named {
             let what = match name.as_str() {
                 "card" => What::Card,
                 "iban" => What::Iban,
@@ -228,7 +232,7 @@ impl File {
             all.push(Redaction { name: name.clone(), reason: why.to_owned(), what });
         }
         all.extend(self.redactions.iter().cloned());
-        if let Some(path) = args.redactions.as_ref().or(self.redactions_file.as_ref()) {
+        for path in self.redactions_file.iter().chain(&args.redactions) {
             let text = std::fs::read_to_string(path)
                 .map_err(|e| Failure::usage(format!("cannot read {}: {e}", path.display())))?;
             let more: Vec<Redaction> = serde_json::from_str(&text).map_err(|e| {
@@ -344,9 +348,14 @@ mod tests {
             ..ExportArgs::default()
         };
         let wanted = read(toml, over).unwrap();
-        assert!(matches!(&wanted.which, Which::Found(query, Some(_)) if query == "invoice"));
+        let Which::Found(query, Some(_)) = &wanted.which else { panic!("{:?}", wanted.which) };
+        // It is as narrow as the file has it.
+        assert!(query.starts_with("(invoice) AND (custodian:\"Alice Archer\" OR"), "{query}");
+        assert!(query.ends_with("AND (date:\"last 30 days\")"), "{query}");
         assert_eq!((wanted.format, wanted.options.numbering.width), (Format::Html, 3));
-        assert_eq!(wanted.options.redactions[0].name, "email");
+        // What the file takes out stays out.
+        let rules: Vec<_> = wanted.options.redactions.iter().map(|rule| &*rule.name).collect();
+        assert_eq!(rules, ["card", "email", "project"]);
     }
 
     #[test]
@@ -363,7 +372,10 @@ mod tests {
             ("", "the request says of nothing"),
             ("quer = \"x\"", "unknown field `quer`"),
             ("query = 7", "invalid type: integer `7`, expected a string"),
-            ("query = \"a\"\npositions = \"reviewed.csv\"", "both positions and a query"),
+            ("query = \"a\"\npositions = \"reviewed.csv\"", "positions are all that is asked for"),
+            ("date = \"2013\"\npositions = \"reviewed.csv\"", "positions are all that is asked for"),
+            ("query = \"a) OR (b\"\ndate = \"2013\"", "\"a) OR (b\" is no query by itself"),
+            ("query = \"a\"\ndate = \"2013)OR(b\"", "\"date:2013)OR(b\" is no query by itself"),
             ("positions = \"list.txt\"", "list.txt: line 3: "),
             ("positions = \"empty.txt\"", "it names no position"),
             ("positions = \"nowhere\"", "nowhere: No such file"),
