@@ -85,19 +85,7 @@ impl World {
 
 /// Every file, by its path in the folder.
 fn contents(dir: &Path) -> BTreeMap<String, Vec<u8>> {
-    let (mut all, mut folders) = (BTreeMap::new(), vec![dir.to_owned()]);
-    while let Some(folder) = folders.pop() {
-        for entry in fs::read_dir(folder).unwrap() {
-            let path = entry.unwrap().path();
-            if path.is_dir() {
-                folders.push(path);
-            } else {
-                let name = path.strip_prefix(dir).unwrap().to_str().unwrap().to_owned();
-                all.insert(name, fs::read(path).unwrap());
-            }
-        }
-    }
-    all
+    super::contents(dir).into_iter().collect()
 }
 
 fn plainly(dir: &Path, out: &Path, form: PackForm) -> Result<Packed, Error> {

@@ -475,31 +475,3 @@ proptest! {
         });
     }
 }
-
-/// How fast it is: `cargo test --release -p custody-export pdf -- --ignored --nocapture`.
-#[test]
-#[ignore = "a measurement"]
-fn speed() {
-    let text = "We should look at the numbers of the third quarter again before the board meets on Thursday.";
-    for (documents, records) in [(1, 10_000), (100, 100), (500, 4)] {
-        let all: Vec<Record> = (0..records).map(|n| message(n, &format!("{text} {n}"))).collect();
-        let pdf = Pdf::default();
-        let begin = std::time::Instant::now();
-        let mut files = 0;
-        for _ in 0..documents {
-            files += with_document(&all, |document| pdf.render(&document).unwrap().files.len());
-        }
-        let seconds = begin.elapsed().as_secs_f64();
-        let rate = f64::from(documents) * records as f64 / seconds;
-        println!("{documents} documents of {records} records: {rate:.0} records/s, {files} files");
-    }
-    let long = [message(0, &text.repeat(8 << 20 >> 6))];
-    let begin = std::time::Instant::now();
-    let file = &bytes(&Pdf::default(), &long).1[FILE];
-    println!(
-        "a message of {} MB: {:.1} s, {} MB",
-        text.len() >> 3,
-        begin.elapsed().as_secs_f64(),
-        file.len() >> 20
-    );
-}

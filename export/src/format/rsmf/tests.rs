@@ -358,28 +358,3 @@ fn random_histories_lose_nothing() {
         assert_eq!(found, expected, "{seed}");
     }
 }
-
-/// Not only what the fixtures have: a day as long as RSMF allows, in three formats.
-#[test]
-#[ignore = "measures, and writes large files for readers"]
-fn a_whole_day() {
-    let text = |n| {
-        format!(
-            r#""to":[{ALICE}],"message":{{"id":"m{n}","text":"Could we move the numbers for the third quarter to Friday? {n}"}}"#
-        )
-    };
-    let texts: Vec<String> = (0..RSMF_EVENTS_MAX).map(text).collect();
-    let all: Vec<_> = texts.iter().map(|text| ("im.message.sent", BOB, text.as_str())).collect();
-    let all = records(&all);
-    let formats: [(&str, &dyn Format); 3] = [
-        ("rsmf", &Rsmf),
-        ("vcon", &crate::format::vcon::VconFormat),
-        ("chat-xml", &crate::format::chat_xml::ChatXml),
-    ];
-    for (name, format) in formats {
-        let begin = std::time::Instant::now();
-        let rendered = rendered(format, &format!("{name}/day"), &all, "a");
-        let seconds = begin.elapsed().as_secs_f64();
-        println!("{name}: {:.0} records/s, {} bytes", all.len() as f64 / seconds, bytes(&rendered).len());
-    }
-}
