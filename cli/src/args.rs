@@ -329,7 +329,8 @@ pub struct ExportArgs {
     /// The first of these numbers [default: 1]
     #[arg(long, value_name = "NUMBER")]
     pub bates_start: Option<u64>,
-    /// Documents of a volume at most; each volume is a folder VOL001, VOL002 and so on
+    /// Documents of a volume at most; each volume is a folder VOL001, VOL002 and so on. Not for jsonl, xlsx and
+    /// parquet, which are one file
     #[arg(long, value_name = "COUNT", value_parser = clap::value_parser!(u64).range(1..))]
     pub volume_documents: Option<u64>,
     /// Bytes of a volume at most, such as 4000000000; a larger document is a volume of its own

@@ -90,7 +90,9 @@ impl Production<'_> {
         let writer = formats::of(self.request.format, &pdf);
         let is_evidence = matches!(writer, Writer::Evidence);
         let attached = Files::new(self.files)?;
+        let rules = Rules::new(&options.redactions)?;
         let runs = plan::runs(hits)?;
+        // Whatever is wrong with the request is said before there is a folder.
         let folder = Folder::begin(out)?;
         let work = folder.work();
         let mut files = vec![
@@ -101,7 +103,7 @@ impl Production<'_> {
             evidence: Evidence::begin(&work, is_evidence || options.with_records)?,
             spill: (!is_evidence).then(|| Spill::new(&work)),
             zone: &zone,
-            rules: Rules::new(&options.redactions)?,
+            rules,
         };
         pass.read(self.archive, &runs, self.threads, progress)?;
         let mut collected = pass.evidence.finish(self.archive, &runs, self.threads)?;

@@ -269,6 +269,10 @@ impl Request {
         if !options.fonts.is_empty() && self.format != Format::Pdf {
             return Err(Error::invalid("fonts are for the format pdf: no other has any"));
         }
+        let is_one_file = matches!(self.format, Format::JsonLines | Format::Xlsx | Format::Parquet);
+        if options.volume.is_some() && is_one_file {
+            return Err(Error::invalid("this format is one table: it cannot be cut into volumes"));
+        }
         let texts = [
             ("query", &self.query),
             ("query_canonical", &self.query_canonical),
@@ -355,6 +359,8 @@ mod tests {
         let old: Request = serde_json::from_str(GOLDEN_V1).unwrap();
         let good: Request = serde_json::from_str(GOLDEN_V2).unwrap();
         assert_eq!(serde_json::to_string(&good).unwrap(), GOLDEN_V2);
+        let in_volumes = good.clone();
+        let good = Request { format: Format::Dat, ..good };
         assert!(good.check().is_ok());
         let long = "x".repeat(REQUEST_TEXT_BYTES_MAX + 1);
         let numbered = |prefix: &str, width| {
@@ -373,6 +379,8 @@ mod tests {
             (numbered("A", 0), "numbers have 1 to"),
             (Request { why: long, ..good.clone() }, "the request's why has 65537 bytes"),
             (fonts_without_pdf, "fonts are for the format pdf"),
+            (in_volumes.clone(), "cannot be cut into volumes"),
+            (Request { format: Format::Xlsx, ..in_volumes }, "cannot be cut into volumes"),
         ] {
             let error = bad.check().unwrap_err().to_string();
             assert!(error.contains(expected), "{error}");

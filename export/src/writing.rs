@@ -182,9 +182,6 @@ impl<'w> Writing<'w> {
         let (work, limit) = (folder.work(), making.options.volume.clone());
         let (sink, step) = match writer {
             Writer::Evidence => return Err(Error::invalid("this format has no documents")),
-            Writer::Table(_) if limit.is_some() => {
-                return Err(Error::invalid("this format is one table: it cannot be cut into volumes"));
-            }
             Writer::Table(begin) => (Sink::Table(begin(&work)?), None),
             Writer::Documents(format) => {
                 let (journal, taken) = Journal::begin(&work, folder.earlier().as_deref(), head)?;

@@ -462,6 +462,7 @@ fn documents_are_sound_and_repeatable() {
             let names = ["a", "b"].map(|name| format!("{n}{name}{with_records}"));
             if [Format::Parquet, Format::Xlsx].contains(&format) && volume.is_some() {
                 refused(world.write(world.all(), &names[0], &request, 1), "cannot be cut into volumes");
+                assert!(!world.path(&names[0]).exists());
                 continue;
             }
             let receipt = world.write(world.all(), &names[0], &request, 1).unwrap();
