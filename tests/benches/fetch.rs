@@ -18,13 +18,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use custody_archive::{
-    Archive, BatchBuilder, CompactSettings, Compactor, Encoded, FileRef, Location, S3Settings, Store, Writer,
-    WriterSettings,
-};
-use custody_cli::sim::{SimSettings, Simulator, Wording};
-use custody_schemas::{Incoming, Partition};
-use jiff::Timestamp;
+use custody_archive::{Archive, CompactSettings, Compactor, FileRef, Location, S3Settings, Store};
+use custody_tests::simulated::Simulated;
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
 
@@ -62,27 +57,9 @@ fn main() -> Done {
 
 /// Archives simulated events, as many commits as are asked for.
 fn archive(location: &Location, args: &Args) -> Done {
-    let partition = Partition { topic: "federation.events".to_owned(), generation: 1, partition: 0 };
-    let mut writer = Writer::open(location, &S3Settings::default(), &WriterSettings::default())?;
-    let made = usize::try_from(writer.next_offset(&partition)?.unwrap_or(0))?;
-    let settings =
-        SimSettings { wording: Wording::Vocabulary { seed: SEED }, ..SimSettings::new(USERS, SEED) };
-    let mut events = (0_i64..).zip(Simulator::new(settings)).skip(made);
-    for number in (made / args.rows) as u64..args.files {
-        let mut batch = BatchBuilder::new(format!("00000000-0000-7000-8000-{number:012}"));
-        let mut archived_ms = 0;
-        for (offset, event) in events.by_ref().take(args.rows) {
-            let time = event.event.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
-            archived_ms = time.map_or(archived_ms, Timestamp::as_millisecond);
-            let incoming = Incoming {
-                key: Some(event.key.as_bytes()),
-                headers: &[],
-                payload: Some(&serde_json::to_vec(&event.event)?),
-                broker_time_ms: Some(archived_ms),
-            };
-            batch.push(&partition, offset, offset, &incoming)?;
-        }
-        writer.archive(&Encoded::new(batch.seal("default", archived_ms)?)?)?;
+    let mut simulated = Simulated::open(location, USERS, SEED)?;
+    for number in simulated.archived() / args.rows as u64..args.files {
+        simulated.commit(number, args.rows)?;
     }
     Ok(())
 }

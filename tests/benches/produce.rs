@@ -27,11 +27,9 @@ use std::sync::Arc;
 use std::thread::available_parallelism;
 use std::time::{Duration, Instant};
 
-use custody_archive::{Archive, BatchBuilder, Encoded, Location, S3Settings, Writer, WriterSettings};
-use custody_cli::sim::{SimSettings, Simulator, Wording};
+use custody_archive::{Archive, Location, S3Settings};
 use custody_export::{Format, Hit, Options, Production, Progress, RECEIPT, REQUEST_VERSION, Request};
-use custody_schemas::{Incoming, Partition};
-use jiff::Timestamp;
+use custody_tests::simulated::Simulated;
 use serde_json::{Value, json};
 
 type Done<T = ()> = Result<T, Box<dyn Error>>;
@@ -94,33 +92,16 @@ fn main() -> Done {
 
 /// Archives simulated events until there are so many.
 fn grow(dir: &Path, events: u64) -> Done {
-    let partition = Partition { topic: "federation.events".to_owned(), generation: 1, partition: 0 };
     fs::create_dir_all(archive_dir(dir))?;
-    let mut writer = Writer::open(&location(dir), &S3Settings::default(), &WriterSettings::default())?;
-    let had = u64::try_from(writer.next_offset(&partition)?.unwrap_or(0))?;
+    let mut simulated = Simulated::open(&location(dir), USERS, SEED)?;
+    let had = simulated.archived();
     if had > events {
         let dir = dir.display();
         return Err(format!("{dir} holds {had} events: ask for as many or more, or empty it").into());
     }
-    let settings =
-        SimSettings { wording: Wording::Vocabulary { seed: SEED }, ..SimSettings::new(USERS, SEED) };
-    let mut made = (0_u64..events).zip(Simulator::new(settings)).skip(usize::try_from(had)?).peekable();
-    while let Some(first) = made.peek().map(|(first, _)| *first) {
-        let mut batch = BatchBuilder::new(format!("00000000-0000-7000-8000-{first:012}"));
-        let mut archived_ms = 0;
-        for (offset, event) in made.by_ref().take(COMMIT) {
-            let time = event.event.time.as_deref().and_then(|time| time.parse::<Timestamp>().ok());
-            archived_ms = time.map_or(archived_ms, Timestamp::as_millisecond);
-            let incoming = Incoming {
-                key: Some(event.key.as_bytes()),
-                headers: &[],
-                payload: Some(&serde_json::to_vec(&event.event)?),
-                broker_time_ms: Some(archived_ms),
-            };
-            let offset = i64::try_from(offset)?;
-            batch.push(&partition, offset, offset, &incoming)?;
-        }
-        writer.archive(&Encoded::new(batch.seal("default", archived_ms)?)?)?;
+    while simulated.archived() < events {
+        let more = usize::try_from(events - simulated.archived())?.min(COMMIT);
+        simulated.commit(simulated.archived(), more)?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! What the end-to-end tests share: the repository's root, a worker in the
 //! process, and the check after every test that writes an archive.
 
+pub mod simulated;
 pub mod world;
 
 use std::path::{Path, PathBuf};
