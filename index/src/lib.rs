@@ -39,6 +39,7 @@ mod exact;
 mod expand;
 mod guard;
 mod known;
+mod list;
 mod manifest;
 mod merge;
 mod message;

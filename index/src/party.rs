@@ -1,7 +1,7 @@
 //! The terms of a party: one that holds all that it is found by, and one for its domain.
 //!
 //! A record has in each field, for each party, the party's key: a character that says how the rest
-//! is to be read, then texts as a [list](crate::document). It is the whole address with the words of
+//! is to be read, then texts as a [list](crate::list). It is the whole address with the words of
 //! the name, where the other forms of the address follow from the whole one; where they do not, an
 //! address being cut, the number of its forms, the forms and the words. Which keys have a form, the
 //! split's [dictionary](crate::split) says.
@@ -9,7 +9,7 @@
 use std::collections::HashSet;
 use std::str::Chars;
 
-use crate::document::{push_term, terms};
+use crate::list::{push_term, terms};
 use crate::schema::PRESENT_PARTY;
 use crate::text::{AddressForms, name_of, words};
 

@@ -7,11 +7,9 @@ use std::borrow::Cow;
 
 use custody_schemas::Hash;
 use tantivy::schema::{Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions};
-use tantivy::tokenizer::{TextAnalyzer, TokenizerManager};
 
-use crate::document::ListTokenizer;
 use crate::query::Attribute;
-use crate::text::{CustodyTokenizer, lower_case};
+use crate::text::lower_case;
 
 /// The longest raw term, in bytes; a longer one is indexed by its SHA-256.
 pub(crate) const RAW_BYTES_MAX: usize = 1_024;
@@ -77,11 +75,18 @@ pub(crate) const PRESENT_PARTY: &str = "P";
 pub(crate) const TIME: &str = "time";
 /// Name of the fast field that is equal for deliveries of one event.
 pub(crate) const IDENTITY: &str = "identity";
-/// Name of the fast field that is equal for versions of one message.
+/// Name of the fast field that is equal for versions of one message, see
+/// [`Message::hash`](crate::message::Message::hash).
 pub(crate) const MESSAGE: &str = "message";
 
+/// How texts are cut: by [`each_term`](crate::text::each_term). The name stands in every split.
 const TOKENIZER: &str = "custody";
+/// What is compared whole is not cut.
 const RAW: &str = "raw";
+/// Name of the fast field of when a batch was sealed.
+pub(crate) const ARCHIVED: &str = "archived";
+/// Name of the fast field of how long a call lasted.
+pub(crate) const DURATION: &str = "duration";
 
 /// The schema and its fields.
 #[derive(Debug, Clone)]
@@ -105,14 +110,10 @@ pub(crate) struct Fields {
     pub(crate) attribute: Field,
     /// Milliseconds since 1970 UTC; fast only.
     pub(crate) time: Field,
-    /// Fast only.
-    pub(crate) identity: Field,
     /// Milliseconds since 1970 UTC; fast only.
     pub(crate) archived: Field,
     /// Milliseconds that a call lasted; fast only.
     pub(crate) duration: Field,
-    /// [`Message::hash`](crate::message::Message::hash); fast only.
-    pub(crate) message: Field,
 }
 
 impl Fields {
@@ -130,24 +131,32 @@ impl Fields {
         let raw = TextOptions::default().set_indexing_options(raw);
         let fast = NumericOptions::default().set_fast();
         // The order is part of the split's format.
+        let text = schema.add_text_field("text", words);
+        let names =
+            ["from", "to", "other", "conversation", "kind", "tenant", "network", "flag", "via", "attribute"];
+        let raw = names.map(|name| schema.add_text_field(name, raw.clone()));
+        let [from, to, other, conversation, kind, tenant, network, flag, via, attribute] = raw;
+        let time = schema.add_i64_field(TIME, fast.clone());
+        schema.add_u64_field(IDENTITY, fast.clone());
+        let archived = schema.add_i64_field(ARCHIVED, fast.clone());
+        let duration = schema.add_i64_field(DURATION, fast.clone());
+        schema.add_u64_field(MESSAGE, fast);
         Fields {
-            text: schema.add_text_field("text", words),
-            from: schema.add_text_field("from", raw.clone()),
-            to: schema.add_text_field("to", raw.clone()),
-            other: schema.add_text_field("other", raw.clone()),
-            conversation: schema.add_text_field("conversation", raw.clone()),
-            kind: schema.add_text_field("kind", raw.clone()),
-            tenant: schema.add_text_field("tenant", raw.clone()),
-            network: schema.add_text_field("network", raw.clone()),
-            flag: schema.add_text_field("flag", raw.clone()),
-            via: schema.add_text_field("via", raw.clone()),
-            attribute: schema.add_text_field("attribute", raw),
-            time: schema.add_i64_field(TIME, fast.clone()),
-            identity: schema.add_u64_field(IDENTITY, fast.clone()),
-            archived: schema.add_i64_field("archived", fast.clone()),
-            duration: schema.add_i64_field("duration", fast.clone()),
-            message: schema.add_u64_field(MESSAGE, fast),
             schema: schema.build(),
+            text,
+            from,
+            to,
+            other,
+            conversation,
+            kind,
+            tenant,
+            network,
+            flag,
+            via,
+            attribute,
+            time,
+            archived,
+            duration,
         }
     }
 
@@ -155,15 +164,6 @@ impl Fields {
     pub(crate) fn parties(&self) -> [Field; 4] {
         [self.from, self.to, self.other, self.via]
     }
-}
-
-/// The tokenizers that the schema names.
-pub(crate) fn tokenizers() -> TokenizerManager {
-    // Tantivy looks up its own default even for numbers.
-    let manager = TokenizerManager::default();
-    manager.register(TOKENIZER, TextAnalyzer::from(CustodyTokenizer::default()));
-    manager.register(RAW, TextAnalyzer::from(ListTokenizer::default()));
-    manager
 }
 
 /// The term of something compared whole. What is too long is replaced by its

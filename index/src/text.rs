@@ -7,8 +7,6 @@
 use std::borrow::Cow;
 use std::ops::Range;
 
-use tantivy::tokenizer as tt;
-
 mod address;
 mod cut;
 mod fold;
@@ -118,55 +116,20 @@ pub(crate) fn is_one_by_one(c: char) -> bool {
     c.is_alphanumeric() && fold::class(c) == fold::Class::Each
 }
 
-/// [`tokens`] as a Tantivy tokenizer.
-#[derive(Clone, Default)]
-pub struct CustodyTokenizer {
-    // Lives here, not in the stream, so that one buffer serves every document.
-    token: tt::Token,
-}
-
-/// The stream of [`CustodyTokenizer`].
-pub struct CustodyTokenStream<'a> {
-    cutter: Cutter<'a>,
-    token: &'a mut tt::Token,
-}
-
-impl tt::Tokenizer for CustodyTokenizer {
-    type TokenStream<'a> = CustodyTokenStream<'a>;
-
-    fn token_stream<'a>(&'a mut self, text: &'a str) -> CustodyTokenStream<'a> {
-        self.token.reset();
-        CustodyTokenStream { cutter: Cutter::new(text), token: &mut self.token }
-    }
-}
-
-impl tt::TokenStream for CustodyTokenStream<'_> {
-    fn advance(&mut self) -> bool {
-        let Some(cut) = self.cutter.cut() else { return false };
-        self.token.text.clear();
-        let (range, position) = match cut {
+/// Hands the term and the position of each of [`tokens`] to `each`. `lower` is room for one: most words are
+/// taken up without memory of their own.
+pub(crate) fn each_term(text: &str, lower: &mut String, mut each: impl FnMut(&str, u32)) {
+    let mut cutter = Cutter::new(text);
+    while let Some(cut) = cutter.cut() {
+        match cut {
             Cut::Ascii { range, position } => {
-                self.token.text.push_str(self.cutter.text(&range));
-                // In place: most words are taken up without memory of their own.
-                self.token.text.make_ascii_lowercase();
-                (range, position)
+                lower.clear();
+                lower.push_str(cutter.text(&range));
+                lower.make_ascii_lowercase();
+                each(lower, position);
             }
-            Cut::Token(token) => {
-                self.token.text.push_str(&token.term);
-                (token.range, token.position)
-            }
-        };
-        self.token.position = position as usize;
-        (self.token.offset_from, self.token.offset_to) = (range.start, range.end);
-        true
-    }
-
-    fn token(&self) -> &tt::Token {
-        self.token
-    }
-
-    fn token_mut(&mut self) -> &mut tt::Token {
-        self.token
+            Cut::Token(token) => each(&token.term, token.position),
+        }
     }
 }
 

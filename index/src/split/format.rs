@@ -7,8 +7,7 @@
 //!
 //! Tantivy's store of documents is left out.
 //!
-//! Tantivy names a segment's files after a random id, and writes that id into
-//! `meta.json`. Here every segment has the id `SEGMENT`.
+//! Tantivy names a segment's files after a random id. Here every segment has the id `SEGMENT`.
 
 use std::collections::BTreeSet;
 use std::io;
@@ -27,15 +26,14 @@ pub(crate) const SPLIT_VERSION: u32 = 4;
 pub(super) const MAGIC: [u8; 8] = *b"custspl1";
 pub(super) const TAIL_BYTES: usize = 12;
 
-/// The id of every segment, as its file names have it and as `meta.json` has it.
+/// The id of every segment, as its file names have it.
 pub(super) const SEGMENT: &str = "c057d700000000000000000000000001";
-pub(super) const SEGMENT_DASHED: &str = "c057d700-0000-0000-0000-000000000001";
 
 /// Tantivy's list of segments, the only file that is not one segment's.
 pub(super) const META: &str = "meta.json";
 
 /// The segment's store of documents. Nothing is stored, and it would take five bytes for each of
-/// them: a split is written without it, and [`empty_store`](super::write::empty_store) stands for it.
+/// them: a split is written without it, and [`empty_store`](super::segment::empty_store) stands for it.
 pub(super) const STORE: &str = "store";
 
 /// What the end of a split says about it.

@@ -183,7 +183,7 @@ pub(super) fn forms_of(index: &Index) -> Result<Vec<u8>, Error> {
 /// Forms and the terms that have them, before they are in order. What is in several fields, or is a
 /// form of several parties, stands here as often: about 100 bytes for each party of the split.
 #[derive(Default)]
-struct Gathered {
+pub(super) struct Gathered {
     /// The forms, one after another.
     text: Vec<u8>,
     /// The numbers of each term: where they end.
@@ -208,16 +208,22 @@ impl Gathered {
         let streams = streams.collect::<Result<Vec<_>, _>>().map_err(|e| failed(e.into()))?;
         let mut merger = TermMerger::new(streams);
         while merger.advance() {
-            let first = self.numbers.len();
-            self.numbers
-                .extend(merger.matching_segments().map(|(field, ord)| ord << FIELD_BITS | field as u64));
-            self.numbers[first..].sort_unstable();
-            self.term(merger.key(), (first, self.numbers.len()))?;
+            let places = merger.matching_segments().map(|(field, ord)| (ord, field as u64));
+            self.term(merger.key(), places)?;
         }
         Ok(())
     }
 
-    fn term(&mut self, term: &[u8], numbers: (usize, usize)) -> Result<(), Error> {
+    /// Takes up a term of parties: where it stands in the dictionaries of which fields.
+    pub(super) fn term(
+        &mut self,
+        term: &[u8],
+        places: impl Iterator<Item = (u64, u64)>,
+    ) -> Result<(), Error> {
+        let first = self.numbers.len();
+        self.numbers.extend(places.map(|(ord, field)| ord << FIELD_BITS | field));
+        self.numbers[first..].sort_unstable();
+        let numbers = (first, self.numbers.len());
         let (text, forms) = (&mut self.text, &mut self.forms);
         let mut add = |form: &str| {
             forms.push(Form { start: text.len(), len: form.len(), numbers });
@@ -232,7 +238,7 @@ impl Gathered {
         Ok(())
     }
 
-    fn written(mut self) -> Result<Vec<u8>, Error> {
+    pub(super) fn written(mut self) -> Result<Vec<u8>, Error> {
         let failed = |e| Error::with(Kind::Corrupt, "cannot write the forms of a split", e);
         let text = &self.text;
         let of = |form: &Form| &text[form.start..form.start + form.len];

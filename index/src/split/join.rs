@@ -2,8 +2,8 @@
 //!
 //! Joining gives the bytes that building from the records gives (a property test, and
 //! `verify`, which builds every split anew), at a fraction of the cost. Tantivy's merger
-//! writes terms, postings and fast fields as its indexer does; what it writes otherwise,
-//! `meta.json`, depends on the number of documents alone and is made anew.
+//! writes terms, postings and fast fields with the serializers that `segment` uses; `meta.json`
+//! depends on the number of documents alone and is made anew.
 
 use std::collections::BTreeSet;
 
@@ -11,11 +11,11 @@ use tantivy::Index;
 use tantivy::directory::{FileSlice, RamDirectory};
 use tantivy::indexer::merge_indices;
 use tantivy::query::Bm25StatisticsProvider;
-use tantivy::schema::TantivyDocument;
 
 use super::format::{Covered, Footer, META, SPLIT_VERSION, read_footer};
 use super::open::SplitDirectory;
-use super::write::{Built, TENANTS_MAX, failed, finished, parts_of, segment_writer};
+use super::segment::{Segment, meta_of};
+use super::write::{Built, TENANTS_MAX, failed, finished, parts_of};
 use crate::error::Error;
 use crate::schema::Fields;
 
@@ -35,18 +35,19 @@ pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Bui
     }
     let docs = footers.iter().try_fold(0_u32, |sum, footer| sum.checked_add(footer.docs));
     let docs = docs.ok_or_else(|| Error::invalid("too many records in one split"))?;
-    let mut parts = frame(docs)?;
-    if !indices.is_empty() {
+    let parts = if indices.is_empty() {
+        Segment::new().finish()?
+    } else {
         let ram = RamDirectory::create();
         let merged = merge_indices(&indices, ram.clone()).map_err(failed)?;
         if !has_words(&merged).map_err(failed)? {
             return Ok(None);
         }
-        let merged = parts_of(&merged, &ram, docs)?;
-        parts.retain(|(name, _)| name == META);
-        parts.extend(merged.into_iter().filter(|(name, _)| name != META));
+        let mut parts = parts_of(&merged, &ram, docs)?;
+        parts.push((META.to_owned(), meta_of(docs)?));
         parts.sort_unstable();
-    }
+        parts
+    };
     let footer = sum(footers, docs);
     finished(parts, footer).map(Some)
 }
@@ -55,16 +56,6 @@ pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Option<Bui
 fn has_words(index: &Index) -> tantivy::Result<bool> {
     let searcher = index.reader()?.searcher();
     Ok(searcher.total_num_tokens(Fields::new().text)? > 0)
-}
-
-/// The parts of a segment of so many empty documents.
-fn frame(docs: u32) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let ram = RamDirectory::create();
-    let mut writer = segment_writer::<TantivyDocument>(&Fields::new(), &ram)?;
-    for _ in 0..docs {
-        writer.add_document(TantivyDocument::default()).map_err(failed)?;
-    }
-    parts_of(&writer.finalize().map_err(failed)?, &ram, docs)
 }
 
 fn sum(footers: Vec<Footer>, docs: u32) -> Footer {

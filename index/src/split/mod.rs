@@ -4,7 +4,7 @@
 //! `verify` proves that the index holds what the archive holds.
 //!
 //! - `format`: the bytes of a split, apart from what is in the segment
-//! - `write`: from records to bytes
+//! - `write`: from records to bytes, through `segment`: terms by number, places put in order once
 //! - `forms`: from what a party is found by to its terms
 //! - `join`: from small splits to a large one, with the same bytes
 //! - `relocate`: the same split when its batches are in other files
@@ -15,6 +15,7 @@ mod forms;
 mod join;
 mod open;
 mod relocate;
+mod segment;
 #[cfg(test)]
 mod tests;
 mod write;
@@ -24,4 +25,5 @@ pub(crate) use forms::Known;
 pub(crate) use join::join;
 pub(crate) use open::OpenSplit;
 pub(crate) use relocate::relocate;
+pub(crate) use segment::Segment;
 pub(crate) use write::{Built, build};

@@ -17,7 +17,7 @@ use tantivy::{HasLen, Index, ReloadPolicy, Searcher, SegmentReader};
 
 use super::format::{Footer, META, SEGMENT, STORE, read_footer};
 use super::forms::{FORMS, Forms};
-use super::write::empty_store;
+use super::segment::empty_store;
 use crate::error::Error;
 use crate::manifest::{Folder, SplitMeta};
 use crate::schema::{IDENTITY, MESSAGE, TIME};

@@ -5,24 +5,18 @@ use std::path::Path;
 
 use custody_archive::FileRef;
 use custody_schemas::Hash;
+use tantivy::Index;
 use tantivy::directory::error::DeleteError;
 use tantivy::directory::{Directory, RamDirectory};
-use tantivy::indexer::SingleSegmentIndexWriter;
-use tantivy::schema::document::Document;
-use tantivy::store::Compressor;
-use tantivy::{Index, IndexSettings};
 
-use super::format::{Covered, Footer, MAGIC, META, Part, SEGMENT, SEGMENT_DASHED, SPLIT_VERSION, STORE};
+use super::format::{Covered, Footer, MAGIC, Part, SPLIT_VERSION, STORE};
 use super::forms::{FORMS, forms_of};
-use crate::document::{Documents, OneRecord, Present};
+use crate::document::{Documents, Present};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
-use crate::schema::{Fields, raw_term, tokenizers};
+use crate::schema::raw_term;
 use crate::source::{Row, Source, topics};
 use crate::text::lower_case;
-
-/// Tantivy sizes its first hash table by this; it writes nothing out early.
-const MEMORY_BYTES: usize = 16 << 20;
 
 /// More tenants than these are not listed: the split is never pruned by tenant.
 pub(super) const TENANTS_MAX: usize = 64;
@@ -37,10 +31,10 @@ pub(crate) struct Built {
 /// Builds the split of these files, given in order with the versions that added
 /// them. Document numbers are row numbers, counted on from file to file.
 pub(crate) fn build<S: Source>(source: &S, files: &[(u64, FileRef)]) -> Result<Built, Error> {
-    let mut growing = Growing::new()?;
+    let mut growing = Growing::new();
     let mut covered = Vec::with_capacity(files.len());
     for run in files.chunk_by(|(_, one), (_, next)| follows(one, next)) {
-        let (first_doc, mut rows) = (growing.docs, 0_u64);
+        let (first_doc, mut rows) = (growing.documents.segment().doc(), 0_u64);
         let mut starts = run
             .iter()
             .map(|(_, file)| {
@@ -83,9 +77,6 @@ fn follows(one: &FileRef, next: &FileRef) -> bool {
 
 struct Growing {
     documents: Documents,
-    ram: RamDirectory,
-    writer: SingleSegmentIndexWriter<OneRecord>,
-    docs: u32,
     /// The next document is the first of a file.
     first_of_file: bool,
     time_ms: Option<(i64, i64)>,
@@ -97,43 +88,21 @@ pub(super) fn failed(e: tantivy::TantivyError) -> Error {
     Error::tantivy("cannot build a split", e)
 }
 
-/// What takes up the documents of a segment.
-pub(super) fn segment_writer<D: Document>(
-    fields: &Fields,
-    ram: &RamDirectory,
-) -> Result<SingleSegmentIndexWriter<D>, Error> {
-    let settings = IndexSettings {
-        // Nothing is stored; compressing it would only cost a thread.
-        docstore_compression: Compressor::None,
-        docstore_compress_dedicated_thread: false,
-        ..IndexSettings::default()
-    };
-    let index = Index::builder().schema(fields.schema.clone()).settings(settings).tokenizers(tokenizers());
-    index.single_segment_index_writer(ram.clone(), MEMORY_BYTES).map_err(failed)
-}
-
 impl Growing {
-    fn new() -> Result<Growing, Error> {
-        let (fields, ram) = (Fields::new(), RamDirectory::create());
-        let writer = segment_writer(&fields, &ram)?;
-        Ok(Growing {
-            documents: Documents::new(fields),
-            ram,
-            writer,
-            docs: 0,
+    fn new() -> Growing {
+        Growing {
+            documents: Documents::new(),
             first_of_file: true,
             time_ms: None,
             tenants: Some(BTreeSet::new()),
             last_tenant: String::new(),
-        })
+        }
     }
 
     fn add(&mut self, row: &Row<'_>, topic: Option<&str>) -> Result<(), Error> {
         let first_of_file = std::mem::take(&mut self.first_of_file);
         let present = if first_of_file { Present::Marked } else { Present::Unmarked };
-        self.writer.add_document(self.documents.document(row, topic, present)).map_err(failed)?;
-        self.docs =
-            self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
+        self.documents.add(row, topic, present)?;
         if let Some(time_ms) = row.time_ms {
             let (min, max) = self.time_ms.unwrap_or((time_ms, time_ms));
             self.time_ms = Some((min.min(time_ms), max.max(time_ms)));
@@ -158,12 +127,12 @@ impl Growing {
     }
 
     fn finish(self, files: Vec<Covered>) -> Result<Built, Error> {
-        let index = self.writer.finalize().map_err(failed)?;
-        let parts = parts_of(&index, &self.ram, self.docs)?;
+        let docs = self.documents.segment().doc();
+        let parts = self.documents.finish()?;
         let (time_ms_min, time_ms_max) = self.time_ms.unzip();
         let footer = Footer {
             version: SPLIT_VERSION,
-            docs: self.docs,
+            docs,
             time_ms_min,
             time_ms_max,
             tenants: self.tenants,
@@ -201,19 +170,8 @@ pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Res
     Ok(Built { meta, bytes })
 }
 
-/// The store of a segment without documents.
-pub(super) fn empty_store() -> Result<Vec<u8>, Error> {
-    let ram = RamDirectory::create();
-    let index = segment_writer::<OneRecord>(&Fields::new(), &ram)?.finalize().map_err(failed)?;
-    let metas = index.load_metas().map_err(failed)?;
-    let mut paths = metas.list_segment_files().into_iter();
-    let store = paths.find(|path| path.extension().is_some_and(|name| name == STORE));
-    let store = store.ok_or_else(|| Error::corrupt("tantivy made a segment without a store"))?;
-    ram.atomic_read(&store).map_err(|e| failed(e.into()))
-}
-
-/// The segment's files and its forms in order of their lasting names, taken out of the directory; the
-/// store is left out.
+/// The files of a segment that Tantivy merged, by their lasting names, and its forms, taken out of the
+/// directory; the store and `meta.json` are left out.
 pub(super) fn parts_of(
     index: &Index,
     ram: &RamDirectory,
@@ -233,8 +191,7 @@ pub(super) fn parts_of(
     let forms = forms_of(index)?;
     let id = segment.id().uuid_string();
     let read = |path: &Path| ram.atomic_read(path).map_err(|e| failed(e.into()));
-    let meta = lasting_meta(&id, &read(Path::new(META))?)?;
-    let mut files = vec![(META.to_owned(), meta), (FORMS.to_owned(), forms)];
+    let mut files = vec![(FORMS.to_owned(), forms)];
     for path in metas.list_segment_files() {
         if ram.exists(&path).map_err(|e| failed(e.into()))? {
             let name = path.to_str().and_then(|name| name.strip_prefix(&*id)?.strip_prefix('.'));
@@ -247,19 +204,7 @@ pub(super) fn parts_of(
             ram.delete(&path).map_err(gone)?;
         }
     }
-    files.sort_unstable();
     Ok(files)
-}
-
-/// `meta.json` with the lasting id in place of the random one.
-fn lasting_meta(id: &str, json: &[u8]) -> Result<Vec<u8>, Error> {
-    let text = String::from_utf8_lossy(json);
-    let dashed = [&id[..8], &id[8..12], &id[12..16], &id[16..20], &id[20..]].join("-");
-    let lasting = text.replace(&dashed, SEGMENT_DASHED).replace(id, SEGMENT);
-    if lasting == text {
-        return Err(Error::corrupt("tantivy's meta.json does not name its segment"));
-    }
-    Ok(lasting.into_bytes())
 }
 
 fn append_footer(footer: &Footer, bytes: &mut Vec<u8>) -> Result<(), Error> {

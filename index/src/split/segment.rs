@@ -1,0 +1,255 @@
+//! The segment of a split, while it grows.
+//!
+//! Tantivy's indexer is made for documents of any kind, many threads and little memory: it hashes every
+//! term of every document, and keeps the places of each term in a list of its own that it walks through
+//! at the end. Here nearly all terms come again and again (parties, types, clients, topics), and are
+//! known by number; places are written one after another, and put in the order of their terms once. What
+//! is written is written by Tantivy's own serializers: the same bytes.
+
+use std::io;
+
+use tantivy::columnar::{ColumnType, ColumnarWriter};
+use tantivy::directory::{Directory, FileSlice, RamDirectory, TerminatingWrite, WritePtr};
+use tantivy::fieldnorm::{FieldNormReader, FieldNormsSerializer};
+use tantivy::index::{IndexMeta, Segment as TantivySegment, SegmentComponent, SegmentId};
+use tantivy::postings::InvertedIndexSerializer;
+use tantivy::schema::{Field, FieldType};
+use tantivy::store::{Compressor, StoreWriter};
+use tantivy::{DocId, Index, IndexSettings, TantivyError};
+
+use super::format::{META, SEGMENT};
+use super::forms::{FORMS, Gathered};
+use super::write::failed;
+use crate::error::{Error, Kind};
+use crate::schema::Fields;
+
+mod lists;
+mod terms;
+#[cfg(test)]
+mod tests;
+mod words;
+
+pub(crate) use lists::{Lists, Raw};
+pub(crate) use terms::Terms;
+pub(crate) use words::Words;
+
+/// What documents have, before it is written.
+pub(crate) struct Segment {
+    pub(crate) fields: Fields,
+    docs: DocId,
+    pub(crate) words: Words,
+    /// Of all fields of parties.
+    pub(crate) parties: Terms,
+    /// In the order of [`Fields::parties`].
+    pub(crate) of_parties: [Lists; 4],
+    pub(crate) conversation: Raw,
+    pub(crate) kind: Raw,
+    pub(crate) tenant: Raw,
+    pub(crate) network: Raw,
+    pub(crate) flag: Raw,
+    pub(crate) attribute: Raw,
+    columns: ColumnarWriter,
+}
+
+impl Segment {
+    pub(crate) fn new() -> Segment {
+        let fields = Fields::new();
+        let mut columns = ColumnarWriter::default();
+        for (_, entry) in fields.schema.fields().filter(|(_, entry)| entry.is_fast()) {
+            let kind = match entry.field_type() {
+                FieldType::I64(_) => ColumnType::I64,
+                _ => ColumnType::U64,
+            };
+            columns.record_column_type(entry.name(), kind, false);
+        }
+        Segment {
+            fields,
+            docs: 0,
+            words: Words::new(),
+            parties: Terms::default(),
+            of_parties: Default::default(),
+            conversation: Raw::default(),
+            kind: Raw::default(),
+            tenant: Raw::default(),
+            network: Raw::default(),
+            flag: Raw::default(),
+            attribute: Raw::default(),
+            columns,
+        }
+    }
+
+    /// The document that is taken up now.
+    pub(crate) fn doc(&self) -> DocId {
+        self.docs
+    }
+
+    /// The document that is taken up now has this number.
+    pub(crate) fn signed(&mut self, column: &str, value: i64) {
+        self.columns.record_numerical(self.docs, column, value);
+    }
+
+    /// The same without a sign.
+    pub(crate) fn unsigned(&mut self, column: &str, value: u64) {
+        self.columns.record_numerical(self.docs, column, value);
+    }
+
+    /// Ends a document with its text.
+    ///
+    /// # Errors
+    ///
+    /// `Invalid` when there are more than a segment can have.
+    pub(crate) fn end(&mut self, text: &str) -> Result<(), Error> {
+        self.words.push(text);
+        self.docs =
+            self.docs.checked_add(1).ok_or_else(|| Error::invalid("too many records in one split"))?;
+        Ok(())
+    }
+
+    /// The files of the segment, and the forms of its parties, by name.
+    pub(crate) fn finish(mut self) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let terms = [&self.words.terms, &self.parties, &self.conversation.terms, &self.attribute.terms];
+        if terms.iter().any(|terms| terms.len() >= u32::MAX as usize) {
+            return Err(Error::invalid("too many terms in one split"));
+        }
+        let ram = RamDirectory::create();
+        let made = made(&self.fields, &ram, self.docs).map_err(failed)?;
+        let written = self.write(&made).map_err(failed)?;
+        let forms = self.forms(&written)?;
+        let mut parts = vec![(META.to_owned(), meta(&made).map_err(failed)?), (FORMS.to_owned(), forms)];
+        for (name, component) in COMPONENTS {
+            let bytes = ram.atomic_read(&made.relative_path(component)).map_err(|e| failed(e.into()))?;
+            parts.push((name.to_owned(), bytes));
+        }
+        parts.sort_unstable();
+        Ok(parts)
+    }
+
+    /// Writes everything that documents have. The terms of each field of parties, in order.
+    fn write(&mut self, made: &TantivySegment) -> tantivy::Result<[Vec<u32>; 4]> {
+        let mut norms = FieldNormsSerializer::from_write(made.open_write(SegmentComponent::FieldNorms)?)?;
+        norms.serialize_field(self.fields.text, self.words.norms())?;
+        norms.close()?;
+
+        let mut postings = InvertedIndexSerializer::open(made)?;
+        if !self.words.is_empty() {
+            let norms = FieldNormReader::open(FileSlice::from(self.words.norms().to_vec()))?;
+            self.words.write(postings.new_field(self.fields.text, self.words.len(), Some(norms))?)?;
+        }
+        let parties = self.parties.sorted();
+        let mut written = [const { Vec::new() }; 4];
+        // In the order of the fields, as Tantivy writes them.
+        for (field, of) in self.lists() {
+            let (terms, lists, party) = match of {
+                Of::Party(number) => (&self.parties, &self.of_parties[number], Some(number)),
+                Of::Own(raw) => (&raw.terms, &raw.lists, None),
+            };
+            if lists.is_empty() {
+                continue;
+            }
+            let serializer = postings.new_field(field, lists.len(), None)?;
+            match party {
+                Some(number) => written[number] = lists.write(terms, &parties, serializer)?,
+                None => drop(lists.write(terms, &terms.sorted(), serializer)?),
+            }
+        }
+        postings.close()?;
+
+        let mut fast = made.open_write(SegmentComponent::FastFields)?;
+        self.columns.serialize(self.docs, None, &mut fast)?;
+        fast.terminate()?;
+        Ok(written)
+    }
+
+    fn lists(&self) -> [(Field, Of<'_>); 10] {
+        let fields = &self.fields;
+        let mut all = [
+            (fields.from, Of::Party(0)),
+            (fields.to, Of::Party(1)),
+            (fields.other, Of::Party(2)),
+            (fields.via, Of::Party(3)),
+            (fields.conversation, Of::Own(&self.conversation)),
+            (fields.kind, Of::Own(&self.kind)),
+            (fields.tenant, Of::Own(&self.tenant)),
+            (fields.network, Of::Own(&self.network)),
+            (fields.flag, Of::Own(&self.flag)),
+            (fields.attribute, Of::Own(&self.attribute)),
+        ];
+        all.sort_unstable_by_key(|(field, _)| *field);
+        all
+    }
+
+    fn forms(&self, written: &[Vec<u32>; 4]) -> Result<Vec<u8>, Error> {
+        // Of each term, the fields that it is in and where it stands there.
+        let mut places = Vec::new();
+        for (field, terms) in (0..).zip(written) {
+            places.extend((0..).zip(terms).map(|(ord, term)| (*term, ord, field)));
+        }
+        places.sort_unstable();
+        let mut gathered = Gathered::default();
+        for same in places.chunk_by(|(one, ..), (other, ..)| one == other) {
+            gathered.term(self.parties.term(same[0].0), same.iter().map(|(_, ord, field)| (*ord, *field)))?;
+        }
+        gathered.written()
+    }
+}
+
+/// What a field's terms are.
+enum Of<'a> {
+    /// Of parties, by the order of [`Fields::parties`].
+    Party(usize),
+    Own(&'a Raw),
+}
+
+/// The files of a segment by their lasting names.
+const COMPONENTS: [(&str, SegmentComponent); 5] = [
+    ("fast", SegmentComponent::FastFields),
+    ("fieldnorm", SegmentComponent::FieldNorms),
+    ("idx", SegmentComponent::Postings),
+    ("pos", SegmentComponent::Positions),
+    ("term", SegmentComponent::Terms),
+];
+
+/// A segment of so many documents, of which nothing is written yet.
+fn made(fields: &Fields, ram: &RamDirectory, docs: DocId) -> tantivy::Result<TantivySegment> {
+    let settings = IndexSettings {
+        // Nothing is stored; compressing it would only cost a thread.
+        docstore_compression: Compressor::None,
+        docstore_compress_dedicated_thread: false,
+        ..IndexSettings::default()
+    };
+    let index = Index::builder().schema(fields.schema.clone()).settings(settings);
+    let index = index.open_or_create(ram.clone())?;
+    let id = SegmentId::from_uuid_string(SEGMENT)
+        .map_err(|e| TantivyError::InternalError(format!("{SEGMENT} is no id of a segment: {e:?}")))?;
+    Ok(index.segment(index.new_segment_meta(id, docs)))
+}
+
+/// `meta.json` of an index of this segment alone.
+fn meta(made: &TantivySegment) -> tantivy::Result<Vec<u8>> {
+    let meta = IndexMeta {
+        index_settings: made.index().settings().clone(),
+        persisted_custom_extensions: Vec::new(),
+        segments: vec![made.meta().clone()],
+        schema: made.schema(),
+        opstamp: 0,
+        payload: None,
+    };
+    let mut bytes = serde_json::to_vec_pretty(&meta).map_err(io::Error::from)?;
+    bytes.push(b'\n');
+    Ok(bytes)
+}
+
+/// `meta.json` of a segment of so many documents.
+pub(super) fn meta_of(docs: DocId) -> Result<Vec<u8>, Error> {
+    made(&Fields::new(), &RamDirectory::create(), docs).and_then(|made| meta(&made)).map_err(failed)
+}
+
+/// The store of a segment without documents.
+pub(super) fn empty_store() -> Result<Vec<u8>, Error> {
+    let ram = RamDirectory::create();
+    let made = made(&Fields::new(), &ram, 0).map_err(failed)?;
+    let write = |to: WritePtr| StoreWriter::new(to, Compressor::None, 0, false)?.close();
+    let to = made.open_write(SegmentComponent::Store).map_err(|e| failed(e.into()))?;
+    write(to).map_err(|e| Error::with(Kind::Retry, "cannot make the store of a split", e))?;
+    ram.atomic_read(&made.relative_path(SegmentComponent::Store)).map_err(|e| failed(e.into()))
+}
