@@ -102,8 +102,6 @@ pub struct IndexRow<'a> {
     pub file: Option<FileRow<'a>>,
     /// The same for every delivery of one event and for every capture of one message or call.
     pub identity: u64,
-    /// Everybody whom the event names.
-    pub parties: Vec<PartyRef<'a>>,
 }
 
 impl Rows {
@@ -189,8 +187,12 @@ impl<'a> IndexRows<'a> {
             call: self.calls.at(row),
             file: self.files.at(row),
             identity: u64::from_be_bytes(self.identity.value(row).to_be_bytes()),
-            parties: self.parties.at(row).collect(),
         }
+    }
+
+    /// Everybody whom the event of a row names.
+    pub fn parties(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> {
+        self.parties.at(row)
     }
 }
 

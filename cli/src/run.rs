@@ -2,6 +2,7 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
+use std::time::Instant;
 
 use custody_console::{Probe, Server, serve};
 use custody_index::Indexer;
@@ -11,13 +12,13 @@ use prometheus_client::registry::Registry;
 
 use crate::compacting::{self, CompactMetrics};
 use crate::failure::{Done, Failure};
-use crate::follow::{IndexMetrics, follow, line};
+use crate::follow::{IndexMetrics, Landed, follow, line};
 use crate::open;
 use crate::settings::Loaded;
 
-/// Rows that wait for the index: a few batches of the default size. What does not fit is read
-/// from the archive.
-const RECENT_BYTES_MAX: usize = 48 << 20;
+/// Rows that wait for the index: those of a split that is built at once, in batches of the default size.
+/// What does not fit is read from the archive.
+const RECENT_BYTES_MAX: usize = 80 << 20;
 
 struct State {
     registry: Mutex<Registry>,
@@ -145,7 +146,11 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     let wake = Mutex::new(wake);
     let told: OnCommit = Box::new(move |committed| {
         // A follower that ended has said why; archiving goes on.
-        let _ = wake.lock().unwrap_or_else(PoisonError::into_inner).send(committed.version);
+        let _ = wake.lock().unwrap_or_else(PoisonError::into_inner).send(Landed {
+            version: committed.version,
+            rows: committed.file.manifest.rows,
+            at: Instant::now(),
+        });
         if let Some(on_commit) = &on_commit {
             on_commit(committed);
         }

@@ -140,17 +140,19 @@ impl Source for Archive {
         for rows in self.read_on(first, rows, Columns::Index)? {
             let rows = rows?;
             let columns = rows.index_rows()?;
+            // One list serves all rows.
+            let mut parties = Vec::new();
             for at in 0..rows.len() {
                 let row = columns.row(at);
-                let parties = row.parties.into_iter().map(|party| Party {
+                parties.extend(columns.parties(at).map(|party| Party {
                     relation: party.relation,
                     network: party.network,
                     address: party.address,
                     name: party.name,
                     scope: party.scope,
                     via: party.relation_word == "via",
-                });
-                each(&Row {
+                }));
+                let row = Row {
                     quarantined: row.quarantined,
                     gap: row.gap,
                     reason: row.reason,
@@ -169,8 +171,11 @@ impl Source for Archive {
                     identity: row.identity,
                     call: row.call,
                     file: row.file,
-                    parties: parties.collect(),
-                })?;
+                    parties,
+                };
+                each(&row)?;
+                parties = row.parties;
+                parties.clear();
             }
         }
         Ok(())

@@ -112,7 +112,9 @@ impl World {
             for rows in archive.read(&file, Columns::Index).unwrap() {
                 let rows = rows.unwrap();
                 let columns = rows.index_rows().unwrap();
-                content.extend((0..rows.len()).map(|row| format!("{:?}", columns.row(row))));
+                let parties = |row| columns.parties(row).collect::<Vec<_>>();
+                content
+                    .extend((0..rows.len()).map(|row| format!("{:?} {:?}", columns.row(row), parties(row))));
             }
         }
         content

@@ -263,6 +263,7 @@ fn a_damaged_footer_is_no_panic() {
                     let payload = verbatim.payload(row, &mut filler);
                     read += usize::from(payload.is_ok_and(|payload| payload.is_some()));
                     index.row(row);
+                    index.parties(row).for_each(drop);
                 }
             }
         }
