@@ -26,6 +26,11 @@ pub struct Cli {
 pub enum Cmd {
     /// Show the main job on an embedded Kafka broker: simulate, archive, index, search, produce, verify
     Demo(DemoArgs),
+    /// Measure what events cost on this machine, from Kafka until they are found
+    Bench(BenchArgs),
+    /// The worker that `bench` measures
+    #[command(hide = true)]
+    BenchWorker,
     /// Archive topics and index the archive, in one worker
     Run,
     /// Archive topics
@@ -170,6 +175,73 @@ pub struct DemoArgs {
     /// Another seed is another history
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
+}
+
+/// Settings of the bench.
+#[derive(Debug, Default, Args)]
+#[command(after_help = "\
+A worker in a process of its own takes a backlog of simulated events: that is the CPU time, the
+memory and the rate of the first rows. A new one then takes what is published at a rate, so that
+it is seen how soon events are searchable. Stages are measured one at a time. What is archived is
+verified, compacted, fetched and searched. Nothing of custody.toml or the environment is used: the
+worker has its defaults.
+
+An event is searchable when a manifest of the index covers the commit that archived it; that is
+looked for every 10 ms, and the time is from the event's timestamp in Kafka until then.
+
+The embedded broker is librdkafka's test cluster, in the bench's process: its CPU time does not
+count, but it takes part of the cores. For figures to compare, use a real Kafka, with a topic that
+nothing was published to:
+
+  custody bench --brokers localhost:9092 --topic bench-1 --events 1000000
+
+The ratio of a row is to its target: from 1.00 on it is reached. The table is printed on standard
+output, progress on standard error.
+
+Exit codes: 0 measured, whatever the figures, 1 it could not be measured, 2 the command is wrong,
+3 what was archived is not what was published.")]
+pub struct BenchArgs {
+    /// Events of the backlog
+    #[arg(long, value_name = "N", default_value_t = 500_000, value_parser = clap::value_parser!(u64).range(1_000..))]
+    pub events: u64,
+    /// A real Kafka in place of the embedded broker
+    #[arg(long, value_name = "ADDRESS", requires = "topic")]
+    pub brokers: Option<String>,
+    /// A topic of it that nothing was published to yet; the bench publishes to it and leaves it
+    #[arg(long, value_name = "NAME", requires = "brokers")]
+    pub topic: Option<String>,
+    /// A librdkafka property for it, such as security.protocol=SASL_SSL; may be given more than once
+    #[arg(long = "kafka-property", value_name = "NAME=VALUE", requires = "brokers")]
+    pub properties: Vec<String>,
+    /// Archive so many events first, and measure everything on top of them: what an event costs then is
+    /// compared with what it costs on nothing
+    #[arg(long, value_name = "N", default_value_t = 0, hide_default_value = true)]
+    pub archived: u64,
+    /// Events a second while it is measured how soon they are searchable [default: 80 % of what the worker did]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
+    pub rate: Option<u64>,
+    /// How long they are published
+    #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    pub seconds: u64,
+    /// Work in this folder, empty or new: the disk that is measured is that one [default: a temporary one]
+    #[arg(long, value_name = "DIR")]
+    pub dir: Option<PathBuf>,
+    /// Leave the archive and the index there
+    #[arg(long)]
+    pub keep: bool,
+    /// Form of the answer
+    #[arg(long, value_enum, default_value_t = BenchFormat::Table)]
+    pub format: BenchFormat,
+}
+
+/// Form of the bench's answer.
+#[derive(Debug, Default, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum BenchFormat {
+    /// For people
+    #[default]
+    Table,
+    /// One JSON object; what could not be measured is null, with the reason in `absent`
+    Json,
 }
 
 /// What to import.

@@ -129,7 +129,8 @@ fn record(args: &DemoArgs, loaded: &Loaded, brokers: &str) -> Result<u64, Failur
         let worker = {
             let (stop, archived) = (stop.clone(), archived.clone());
             scope.spawn(move || {
-                let ended = run::run_until(loaded, stop, Some(told));
+                let observer = run::Observer { on_commit: Some(told), ..run::Observer::default() };
+                let ended = run::run_until(loaded, stop, observer);
                 archived.ended.store(true, Ordering::Release);
                 ended
             })

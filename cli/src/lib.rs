@@ -10,10 +10,11 @@
 //! - [`people`] takes the register of people from a file or a directory, and lists it
 //! - [`import`] reads existing history, [`importing`] publishes it
 //! - [`mod@out`] prints answers
-//! - [`demo`] shows it all with the simulated gateway of [`sim`]
+//! - [`demo`] shows it all with the simulated gateway of [`sim`], [`bench`](mod@bench) measures what it costs
 
 pub mod args;
 pub mod asking;
+pub mod bench;
 pub mod compacting;
 pub mod demo;
 pub mod exactness;

@@ -10,8 +10,8 @@ use custody_cli::args::{
 use custody_cli::failure::{Done, Failure};
 use custody_cli::settings::{self, Loaded, Settings};
 use custody_cli::{
-    asking, compacting, demo, exactness, gaps, handing, importing, logging, open, packing, people, reconcile,
-    run, signing, verifying,
+    asking, bench, compacting, demo, exactness, gaps, handing, importing, logging, open, packing, people,
+    reconcile, run, signing, verifying,
 };
 use custody_cli::{out, outln};
 
@@ -35,6 +35,8 @@ fn start() -> Done {
     let inputs = inputs(&cli, &matches, env);
     match &cli.command {
         Cmd::Demo(args) => return demo::demo(args),
+        Cmd::Bench(args) => return bench::bench(args),
+        Cmd::BenchWorker => return bench::child(),
         Cmd::Config(ConfigCmd::Example) => {
             out!("{}", settings::example());
             return Ok(());
@@ -95,6 +97,6 @@ fn dispatch(cli: &Cli, loaded: &Loaded) -> Done {
             Ok(())
         }
         // Handled before the settings are read.
-        Cmd::Demo(_) | Cmd::Key(_) | Cmd::Pack(_) => Ok(()),
+        Cmd::Demo(_) | Cmd::Bench(_) | Cmd::BenchWorker | Cmd::Key(_) | Cmd::Pack(_) => Ok(()),
     }
 }

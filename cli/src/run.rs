@@ -122,13 +122,23 @@ pub fn index(loaded: &Loaded, once: bool) -> Done {
     follow(indexer, &woken, &stop, &metrics)
 }
 
-/// `custody run`
-pub fn run(loaded: &Loaded) -> Done {
-    run_until(loaded, stop_on_signal()?, None)
+/// Whoever wants to know how a worker is getting on.
+#[derive(Default)]
+pub struct Observer {
+    /// Told of every commit.
+    pub on_commit: Option<OnCommit>,
+    /// Told once, when Kafka was asked for partitions.
+    pub on_subscribed: Option<Box<dyn FnOnce(&Arc<Metrics>)>>,
 }
 
-/// Ingest and index until stopped; `on_commit` is told of every commit.
-pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Done {
+/// `custody run`
+pub fn run(loaded: &Loaded) -> Done {
+    run_until(loaded, stop_on_signal()?, Observer::default())
+}
+
+/// Ingest and index until stopped.
+pub fn run_until(loaded: &Loaded, stop: Stop, observer: Observer) -> Done {
+    let Observer { on_commit, on_subscribed } = observer;
     open::require(loaded, &["kafka.brokers", "kafka.topics", "archive.path"])?;
     let mut registry = Registry::default();
     let metrics = Arc::new(Metrics::new(&mut registry));
@@ -159,6 +169,9 @@ pub fn run_until(loaded: &Loaded, stop: Stop, on_commit: Option<OnCommit>) -> Do
     let kafka = open::kafka(settings);
     let worker =
         Worker::connect(&kafka, open::worker(settings), writer, metrics.clone(), told, stop.clone())?;
+    if let Some(on_subscribed) = on_subscribed {
+        on_subscribed(&metrics);
+    }
     let _watch = Watch::start(&kafka, open::status(settings), metrics)?;
     thread::scope(|scope| {
         // The index ends only after ingest has: its last pass sees every commit.
