@@ -34,10 +34,8 @@ pub(crate) fn properties() -> Result<WriterProperties, ParquetError> {
         .set_write_batch_size(PAGE_ROWS_MAX)
         .set_max_row_group_row_count(None)
         .set_statistics_enabled(EnabledStatistics::Chunk);
-    // Values that hardly repeat: a dictionary would only be built and dropped.
-    for name in ["identity", "leaf_check"] {
-        builder = builder.set_column_dictionary_enabled(column(name), false);
-    }
+    // Its values hardly repeat: a dictionary would only be built and dropped.
+    builder = builder.set_column_dictionary_enabled(column("identity"), false);
     // Their lengths stand apart: bytes beside bytes compress better.
     for name in ["payload", "body", "id", "message_id"] {
         builder = builder
@@ -69,7 +67,7 @@ pub(crate) fn properties() -> Result<WriterProperties, ParquetError> {
     for name in ["leaf_check", "template", "payload", "body", "identity"] {
         builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
     }
-    for name in ["offset", "sequence", "event_time", "broker_time"] {
+    for name in ["offset", "sequence", "event_time", "broker_time", "leaf_check"] {
         builder = builder
             .set_column_dictionary_enabled(column(name), false)
             .set_column_encoding(column(name), Encoding::DELTA_BINARY_PACKED);

@@ -12,7 +12,7 @@ use crate::row::{
     BODY, CONTENT_TYPE, CONVERSATION, CallTexts, DETAIL, ID, MESSAGE, Moment, PartyRow, Row, SOURCE, TENANT,
     TYPE,
 };
-use crate::rows::leaf_check;
+use crate::rows::beginning;
 
 /// How the source of what was imported from a file begins.
 const IMPORTED: &str = "//import/";
@@ -150,7 +150,7 @@ impl Parts {
 
     /// The beginning of the hash.
     fn finish(self) -> i64 {
-        leaf_check(&self.0.finish())
+        beginning(&self.0.finish())
     }
 }
 

@@ -427,9 +427,42 @@ fn same(text: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)))
 }
 
-/// The first 8 bytes of a hash, big-endian. Of a leaf hash they say which record is damaged;
-/// that none is, the batch's root proves.
-pub(crate) fn leaf_check(hash: &Hash) -> i64 {
+/// The first 8 bytes of a hash, big-endian.
+pub(crate) fn beginning(hash: &Hash) -> i64 {
     let [a, b, c, d, e, f, g, h, ..] = hash.0;
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The first 4 bytes of a leaf hash, big-endian. They say which record is damaged; that none is, the
+/// batch's root proves.
+fn leaf_check(leaf: &Hash) -> i64 {
+    let [a, b, c, d, ..] = leaf.0;
+    i64::from(u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Whether what is stored is the check of a leaf. The first files hold 8 bytes of it.
+pub(crate) fn is_check(stored: i64, leaf: &Hash) -> bool {
+    stored == leaf_check(leaf) || stored == beginning(leaf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both forms are read for ever.
+    #[test]
+    fn a_check_is_the_beginning_of_a_leaf() {
+        let mut leaf = Hash([0xff; 32]);
+        leaf.0[..8].copy_from_slice(&[0xfe, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(leaf_check(&leaf), 0xfe01_0203);
+        for (stored, expected) in [
+            (0xfe01_0203, true),
+            (0xfe01_0203_0405_0607_u64 as i64, true),
+            (0xfe01_0204, false),
+            (0xfe01_0203_0405_0608_u64 as i64, false),
+            (0, false),
+        ] {
+            assert_eq!(is_check(stored, &leaf), expected, "{stored:x}");
+        }
+    }
 }
