@@ -8,12 +8,14 @@ use std::collections::HashSet;
 use std::hash::BuildHasher;
 use std::sync::LazyLock;
 
-use custody_schemas::Decoded;
 use custody_schemas::event::{Data, Party, Text};
 use custody_schemas::time::{time_text, time_us};
+use custody_schemas::{Decoded, Incoming};
 use foldhash::fast::FixedState;
 use memchr::memmem::{self, Finder};
 
+use crate::row::Row;
+use crate::shape::{Known, Shapes};
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, Name, PARTIES_MAX, PARTY_TEXTS, has_marks,
     push_ascii, push_hole, push_json,
@@ -41,6 +43,10 @@ pub(crate) struct Cutter {
     searches: usize,
     template: String,
     scratch: Vec<u8>,
+    shapes: Shapes,
+    /// Nothing is learned.
+    #[cfg(test)]
+    decodes_all: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -101,6 +107,25 @@ impl Cutter {
             self.seen.insert(hash);
         }
         None
+    }
+
+    /// The row and the template of a payload that is like one before.
+    pub(crate) fn known<'k>(&'k mut self, incoming: &Incoming<'k>) -> Option<Known<'k>> {
+        self.shapes.row(incoming)
+    }
+
+    #[cfg(test)]
+    pub(crate) fn decoding_all(self) -> Self {
+        Cutter { decodes_all: true, ..self }
+    }
+
+    /// Remembers that a payload which was cut just now, into the template that it has, is this row.
+    pub(crate) fn learn(&mut self, payload: &str, row: &Row<'_>) {
+        #[cfg(test)]
+        if self.decodes_all {
+            return;
+        }
+        self.shapes.learn(&self.template, payload, row);
     }
 
     fn envelope(&mut self, decoded: &Decoded<'_>, payload: &str) {

@@ -25,19 +25,59 @@ const PAGE_ROWS_MAX: usize = 4_096;
 /// would be compressed worse.
 const PAGE_BYTES_MAX: usize = 32 << 10;
 
-pub(crate) fn properties() -> Result<WriterProperties, ParquetError> {
+/// Columns of which a file says the least and the greatest value.
+const STATISTICS: [&str; 12] = [
+    "topic",
+    "generation",
+    "partition",
+    "offset",
+    "broker_time",
+    "archived_time",
+    "event_time",
+    "status",
+    "source",
+    "sequence",
+    "type",
+    "tenant",
+];
+
+/// How much a file is worth.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Effort {
+    /// Of a batch, which somebody waits for and which is compacted later.
+    Soon,
+    /// Of what stays.
+    Small,
+}
+
+impl Effort {
+    fn level(self) -> i32 {
+        match self {
+            Effort::Soon => 1,
+            // One more and it takes twice as long.
+            Effort::Small => 9,
+        }
+    }
+}
+
+pub(crate) fn properties(effort: Effort) -> Result<WriterProperties, ParquetError> {
     let column = |name: &str| ColumnPath::from(name);
+    let zstd = |level| ZstdLevel::try_new(level).map(Compression::ZSTD);
     let mut builder = WriterProperties::builder()
-        .set_compression(Compression::ZSTD(ZstdLevel::try_new(3)?))
+        .set_compression(zstd(effort.level())?)
+        // As a rule made by chance: nothing in them comes again, and the fastest finds that as well.
+        .set_column_compression(column("id"), zstd(1)?)
         .set_created_by(concat!("custody ", env!("CARGO_PKG_VERSION")).to_owned())
         .set_data_page_row_count_limit(PAGE_ROWS_MAX)
         .set_write_batch_size(PAGE_ROWS_MAX)
         .set_max_row_group_row_count(None)
-        .set_statistics_enabled(EnabledStatistics::Chunk);
-    // Values that hardly repeat: a dictionary would only be built and dropped.
-    for name in ["identity", "leaf_check"] {
-        builder = builder.set_column_dictionary_enabled(column(name), false);
+        .set_statistics_enabled(EnabledStatistics::None);
+    // Those of others would not leave out a file or a row group: they have any value everywhere.
+    for name in STATISTICS {
+        builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::Chunk);
     }
+    // Its values hardly repeat: a dictionary would only be built and dropped.
+    builder = builder.set_column_dictionary_enabled(column("identity"), false);
     // Their lengths stand apart: bytes beside bytes compress better.
     for name in ["payload", "body", "id", "message_id"] {
         builder = builder
@@ -66,10 +106,7 @@ pub(crate) fn properties() -> Result<WriterProperties, ParquetError> {
         let path = ["parties", "list", "element", name].map(str::to_owned);
         builder = builder.set_column_compression(ColumnPath::new(path.into()), Compression::UNCOMPRESSED);
     }
-    for name in ["leaf_check", "template", "payload", "body", "identity"] {
-        builder = builder.set_column_statistics_enabled(column(name), EnabledStatistics::None);
-    }
-    for name in ["offset", "sequence", "event_time", "broker_time"] {
+    for name in ["offset", "sequence", "event_time", "broker_time", "leaf_check"] {
         builder = builder
             .set_column_dictionary_enabled(column(name), false)
             .set_column_encoding(column(name), Encoding::DELTA_BINARY_PACKED);
@@ -83,9 +120,12 @@ pub(crate) fn encode(sealed: Sealed) -> Result<(Manifest, Vec<u8>), Error> {
     let failed =
         |e: ParquetError| Error::with(Kind::Corrupt, format!("cannot encode batch {}", manifest.batch), e);
     let archived_us = manifest.archived_ms.saturating_mul(1_000);
-    let mut writer =
-        ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties().map_err(failed)?))
-            .map_err(failed)?;
+    let mut writer = ArrowWriter::try_new(
+        Vec::new(),
+        Arc::clone(&SCHEMA),
+        Some(properties(Effort::Soon).map_err(failed)?),
+    )
+    .map_err(failed)?;
     for rows in sealed.rows {
         writer.write(&rows.finish(archived_us)?).map_err(failed)?;
     }

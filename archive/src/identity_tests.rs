@@ -4,14 +4,12 @@ use proptest::prelude::*;
 use serde_json::{Value, json};
 
 use super::*;
-use crate::detail::detail;
+use crate::row::Made;
 
 fn of(incoming: &Incoming<'_>) -> i64 {
     let decoded = decode(incoming).unwrap();
-    let data = decoded.event.data.as_deref();
-    let body = data.and_then(|data| data.message.as_ref()).and_then(|message| message.text.as_deref());
-    let detail = data.and_then(detail);
-    of_event(&decoded, body, detail.as_deref(), incoming.payload.map(Hash::of))
+    let made = Made::of(&decoded);
+    of_event(&Row::of(&decoded, &made), incoming.payload.map(Hash::of))
 }
 
 fn structured(event: &Value) -> i64 {

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::error::Error;
 use crate::log::FileRef;
-use crate::rows::leaf_check;
+use crate::rows::is_check;
 use crate::template::Filler;
 use crate::view::{PartyRef, Rows, Verbatim, struct_number, struct_text, struct_time};
 
@@ -144,7 +144,7 @@ impl<'r> Checks<'r> {
         };
         let payload = verbatim.payload(row, filler).map_err(|e| altered(&position, &e.to_string()))?;
         let leaf = verbatim.leaf(row, payload);
-        if stored.value(row) != leaf_check(&leaf) {
+        if !is_check(stored.value(row), &leaf) {
             return Err(altered(&position, "its leaf hash differs"));
         }
         if batches.value(row) != file.manifest.batch || part.is_none() {

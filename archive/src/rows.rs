@@ -6,20 +6,20 @@ use arrow_array::builder::{BinaryBuilder, Int64Builder, StringBuilder, Timestamp
 use arrow_array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
-use custody_schemas::decode::{Decoded, decode};
-use custody_schemas::event::{Call, Data, File, Party};
+use custody_schemas::decode::decode;
 use custody_schemas::gap;
 use custody_schemas::hash::{Leaf, leaf_hash};
 use custody_schemas::manifest::Gap;
 use custody_schemas::time::time_us;
 use custody_schemas::{Hash, Incoming, Partition};
-use serde_json::Value;
 
-use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_GAP, STATUS_OK, STATUS_QUARANTINED};
-use crate::cut::{Cutter, parties};
-use crate::detail::{detail, json_text};
+use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_GAP, STATUS_QUARANTINED};
+use crate::cut::Cutter;
 use crate::error::{Error, Kind};
 use crate::identity;
+use crate::row::{
+    CallTexts, DETAIL, FileTexts, ID, Made, PartyRow, REASON, Row, SOURCE, STATUS, TEXTS, TYPE,
+};
 use crate::sparse::Texts;
 
 fn time_builder() -> TimestampMicrosecondBuilder {
@@ -29,34 +29,25 @@ fn time_builder() -> TimestampMicrosecondBuilder {
 /// A list-of-struct column, built from its parts.
 struct Lists {
     ends: Vec<i32>,
-    texts: Vec<StringBuilder>,
+    len: i32,
+    texts: [Texts; 6],
 }
 
 impl Lists {
-    fn new(width: usize) -> Self {
-        Lists { ends: vec![0], texts: (0..width).map(|_| StringBuilder::new()).collect() }
+    fn new() -> Self {
+        Lists { ends: vec![0], len: 0, texts: [(); 6].map(|()| Texts::new()) }
     }
 
-    fn len(&self) -> i32 {
-        self.texts.first().map_or(0, |column| column.values_slice_len())
-    }
-
-    fn party(&mut self, relation: &str, party: &Party<'_>) {
-        let values = [
-            Some(relation),
-            party.network.as_deref(),
-            party.address.as_deref(),
-            party.name.as_deref(),
-            party.role.as_deref(),
-            party.scope.as_deref(),
-        ];
-        for (column, value) in self.texts.iter_mut().zip(values) {
-            column.append_option(value);
+    fn party(&mut self, party: &PartyRow<'_>) {
+        for (column, text) in self.texts.iter_mut().zip(party) {
+            column.push(*text);
         }
+        // More than an offset can say are refused when the column is made.
+        self.len = self.len.saturating_add(1);
     }
 
     fn end_row(&mut self) {
-        self.ends.push(self.len());
+        self.ends.push(self.len);
     }
 
     fn finish(mut self) -> Result<ArrayRef, Error> {
@@ -115,31 +106,26 @@ impl Calls {
         }
     }
 
-    fn append(&mut self, call: Option<&Call<'_>>) {
+    fn append(&mut self, call: Option<&CallTexts<'_>>) {
         let Some(call) = call else {
             self.absent += 1;
             return;
         };
         self.settle();
         self.present.append_non_null();
-        let time = |text: &Option<custody_schemas::event::Text<'_>>| text.as_deref().and_then(time_us);
-        let [invite, answer, end] = [time(&call.invite_time), time(&call.answer_time), time(&call.end_time)];
-        self.id.append_option(call.id.as_deref());
-        let media = call.media.as_ref().map(|media| media.iter().map(|m| &**m).collect::<Vec<_>>().join(","));
-        self.media.append_option(media);
-        for (column, value) in self.times.iter_mut().zip([invite, answer, end]) {
-            column.append_option(value);
+        let texts =
+            [&mut self.id, &mut self.media, &mut self.reason, &mut self.diagnostics, &mut self.quality];
+        for (column, text) in texts.into_iter().zip(call.texts) {
+            column.append_option(text);
         }
+        for (column, time) in self.times.iter_mut().zip(call.times) {
+            column.append_option(time.us);
+        }
+        let [_, answer, end] = call.times.map(|time| time.us);
         let duration = answer.zip(end).map(|(answer, end)| end.saturating_sub(answer) / 1_000);
-        let numbers = [duration, call.response_code, call.from_message_count, call.to_message_count];
-        for (column, value) in self.numbers.iter_mut().zip(numbers) {
+        for (column, value) in self.numbers.iter_mut().zip([duration].into_iter().chain(call.numbers)) {
             column.append_option(value);
         }
-        self.reason.append_option(call.reason.as_deref());
-        self.diagnostics.append_option(call.diagnostics.as_ref().map(json_text));
-        // A struct of texts and numbers always serialises.
-        let quality = call.quality.as_ref().and_then(|quality| serde_json::to_string(quality).ok());
-        self.quality.append_option(quality);
     }
 
     fn settle(&mut self) {
@@ -189,16 +175,15 @@ struct Files {
 }
 
 impl Files {
-    fn append(&mut self, file: Option<&File<'_>>) {
+    fn append(&mut self, file: Option<&FileTexts<'_>>) {
         let Some(file) = file else {
             self.absent += 1;
             return;
         };
         self.settle();
         self.present.append_non_null();
-        let texts = [&file.id, &file.name, &file.media_type, &file.sha256, &file.reference];
-        for (column, value) in self.texts.iter_mut().zip(texts) {
-            column.append_option(value.as_deref());
+        for (column, text) in self.texts.iter_mut().zip(file.texts) {
+            column.append_option(text);
         }
         self.size.append_option(file.size);
     }
@@ -220,26 +205,6 @@ impl Files {
         Ok(Arc::new(StructArray::try_new(FILE.clone(), columns, self.present.finish()).map_err(internal)?))
     }
 }
-
-/// The text columns that are filled the same way, by name.
-const TEXTS: [&str; 16] = [
-    "status",
-    "reason",
-    "warnings",
-    "id",
-    "source",
-    "type",
-    "tenant",
-    "conversation_id",
-    "conversation_kind",
-    "title",
-    "client",
-    "message_id",
-    "in_reply_to",
-    "content_type",
-    "body",
-    "detail",
-];
 
 /// The rows of one partition, growing.
 pub(crate) struct Rows {
@@ -274,7 +239,7 @@ impl Rows {
             broker_time: time_builder(),
             sequence: Int64Builder::new(),
             event_time: time_builder(),
-            parties: Lists::new(PARTY.len()),
+            parties: Lists::new(),
             calls: Calls::new(),
             files: Files {
                 present: NullBufferBuilder::new(0),
@@ -298,77 +263,65 @@ impl Rows {
     /// the payload may be kept as a template.
     pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>, cutter: Option<&mut Cutter>) {
         let hash = incoming.payload.map(Hash::of);
-        match decode(incoming) {
-            Ok(decoded) => self.decoded(&decoded, hash, cutter),
-            Err(reason) => {
-                self.quarantined += 1;
-                self.quarantine(&reason.0, incoming.payload, hash);
-            }
-        }
+        self.payload_of(incoming, hash, cutter);
         self.verbatim(offset, incoming, hash);
     }
 
-    fn decoded(&mut self, decoded: &Decoded<'_>, hash: Option<Hash>, cutter: Option<&mut Cutter>) {
-        let event = &decoded.event;
-        let none = Data::default();
-        let data = event.data.as_deref().unwrap_or(&none);
-        let warnings = decoded.warnings.iter().map(|warning| warning.word()).collect::<Vec<_>>().join(",");
-        let conversation = data.conversation.as_ref();
-        let message = data.message.as_ref();
-        let body = message
-            .and_then(|message| message.text.as_deref())
-            .or_else(|| data.contact.as_ref().and_then(|contact| contact.text.as_deref()));
-        let detail = detail(data);
-        let title = data.title.as_deref().or_else(|| conversation.and_then(|c| c.title.as_deref()));
-        self.append_texts([
-            Some(STATUS_OK),
-            None,
-            (!warnings.is_empty()).then_some(&*warnings),
-            Some(&event.id),
-            Some(&event.source),
-            Some(&event.kind),
-            event.tenant.as_deref(),
-            conversation.and_then(|c| c.id.as_deref()),
-            conversation.and_then(|c| c.kind.as_deref()),
-            title,
-            data.client.as_deref(),
-            message.and_then(|m| m.id.as_deref()),
-            message.and_then(|m| m.in_reply_to.as_deref()),
-            message.and_then(|m| m.content_type.as_deref()),
-            body,
-            detail.as_deref(),
-        ]);
-        self.sequence.append_option(event.sequence);
-        self.event_time.append_option(decoded.time_us);
-        self.append_parties(data);
-        self.calls.append(data.call.as_deref());
-        self.files.append(data.file.as_deref());
-        self.identity.append_value(identity::of_event(decoded, body, detail.as_deref(), hash));
-        let template = cutter.and_then(|cutter| cutter.cut(decoded, detail.as_deref()));
+    fn payload_of(&mut self, incoming: &Incoming<'_>, hash: Option<Hash>, mut cutter: Option<&mut Cutter>) {
+        if let Some(known) = cutter.as_mut().and_then(|cutter| cutter.known(incoming)) {
+            self.event(&known.row, hash);
+            self.template.push(Some(known.template));
+            self.payload.append_null();
+            return;
+        }
+        let decoded = match decode(incoming) {
+            Ok(decoded) => decoded,
+            Err(reason) => {
+                self.quarantined += 1;
+                self.quarantine(&reason.0, incoming.payload, hash);
+                return;
+            }
+        };
+        let made = Made::of(&decoded);
+        let row = Row::of(&decoded, &made);
+        self.event(&row, hash);
+        let template = cutter.as_mut().and_then(|cutter| cutter.cut(&decoded, made.detail.as_deref()));
         self.template.push(template);
-        self.payload.append_option(template.is_none().then_some(decoded.json));
+        let is_cut = template.is_some();
+        self.payload.append_option((!is_cut).then_some(decoded.json));
+        if let Some(cutter) = cutter.filter(|_| is_cut && !incoming.is_binary()) {
+            cutter.learn(decoded.json, &row);
+        }
+    }
+
+    fn event(&mut self, row: &Row<'_>, hash: Option<Hash>) {
+        self.append_texts(row.texts);
+        self.sequence.append_option(row.sequence);
+        self.event_time.append_option(row.time.us);
+        self.append_parties(&row.parties);
+        self.calls.append(row.call.as_deref());
+        self.files.append(row.file.as_deref());
+        self.identity.append_value(identity::of_event(row, hash));
     }
 
     /// Appends the row of a gap of this partition, which is made of nothing but the gap.
     pub(crate) fn gap(&mut self, partition: &Partition, lost: &Gap, payload: &str) {
         let (id, time, detail) = (gap::id(partition, lost.span), gap::time(lost), gap::detail(lost));
         let mut texts = [None; 16];
-        for (name, value) in [
-            ("status", STATUS_GAP),
-            ("reason", lost.reason.word()),
-            ("id", &id),
-            ("source", gap::SOURCE),
-            ("type", gap::KIND),
-            ("detail", &detail),
+        for (column, value) in [
+            (STATUS, STATUS_GAP),
+            (REASON, lost.reason.word()),
+            (ID, &*id),
+            (SOURCE, gap::SOURCE),
+            (TYPE, gap::KIND),
+            (DETAIL, &detail),
         ] {
-            if let Some(at) = TEXTS.iter().position(|text| *text == name) {
-                texts[at] = Some(value);
-            }
+            texts[column] = Some(value);
         }
         self.append_texts(texts);
         self.sequence.append_null();
         self.event_time.append_option(time.as_deref().and_then(time_us));
-        self.append_parties(&Data::default());
+        self.append_parties(&[]);
         self.calls.append(None);
         self.files.append(None);
         let bytes = payload.as_bytes();
@@ -383,12 +336,12 @@ impl Rows {
 
     fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>, hash: Option<Hash>) {
         let mut texts = [None; 16];
-        texts[0] = Some(STATUS_QUARANTINED);
-        texts[1] = Some(reason);
+        texts[STATUS] = Some(STATUS_QUARANTINED);
+        texts[REASON] = Some(reason);
         self.append_texts(texts);
         self.sequence.append_null();
         self.event_time.append_null();
-        self.append_parties(&Data::default());
+        self.append_parties(&[]);
         self.calls.append(None);
         self.files.append(None);
         let place = format!("{}:{}", self.partition, self.leaves.len());
@@ -403,15 +356,8 @@ impl Rows {
         }
     }
 
-    fn append_parties(&mut self, data: &Data<'_>) {
-        for (relation, party) in parties(data) {
-            self.parties.party(relation, party);
-        }
-        if let Some(call) = &data.call {
-            for (relation, party) in named_in_passing(call) {
-                self.parties.party(relation, &party);
-            }
-        }
+    fn append_parties(&mut self, parties: &[PartyRow<'_>]) {
+        parties.iter().for_each(|party| self.parties.party(party));
         self.parties.end_row();
     }
 
@@ -481,34 +427,42 @@ fn same(text: &str, rows: usize) -> ArrayRef {
     Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)))
 }
 
-/// Whom a call names beside its parties.
-pub(crate) fn named_in_passing(call: &Call<'_>) -> impl Iterator<Item = (&'static str, Party<'static>)> {
-    let values = [
-        ("on_behalf_of", &call.on_behalf_of),
-        ("referred_by", &call.referred_by),
-        ("original_target", &call.original_target),
-    ];
-    values.into_iter().filter_map(|(relation, value)| value.as_ref().map(|value| (relation, party_of(value))))
-}
-
-fn party_of(value: &Value) -> Party<'static> {
-    // A party in full, or the bare address that some gateways write.
-    let text = |name: &str| value.get(name).map(|member| json_text(member).into());
-    match value {
-        Value::Object(_) => Party {
-            network: text("network"),
-            address: text("address"),
-            name: text("name"),
-            role: text("role"),
-            scope: text("scope"),
-        },
-        other => Party { address: Some(json_text(other).into()), ..Party::default() },
-    }
-}
-
-/// The first 8 bytes of a hash, big-endian. Of a leaf hash they say which record is damaged;
-/// that none is, the batch's root proves.
-pub(crate) fn leaf_check(hash: &Hash) -> i64 {
+/// The first 8 bytes of a hash, big-endian.
+pub(crate) fn beginning(hash: &Hash) -> i64 {
     let [a, b, c, d, e, f, g, h, ..] = hash.0;
     i64::from_be_bytes([a, b, c, d, e, f, g, h])
+}
+
+/// The first 4 bytes of a leaf hash, big-endian. They say which record is damaged; that none is, the
+/// batch's root proves.
+fn leaf_check(leaf: &Hash) -> i64 {
+    let [a, b, c, d, ..] = leaf.0;
+    i64::from(u32::from_be_bytes([a, b, c, d]))
+}
+
+/// Whether what is stored is the check of a leaf. The first files hold 8 bytes of it.
+pub(crate) fn is_check(stored: i64, leaf: &Hash) -> bool {
+    stored == leaf_check(leaf) || stored == beginning(leaf)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Both forms are read for ever.
+    #[test]
+    fn a_check_is_the_beginning_of_a_leaf() {
+        let mut leaf = Hash([0xff; 32]);
+        leaf.0[..8].copy_from_slice(&[0xfe, 1, 2, 3, 4, 5, 6, 7]);
+        assert_eq!(leaf_check(&leaf), 0xfe01_0203);
+        for (stored, expected) in [
+            (0xfe01_0203, true),
+            (0xfe01_0203_0405_0607_u64 as i64, true),
+            (0xfe01_0204, false),
+            (0xfe01_0203_0405_0608_u64 as i64, false),
+            (0, false),
+        ] {
+            assert_eq!(is_check(stored, &leaf), expected, "{stored:x}");
+        }
+    }
 }

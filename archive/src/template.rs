@@ -152,7 +152,7 @@ impl fmt::Display for Unfillable {
 
 /// A template, read.
 #[derive(Debug)]
-struct Parsed {
+pub(crate) struct Parsed {
     template: String,
     pieces: Vec<Piece>,
     /// What follows the last hole.
@@ -170,7 +170,7 @@ struct Piece {
 }
 
 impl Parsed {
-    fn of(template: &str) -> Result<Parsed, Unfillable> {
+    pub(crate) fn of(template: &str) -> Result<Parsed, Unfillable> {
         let bytes = template.as_bytes();
         let (mut pieces, mut from) = (Vec::new(), 0);
         while let Some(length) = memchr3(1, 2, 3, &bytes[from..]) {
@@ -182,6 +182,17 @@ impl Parsed {
             from = bytes.len() - rest.len() + usize::from(name.is_time());
         }
         Ok(Parsed { template: template.to_owned(), pieces, tail: from..bytes.len() })
+    }
+
+    /// The holes: the text before each, its name, its form and the digits of a time.
+    pub(crate) fn pieces(&self) -> impl Iterator<Item = (Option<&str>, Name, Form, u8)> {
+        let text = |piece: &Piece| self.template.get(piece.text.clone());
+        self.pieces.iter().map(move |piece| (text(piece), piece.name, piece.form, piece.digits))
+    }
+
+    /// What follows the last hole.
+    pub(crate) fn tail(&self) -> Option<&str> {
+        self.template.get(self.tail.clone())
     }
 
     fn fill<'a>(

@@ -67,6 +67,7 @@ fn members(whole: &StructArray, wanted: impl Fn(&Field) -> bool) -> Result<Struc
     StructArray::try_new(fields.into(), columns, whole.nulls().cloned()).map_err(crate::rows::internal)
 }
 
+#[inline]
 pub(crate) fn text_at(column: &StringArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
 }
@@ -259,6 +260,7 @@ impl<'a> Values<'a> {
         })
     }
 
+    #[inline]
     fn value(&self, row: usize, name: Name) -> Option<Value<'a>> {
         match name {
             Name::Row(b't') => self.time.is_valid(row).then(|| Value::Time(self.time.value(row))),

@@ -7,7 +7,7 @@ use parquet::arrow::ArrowWriter;
 use super::*;
 use crate::batch::BatchBuilder;
 use crate::columns::SCHEMA;
-use crate::encode::properties;
+use crate::encode::{Effort, properties};
 use crate::verify;
 
 #[test]
@@ -49,7 +49,8 @@ fn sealed(batch: BatchBuilder) -> Sealed {
 fn miswritten(change: impl Fn(RecordBatch) -> RecordBatch) -> Encoded {
     let Sealed { manifest, mut rows, .. } = sealed(BatchBuilder::new("bad".into()));
     let mut file =
-        ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties().unwrap())).unwrap();
+        ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties(Effort::Soon).unwrap()))
+            .unwrap();
     file.write(&change(rows.remove(0).finish(7_000).unwrap())).unwrap();
     of_bytes(manifest, file.into_inner().unwrap())
 }

@@ -24,6 +24,18 @@ pub struct Incoming<'a> {
     pub broker_time_ms: Option<i64>,
 }
 
+impl Incoming<'_> {
+    /// Its attributes are in headers, and the payload is the data alone.
+    pub fn is_binary(&self) -> bool {
+        self.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("ce_specversion"))
+    }
+
+    /// The newest time that is plausible, microseconds since 1970 UTC.
+    pub fn latest_us(&self) -> Option<i64> {
+        self.broker_time_ms.map(|ms| ms.saturating_mul(1_000).saturating_add(AHEAD_US_MAX))
+    }
+}
+
 /// A decoded event and what was odd about it.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Decoded<'a> {
@@ -87,7 +99,7 @@ impl Quarantine {
 }
 
 /// 1990-01-01T00:00:00Z: no federated conversation is older.
-const TIME_US_MIN: i64 = 631_152_000_000_000;
+pub const TIME_US_MIN: i64 = 631_152_000_000_000;
 /// A source's clock may run ahead of the broker's by a day before it is flagged.
 const AHEAD_US_MAX: i64 = 86_400_000_000;
 
@@ -99,21 +111,17 @@ pub fn decode<'a>(incoming: &Incoming<'a>) -> Result<Decoded<'a>, Quarantine> {
     }
     let json = utf8(payload)?;
     let mut warnings = Vec::new();
-    let event = if is_binary(incoming) {
+    let event = if incoming.is_binary() {
         binary(incoming, json, &mut warnings)?
     } else {
         structured(json, &mut warnings)?
     };
-    finish(json, event, incoming.broker_time_ms, warnings)
+    finish(json, event, incoming.latest_us(), warnings)
 }
 
 fn utf8(payload: &[u8]) -> Result<&str, Quarantine> {
     std::str::from_utf8(payload)
         .map_err(|e| Quarantine::new(format!("the payload is not UTF-8 at byte {}", e.valid_up_to())))
-}
-
-fn is_binary(incoming: &Incoming<'_>) -> bool {
-    incoming.headers.iter().any(|(name, _)| name.eq_ignore_ascii_case("ce_specversion"))
 }
 
 /// The whole event is the payload.
@@ -175,7 +183,7 @@ fn binary<'a>(
 fn finish<'a>(
     json: &'a str,
     event: Event<'a>,
-    broker_time_ms: Option<i64>,
+    latest_us: Option<i64>,
     mut warnings: Vec<Warning>,
 ) -> Result<Decoded<'a>, Quarantine> {
     let required = [("id", &event.id), ("source", &event.source), ("type", &event.kind)];
@@ -199,8 +207,7 @@ fn finish<'a>(
             None
         }
         Some(Some(time)) => {
-            let latest = broker_time_ms.map(|ms| ms.saturating_mul(1_000).saturating_add(AHEAD_US_MAX));
-            if time < TIME_US_MIN || latest.is_some_and(|latest| time > latest) {
+            if time < TIME_US_MIN || latest_us.is_some_and(|latest| time > latest) {
                 warnings.push(Warning::TimeImplausible);
             }
             Some(time)

@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 6962 section 2.1, <https://www.rfc-editor.org/rfc/rfc6962#section-2.1>.
 
+mod pieces;
 mod proof;
 mod tree;
 
@@ -10,6 +11,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
+pub use pieces::Pieces;
 pub use proof::{ProofError, Prover, proof_of, root_of};
 pub use tree::Tree;
 
@@ -112,29 +114,29 @@ where
     I::IntoIter: ExactSizeIterator,
 {
     let headers = headers.into_iter();
-    let mut hasher = Sha256::new();
-    let field = |hasher: &mut Sha256, bytes: Option<&[u8]>| match bytes {
-        None => hasher.update([0xff; 4]),
+    let mut pieces = Pieces::default();
+    let field = |pieces: &mut Pieces, bytes: Option<&[u8]>| match bytes {
+        None => pieces.push(&[0xff; 4]),
         Some(bytes) => {
             // Kafka messages stay far below 4 GiB: the length always fits.
-            hasher.update((bytes.len() as u32).to_be_bytes());
-            hasher.update(bytes);
+            pieces.push(&(bytes.len() as u32).to_be_bytes());
+            pieces.push(bytes);
         }
     };
-    hasher.update(b"\0custody.leaf.v1");
-    field(&mut hasher, Some(leaf.topic.as_bytes()));
-    field(&mut hasher, Some(&leaf.generation.to_be_bytes()));
-    field(&mut hasher, Some(&leaf.partition.to_be_bytes()));
-    field(&mut hasher, Some(&leaf.offset.to_be_bytes()));
-    field(&mut hasher, leaf.broker_time_ms.map(i64::to_be_bytes).as_ref().map(|b| &b[..]));
-    field(&mut hasher, leaf.key);
-    hasher.update((headers.len() as u32).to_be_bytes());
+    pieces.push(b"\0custody.leaf.v1");
+    field(&mut pieces, Some(leaf.topic.as_bytes()));
+    field(&mut pieces, Some(&leaf.generation.to_be_bytes()));
+    field(&mut pieces, Some(&leaf.partition.to_be_bytes()));
+    field(&mut pieces, Some(&leaf.offset.to_be_bytes()));
+    field(&mut pieces, leaf.broker_time_ms.map(i64::to_be_bytes).as_ref().map(|b| &b[..]));
+    field(&mut pieces, leaf.key);
+    pieces.push(&(headers.len() as u32).to_be_bytes());
     for (name, value) in headers {
-        field(&mut hasher, Some(name.as_bytes()));
-        field(&mut hasher, value);
+        field(&mut pieces, Some(name.as_bytes()));
+        field(&mut pieces, value);
     }
-    field(&mut hasher, leaf.payload.as_ref().map(|hash| &hash.0[..]));
-    Hash(hasher.finalize().into())
+    field(&mut pieces, leaf.payload.as_ref().map(|hash| &hash.0[..]));
+    pieces.finish()
 }
 
 #[cfg(test)]

@@ -17,7 +17,7 @@ use parquet::file::metadata::KeyValue;
 use super::known::Live;
 use crate::columns::SCHEMA;
 use crate::compacted::{COMPACTED_KEY, Compacted};
-use crate::encode::properties;
+use crate::encode::{Effort, properties};
 use crate::error::{Error, Kind};
 use crate::groups::Input;
 use crate::log::CommitFile;
@@ -189,7 +189,7 @@ fn write(store: &Store, sources: &[Source], compacted: &Compacted) -> Result<Vec
     let of_all = |error| Unfit { path: sources[0].file.path.clone(), error };
     let bytes: u64 = sources.iter().map(|source| source.file.candidate.bytes).sum();
     let buffer = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-    let properties = properties().map_err(cannot).map_err(of_all)?;
+    let properties = properties(Effort::Small).map_err(cannot).map_err(of_all)?;
     let writer = ArrowWriter::try_new(buffer, SCHEMA.clone(), Some(properties));
     let mut groups = Groups { writer: writer.map_err(cannot).map_err(of_all)?, bytes: 0 };
     for source in sources {

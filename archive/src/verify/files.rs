@@ -13,7 +13,7 @@ use crate::error::{Error, Kind};
 use crate::groups::Input;
 use crate::log::{self, Compaction, FileRef};
 use crate::read::{Archive, Columns, Footer, footer, rows_of};
-use crate::rows::leaf_check;
+use crate::rows::is_check;
 use crate::template::Filler;
 use crate::view::{Rows, Verbatim};
 use crate::writer::month;
@@ -199,7 +199,7 @@ impl<'a> Proof<'a> {
                 report.problem(place, what);
             };
             match leaf {
-                Ok(leaf) if stored.value(row) == leaf_check(&leaf) => {}
+                Ok(leaf) if is_check(stored.value(row), &leaf) => {}
                 Ok(_) => problem("its bytes do not have the leaf hash that was archived with them"),
                 Err(unfillable) => problem(&unfillable.to_string()),
             }

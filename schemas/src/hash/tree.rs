@@ -1,16 +1,13 @@
 //! The Merkle tree hash, RFC 6962 section 2.1.
 
-use sha2::{Digest, Sha256};
-
 use super::Hash;
 
 /// The hash of an inner node.
 pub(super) fn node(left: Hash, right: Hash) -> Hash {
-    let mut hasher = Sha256::new();
-    hasher.update([1u8]);
-    hasher.update(left.0);
-    hasher.update(right.0);
-    Hash(hasher.finalize().into())
+    let mut bytes = [1; 65];
+    bytes[1..33].copy_from_slice(&left.0);
+    bytes[33..].copy_from_slice(&right.0);
+    Hash::of(&bytes)
 }
 
 /// The Merkle tree hash of leaves in order; keeps only the tree's right edge.
