@@ -15,7 +15,13 @@ pub(crate) fn attributes(
     if let Some(client) = row.client {
         of_client(client, each);
     }
-    all_but_client(row, body, topic, each);
+    for scope in row.parties.iter().filter_map(|party| party.scope) {
+        of_scope(scope, each);
+    }
+    if let Some(topic) = topic {
+        of_topic(topic, each);
+    }
+    of_record(row, body, each);
 }
 
 /// Those of a sender's software.
@@ -23,13 +29,18 @@ pub(crate) fn of_client(client: &str, each: &mut dyn FnMut(Attribute, &str)) {
     whole_and_words(Attribute::Client, client, each);
 }
 
-/// All others.
-pub(crate) fn all_but_client(
-    row: &Row<'_>,
-    body: Option<&str>,
-    topic: Option<&str>,
-    each: &mut dyn FnMut(Attribute, &str),
-) {
+/// That of a party's scope.
+pub(crate) fn of_scope(scope: &str, each: &mut dyn FnMut(Attribute, &str)) {
+    each(Attribute::Scope, &lowered(scope.trim()));
+}
+
+/// That of a topic.
+pub(crate) fn of_topic(topic: &str, each: &mut dyn FnMut(Attribute, &str)) {
+    each(Attribute::Topic, &lowered(topic));
+}
+
+/// All others: those that are hardly the same from record to record.
+pub(crate) fn of_record(row: &Row<'_>, body: Option<&str>, each: &mut dyn FnMut(Attribute, &str)) {
     if let Some(file) = &row.file {
         each(Attribute::Has, "file");
         if let Some(name) = file.name {
@@ -52,12 +63,6 @@ pub(crate) fn all_but_client(
             each(Attribute::Response, &code.to_string());
         }
     }
-    for scope in row.parties.iter().filter_map(|party| party.scope) {
-        each(Attribute::Scope, &lowered(scope.trim()));
-    }
-    if let Some(topic) = topic {
-        each(Attribute::Topic, &lowered(topic));
-    }
     if row.in_reply_to.is_some() {
         each(Attribute::Has, "reply");
     }
@@ -78,10 +83,12 @@ fn whole_and_words(attribute: Attribute, text: &str, each: &mut dyn FnMut(Attrib
 
 /// An address of the web, be it in the markup.
 fn has_link(body: &str) -> bool {
-    body.match_indices("://").any(|(at, _)| {
+    // Both have a character that few texts have.
+    let bytes = body.as_bytes();
+    memchr::memchr_iter(b':', bytes).filter(|at| bytes[*at..].starts_with(b"://")).any(|at| {
         let before = &body[..at];
         ["http", "https", "ftp"].iter().any(|scheme| ends_with_ignoring_case(before, scheme))
-    }) || body.match_indices(['w', 'W']).any(|(at, _)| {
+    }) || memchr::memchr_iter(b'.', bytes).filter_map(|dot| dot.checked_sub(3)).any(|at| {
         body.get(at..at + 4).is_some_and(|text| text.eq_ignore_ascii_case("www."))
             && !body[..at].ends_with(char::is_alphanumeric)
             && body[at + 4..].starts_with(char::is_alphanumeric)
@@ -95,7 +102,7 @@ fn ends_with_ignoring_case(text: &str, end: &str) -> bool {
 
 /// `@name` that is no part of an address.
 fn has_mention(text: &str) -> bool {
-    text.match_indices('@').any(|(at, _)| {
+    memchr::memchr_iter(b'@', text.as_bytes()).any(|at| {
         !text[..at].ends_with(|c: char| c.is_alphanumeric() || matches!(c, '.' | '_' | '-' | '+'))
             && text[at + 1..].starts_with(char::is_alphabetic)
     })

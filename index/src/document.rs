@@ -8,13 +8,13 @@ use custody_schemas::kind::short_name;
 use custody_schemas::text::plain;
 use foldhash::fast::RandomState;
 
-use crate::attributes::{all_but_client, of_client};
+use crate::attributes::{of_client, of_record, of_scope, of_topic};
 use crate::error::Error;
 use crate::message::Message;
 use crate::party::party_terms;
 use crate::schema::{
-    ARCHIVED, DURATION, GAP, IDENTITY, MESSAGE, PRESENT, PRESENT_PARTY, QUARANTINED, TIME, kind_term,
-    raw_term, write_attribute_term,
+    ARCHIVED, DURATION, GAP, IDENTITY, MESSAGE, PRESENT, PRESENT_PARTY, QUARANTINED, TIME, attribute_term,
+    kind_term, raw_term, write_attribute_term,
 };
 use crate::source::{Party, Row};
 use crate::split::Segment;
@@ -35,6 +35,8 @@ pub(crate) struct Documents {
     kinds: HashMap<String, u32, RandomState>,
     /// The terms of clients.
     clients: HashMap<String, Vec<u32>, RandomState>,
+    /// The last topic and its term: a batch has runs of one.
+    topic: Option<(String, u32)>,
     /// Texts of all of these.
     known_bytes: usize,
     key: Vec<u8>,
@@ -50,6 +52,8 @@ pub(crate) struct Documents {
 struct Known {
     terms: Vec<u32>,
     network: Option<u32>,
+    /// Among the attributes.
+    scope: Option<u32>,
 }
 
 /// Whether a document has the terms that show a field is there, see [`PRESENT`].
@@ -67,6 +71,7 @@ impl Documents {
             known: Vec::new(),
             kinds: HashMap::default(),
             clients: HashMap::default(),
+            topic: None,
             known_bytes: 0,
             key: Vec::new(),
             of_row: Vec::new(),
@@ -227,10 +232,20 @@ impl Documents {
                 self.clients.insert(client.to_owned(), numbers.clone());
             }
         }
-        all_but_client(row, body, topic, &mut |attribute, value| {
+        numbers.extend(self.of_row.iter().filter_map(|(.., at)| self.known[*at].scope));
+        let mut add = |attribute, value: &str| {
             write_attribute_term(attribute, value, term);
             numbers.push(terms.number(term));
-        });
+        };
+        of_record(row, body, &mut add);
+        if let Some(topic) = topic {
+            if self.topic.as_ref().is_none_or(|(last, _)| last != topic) {
+                of_topic(topic, &mut add);
+                self.topic = numbers.last().map(|number| (topic.to_owned(), *number));
+            } else {
+                numbers.extend(self.topic.as_ref().map(|(_, number)| *number));
+            }
+        }
         field.lists.push(doc, each_once(numbers));
     }
 }
@@ -246,12 +261,17 @@ fn each_once(numbers: &mut Vec<u32>) -> impl Iterator<Item = u32> {
 
 impl Known {
     fn of(party: &Party<'_>, segment: &mut Segment) -> Self {
-        let mut known = Known { terms: Vec::new(), network: None };
+        let mut known = Known { terms: Vec::new(), network: None, scope: None };
         party_terms(party.address.unwrap_or_default(), party.name, &mut |term| {
             known.terms.push(segment.parties.number(term));
         });
         if let Some(network) = party.network {
             known.network = Some(segment.network.terms.number(&raw_term(&lower_case(network))));
+        }
+        if let Some(scope) = party.scope {
+            of_scope(scope, &mut |attribute, value| {
+                known.scope = Some(segment.attribute.terms.number(&attribute_term(attribute, value)));
+            });
         }
         known
     }
@@ -260,7 +280,7 @@ impl Known {
 /// What a party's terms depend on, lengths first: no two parties share a key.
 fn key_of(party: &Party<'_>, key: &mut Vec<u8>) {
     key.clear();
-    for text in [party.network, party.address, party.name] {
+    for text in [party.network, party.address, party.name, party.scope] {
         key.push(u8::from(text.is_some()));
         let text = text.unwrap_or_default();
         key.extend_from_slice(&text.len().to_le_bytes());
