@@ -5,6 +5,8 @@ use proptest::prelude::*;
 use super::*;
 use crate::cut::Cutter;
 use crate::rows::Rows;
+use crate::template::Filler;
+use crate::view;
 
 /// The columns of these payloads, and how many were of a known shape.
 fn columns(payloads: &[String], broker_time_ms: Option<i64>, mut cutter: Cutter) -> (RecordBatch, usize) {
@@ -19,18 +21,29 @@ fn columns(payloads: &[String], broker_time_ms: Option<i64>, mut cutter: Cutter)
     (rows.finish(0).unwrap(), known)
 }
 
-/// Every column is what it is when every payload is decoded and cut. How many were not.
+/// Every column is what it is when every payload is decoded, and every payload comes back. How many
+/// were not decoded.
 fn check(payloads: &[String], broker_time_ms: Option<i64>) -> usize {
     let (slow, none) = columns(payloads, broker_time_ms, Cutter::default().decoding_all());
     let (fast, known) = columns(payloads, broker_time_ms, Cutter::default());
     assert_eq!(none, 0);
     for (column, field) in slow.schema().fields().iter().enumerate() {
+        // A text that was looked for may have been found in another place of the same payload.
+        if matches!(&**field.name(), "template" | "payload") {
+            continue;
+        }
         let (fast, slow) = (fast.column(column), slow.column(column));
         let other = (0..slow.len()).find(|row| fast.slice(*row, 1) != slow.slice(*row, 1));
         if let Some(row) = other {
             let name = field.name();
             panic!("{name}: {:?} not {:?} of {}", fast.slice(row, 1), slow.slice(row, 1), payloads[row]);
         }
+    }
+    let (rows, mut filler) = (view::Rows::new("file".into(), fast), Filler::default());
+    let verbatim = rows.verbatim().unwrap();
+    for (row, payload) in payloads.iter().enumerate() {
+        let back = verbatim.payload(row, &mut filler).unwrap();
+        assert_eq!(back, Some(payload.as_bytes()));
     }
     known
 }
