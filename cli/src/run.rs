@@ -122,13 +122,16 @@ pub fn index(loaded: &Loaded, once: bool) -> Done {
     follow(indexer, &woken, &stop, &metrics)
 }
 
+/// Called once, with what the worker counts.
+pub type OnSubscribed = Box<dyn FnOnce(&Arc<Metrics>)>;
+
 /// Whoever wants to know how a worker is getting on.
 #[derive(Default)]
 pub struct Observer {
     /// Told of every commit.
     pub on_commit: Option<OnCommit>,
     /// Told once, when Kafka was asked for partitions.
-    pub on_subscribed: Option<Box<dyn FnOnce(&Arc<Metrics>)>>,
+    pub on_subscribed: Option<OnSubscribed>,
 }
 
 /// `custody run`

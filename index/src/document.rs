@@ -187,15 +187,11 @@ impl Documents {
             self.of_row.push((party.relation, party.via, at));
         }
         let (known, doc, numbers) = (&self.known, segment.doc(), &mut self.numbers);
-        // In the order of the fields.
-        let fields: [fn(&(Relation, bool, usize)) -> bool; 4] = [
-            |(relation, ..)| *relation == Relation::From,
-            |(relation, ..)| *relation == Relation::To,
-            |(relation, ..)| *relation == Relation::Other,
-            |(_, via, _)| *via,
-        ];
-        for (lists, is_of) in segment.of_parties.iter_mut().zip(fields) {
-            let of = self.of_row.iter().filter(|party| is_of(party));
+        // The order of the fields; a bridge is what else it is as well.
+        let relations = [Some(Relation::From), Some(Relation::To), Some(Relation::Other), None];
+        for (lists, wanted) in segment.of_parties.iter_mut().zip(relations) {
+            let is_of = |relation, via| wanted.map_or(via, |wanted| wanted == relation);
+            let of = self.of_row.iter().filter(|(relation, via, _)| is_of(*relation, *via));
             numbers.extend(of.flat_map(|(.., at)| &known[*at].terms));
             lists.push(doc, each_once(numbers));
         }
