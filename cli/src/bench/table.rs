@@ -6,7 +6,7 @@ use std::fmt::Write;
 use super::machine::Machine;
 use super::report::Report;
 
-/// What issue 6 asks for, and so what the third column is.
+/// What we aim for: the third column.
 #[derive(Debug, Clone, Copy)]
 enum Target {
     AtLeast(f64),
