@@ -31,7 +31,7 @@ pub struct ReadSettings {
 
 impl Default for ReadSettings {
     fn default() -> Self {
-        ReadSettings { ends_bytes_max: 32 << 20, pages_bytes_max: 64 << 20 }
+        ReadSettings { ends_bytes_max: 64 << 20, pages_bytes_max: 128 << 20 }
     }
 }
 

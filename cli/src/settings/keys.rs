@@ -278,7 +278,7 @@ pub static KEYS: &[Key] = &[
         kind: Kind::Bytes(Range { min: 0, max: 1024 * GIB, low: "0 is none", high: "it is memory" }, |s| {
             &mut s.search.records_bytes_max
         }),
-        default: "96MiB",
+        default: "192MiB",
         example: "",
         secret: false,
     },

@@ -52,7 +52,7 @@ fn defaults_are_valid_and_stay() {
             + r#""index.path": "\"\"", "index.cache_path": "\"\"", "index.cache_bytes_max": "\"8GiB\"", "#
             + r#""search.threads": "0", "search.splits_open_max": "256", "search.matches_held_max": "4000000", "#
             + r#""search.facets_bytes_max": "\"256MiB\"", "search.words_bytes_max": "\"256MiB\"", "#
-            + r#""search.records_bytes_max": "\"96MiB\"", "#
+            + r#""search.records_bytes_max": "\"192MiB\"", "#
             + r#""batch.bytes_max": "\"16MiB\"", "#
             + r#""batch.age_max": "\"2s\"", "batch.rows_max": "200000", "compact.every": "\"5m\"", "#
             + r#""compact.file_bytes_max": "\"64MiB\"", "compact.small_files_max": "64", "compact.grace": "\"24h\"", "retry.age_max": "\"1m\"", "#
