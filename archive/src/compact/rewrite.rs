@@ -27,7 +27,7 @@ use crate::template::Filler;
 use crate::view::Rows;
 
 /// About the bytes of rows in a row group, decoded: readers hold one at a time.
-const GROUP_BYTES: usize = if cfg!(test) { 1 << 20 } else { 16 << 20 };
+const GROUP_BYTES: usize = if cfg!(test) { 1 << 20 } else { 32 << 20 };
 
 /// A file to be replaced and its batches.
 pub(super) struct Source {
