@@ -149,16 +149,7 @@ impl Documents {
         let doc = segment.doc();
         let party = segment.parties.number(PRESENT_PARTY);
         segment.of_parties.iter_mut().for_each(|lists| lists.push(doc, [party]));
-        for field in [
-            &mut segment.conversation,
-            &mut segment.kind,
-            &mut segment.tenant,
-            &mut segment.network,
-            &mut segment.flag,
-            &mut segment.attribute,
-        ] {
-            field.push(doc, PRESENT);
-        }
+        segment.raw().into_iter().for_each(|field| field.push(doc, PRESENT));
     }
 
     fn forget(&mut self) {

@@ -36,7 +36,7 @@ pub(super) fn bind(_: &[usize]) -> std::io::Result<()> {
 }
 
 /// Threads of one core share it: one of each comes first. `core` names it.
-#[cfg_attr(not(target_os = "linux"), allow(dead_code))]
+#[cfg(any(target_os = "linux", test))]
 fn chosen(ours: &[usize], count: usize, core: impl Fn(usize) -> Option<String>) -> Option<Vec<usize>> {
     let (mut first, mut others, mut cores) = (Vec::new(), Vec::new(), Vec::new());
     for cpu in ours {

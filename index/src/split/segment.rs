@@ -78,12 +78,24 @@ impl Segment {
         }
     }
 
+    /// Fields of terms that are compared whole, apart from those of parties.
+    pub(crate) fn raw(&mut self) -> [&mut Raw; 6] {
+        [
+            &mut self.conversation,
+            &mut self.kind,
+            &mut self.tenant,
+            &mut self.network,
+            &mut self.flag,
+            &mut self.attribute,
+        ]
+    }
+
     /// The document that is taken up now.
     pub(crate) fn doc(&self) -> DocId {
         self.docs
     }
 
-    /// The document that is taken up now has this number.
+    /// Of the document that is taken up now, the number in a fast field.
     pub(crate) fn signed(&mut self, column: &str, value: i64) {
         self.columns.record_numerical(self.docs, column, value);
     }

@@ -52,15 +52,7 @@ fn ours(all: &[Given]) -> Vec<(String, Vec<u8>)> {
             let numbers: Vec<u32> = terms.iter().map(|term| segment.parties.number(term)).collect();
             segment.of_parties[number].push(doc, numbers);
         }
-        let raw = [
-            &mut segment.conversation,
-            &mut segment.kind,
-            &mut segment.tenant,
-            &mut segment.network,
-            &mut segment.flag,
-            &mut segment.attribute,
-        ];
-        for (field, terms) in raw.into_iter().zip(&given.raw) {
+        for (field, terms) in segment.raw().into_iter().zip(&given.raw) {
             terms.iter().for_each(|term| field.push(doc, term));
         }
         for (name, value) in SIGNED.iter().zip(given.signed) {
