@@ -143,13 +143,14 @@ impl BatchBuilder {
     }
 
     /// Closes the batch. `now_ms` is the wall clock, milliseconds since 1970 UTC.
-    pub fn seal(self, retention_class: &str, now_ms: i64) -> Result<Sealed, Error> {
-        let leaves = self.parts.values().flat_map(|part| part.rows.leaves.iter().copied());
-        let root = leaves.collect::<Tree>().root();
+    pub fn seal(mut self, retention_class: &str, now_ms: i64) -> Result<Sealed, Error> {
+        let mut tree = Tree::default();
+        self.parts.values_mut().for_each(|part| tree.extend(part.rows.leaves()));
+        let root = tree.root();
         let parts = self.parts.iter().map(|(partition, part)| Part {
             partition: partition.clone(),
             span: part.span,
-            rows: part.rows.leaves.len() as u64,
+            rows: part.rows.len() as u64,
             quarantined: part.rows.quarantined,
             skipped: part.skipped,
             gaps: part.gaps.clone(),
@@ -167,7 +168,7 @@ impl BatchBuilder {
         if let Some(fault) = manifest.fault() {
             return Err(Error::corrupt(format!("batch {} is not sound: {fault}", manifest.batch)));
         }
-        let rows = self.parts.into_values().map(|part| part.rows).filter(|rows| !rows.leaves.is_empty());
+        let rows = self.parts.into_values().map(|part| part.rows).filter(|rows| rows.len() > 0);
         Ok(Sealed { manifest, rows: rows.collect(), bytes: self.bytes })
     }
 }

@@ -4,59 +4,46 @@
 //! of its own. So what has the ids of a message or a call is known by what it says, and everything
 //! else by its source and id. In both cases two contents are two events, whatever their ids.
 
-use custody_schemas::hash::Pieces;
 use custody_schemas::kind::Kind;
 use custody_schemas::{Hash, gap};
 
+use crate::hashing::Ends;
 use crate::row::{
     BODY, CONTENT_TYPE, CONVERSATION, CallTexts, DETAIL, ID, MESSAGE, Moment, PartyRow, Row, SOURCE, TENANT,
     TYPE,
 };
-use crate::rows::beginning;
 
 /// How the source of what was imported from a file begins.
 const IMPORTED: &str = "//import/";
 
-/// The identity of a decoded event.
-pub(crate) fn of_event(row: &Row<'_>, payload: Option<Hash>) -> i64 {
-    captured(row).unwrap_or_else(|| {
-        let [source, id, kind, tenant] = [SOURCE, ID, TYPE, TENANT].map(|column| row.text(column));
-        delivered([source, id, kind, row.time.text.unwrap_or_default(), tenant], payload)
-    })
+/// Writes what the identity of a decoded event is the hash of.
+pub(crate) fn of_event(row: &Row<'_>, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
+    let mut parts = Parts(out);
+    if captured(row, &mut parts).is_some() {
+        return Ends::Otherwise;
+    }
+    let [source, id, kind, tenant] = [SOURCE, ID, TYPE, TENANT].map(|column| row.text(column));
+    parts.delivered([source, id, kind, row.time.text.unwrap_or_default(), tenant], payload)
 }
 
-/// The identity of the row of a gap.
-pub(crate) fn of_gap(id: &str, time: &str, payload: Option<Hash>) -> i64 {
-    delivered([gap::SOURCE, id, gap::KIND, time, ""], payload)
+/// The same of the row of a gap.
+pub(crate) fn of_gap(id: &str, time: &str, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
+    Parts(out).delivered([gap::SOURCE, id, gap::KIND, time, ""], payload)
 }
 
-/// The identity of what could not be decoded. Nothing says that two of them are one event: each
+/// The same of what could not be decoded. Nothing says that two of them are one event: each
 /// has its own, made from its place.
-pub(crate) fn of_undecoded(batch: &str, place: &str, payload: Option<Hash>) -> i64 {
-    delivered([batch, place, "", "", ""], payload)
+pub(crate) fn of_undecoded(batch: &str, place: &str, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
+    Parts(out).delivered([batch, place, "", "", ""], payload)
 }
 
-/// What makes two records deliveries of one event: the same source and id, and the same content,
-/// which is type, time and tenant (in binary mode they are in headers) and the payload, by its hash.
-fn delivered(texts: [&str; 5], payload: Option<Hash>) -> i64 {
-    let mut parts = Parts::default();
-    texts.into_iter().for_each(|text| parts.text(text));
-    parts.part(payload.as_ref().map_or(&[], |hash| &hash.0));
-    parts.finish()
-}
-
-fn captured(row: &Row<'_>) -> Option<i64> {
+/// `None`, and nothing written, for an event that is not known by what it says.
+fn captured(row: &Row<'_>, parts: &mut Parts<'_>) -> Option<()> {
     let kind = row.kind?;
     // A file that was imported may number its lines: its ids are nobody else's.
     if row.text(SOURCE).starts_with(IMPORTED) {
         return None;
     }
-    let mut parts = Parts::default();
-    // No event has it for a source.
-    parts.text("\0captured");
-    parts.text(row.text(TYPE));
-    parts.text(row.text(TENANT));
-    parts.text(row.text(CONVERSATION));
     match kind {
         Kind::MessageSent
         | Kind::MessageEdited
@@ -66,6 +53,7 @@ fn captured(row: &Row<'_>) -> Option<i64> {
             if row.text(MESSAGE).is_empty() || row.text(CONVERSATION).is_empty() {
                 return None;
             }
+            parts.captured(row);
             parts.message(row);
         }
         Kind::CallInvited
@@ -74,6 +62,7 @@ fn captured(row: &Row<'_>) -> Option<i64> {
         | Kind::CallMedia
         | Kind::CallEnded => {
             let call = row.call.as_deref().filter(|call| !call.id().is_empty())?;
+            parts.captured(row);
             parts.call(row, call);
         }
         _ => return None,
@@ -85,21 +74,34 @@ fn captured(row: &Row<'_>) -> Option<i64> {
     if !matches!(kind, Kind::MessageSent | Kind::CallInvited | Kind::CallAnswered | Kind::CallEnded) {
         parts.time(row.time);
     }
-    Some(parts.finish())
+    Some(())
 }
 
 /// One after another, lengths first: no two lists of parts are the same bytes.
-#[derive(Default)]
-struct Parts(Pieces);
+struct Parts<'o>(&'o mut Vec<u8>);
 
-impl Parts {
+impl Parts<'_> {
+    /// What makes two records deliveries of one event: the same source and id, and the same content,
+    /// which is type, time and tenant (in binary mode they are in headers) and the payload, by its hash.
+    fn delivered(mut self, texts: [&str; 5], payload: Option<Hash>) -> Ends {
+        texts.into_iter().for_each(|text| self.text(text));
+        self.part(payload.as_ref().map_or(&[], |hash| &hash.0));
+        if payload.is_some() { Ends::WithPayload } else { Ends::Otherwise }
+    }
+
+    fn captured(&mut self, row: &Row<'_>) {
+        // No event has it for a source.
+        self.text("\0captured");
+        [TYPE, TENANT, CONVERSATION].into_iter().for_each(|column| self.text(row.text(column)));
+    }
+
     fn part(&mut self, bytes: &[u8]) {
         self.count(bytes.len());
-        self.0.push(bytes);
+        self.0.extend_from_slice(bytes);
     }
 
     fn count(&mut self, count: usize) {
-        self.0.push(&(count as u64).to_be_bytes());
+        self.0.extend_from_slice(&(count as u64).to_be_bytes());
     }
 
     fn text(&mut self, text: &str) {
@@ -146,11 +148,6 @@ impl Parts {
         call.times.into_iter().for_each(|time| self.time(time));
         // Sessions are reconciled with the counts: two claims are two.
         call.numbers.into_iter().for_each(|number| self.number(number));
-    }
-
-    /// The beginning of the hash.
-    fn finish(self) -> i64 {
-        beginning(&self.0.finish())
     }
 }
 

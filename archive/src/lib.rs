@@ -29,6 +29,7 @@ mod encode;
 mod error;
 mod groups;
 mod guard;
+mod hashing;
 mod history;
 mod identity;
 mod index_rows;

@@ -255,12 +255,10 @@ impl Archive {
         let mut filler = Filler::default();
         for rows in self.read(file, Columns::Leaves)? {
             let rows = rows?;
-            let verbatim = rows.verbatim()?;
-            for row in 0..rows.len() {
-                let payload = verbatim.payload(row, &mut filler).map_err(|e| {
+            for leaf in rows.verbatim()?.leaves(&mut filler) {
+                each(leaf.map_err(|e| {
                     Error::corrupt(format!("{}: a record is not what was archived: {e}", file.path))
-                })?;
-                each(verbatim.leaf(row, payload));
+                })?);
             }
         }
         Ok(())
@@ -446,11 +444,12 @@ pub(crate) fn file_leaves(
     for rows in rows_of(path, bytes, columns)? {
         let rows = rows?;
         let verbatim = rows.verbatim()?;
-        for row in 0..rows.len() {
-            let unfillable = |what| Error::corrupt(format!("{path} row {}: {what}", tree.len()));
-            let payload = verbatim.payload(row, &mut filler).map_err(unfillable)?;
-            tree.push(verbatim.leaf(row, payload));
-        }
+        let unfillable =
+            |row: usize, what| Error::corrupt(format!("{path} row {}: {what}", tree.len() + row as u64));
+        let leaves = verbatim.leaves(&mut filler).into_iter().enumerate();
+        let leaves = leaves.map(|(row, leaf)| leaf.map_err(|what| unfillable(row, what)));
+        let leaves = leaves.collect::<Result<Vec<_>, _>>()?;
+        tree.extend(&leaves);
         if let Some(kept) = &mut kept {
             kept.push(rows.only(&INDEX_COLUMNS)?);
         }

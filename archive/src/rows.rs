@@ -8,7 +8,7 @@ use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
 use custody_schemas::decode::decode;
 use custody_schemas::gap;
-use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::hash::{Leaf, write_leaf};
 use custody_schemas::manifest::Gap;
 use custody_schemas::time::time_us;
 use custody_schemas::{Hash, Incoming, Partition};
@@ -16,6 +16,7 @@ use custody_schemas::{Hash, Incoming, Partition};
 use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_GAP, STATUS_QUARANTINED};
 use crate::cut::Cutter;
 use crate::error::{Error, Kind};
+use crate::hashing::{Ends, Hashing, PayloadHash};
 use crate::identity;
 use crate::row::{
     CallTexts, DETAIL, FileTexts, ID, Made, PartyRow, REASON, Row, SOURCE, STATUS, TEXTS, TYPE,
@@ -218,14 +219,16 @@ pub(crate) struct Rows {
     parties: Lists,
     calls: Calls,
     files: Files,
-    identity: Int64Builder,
+    identities: Vec<i64>,
     key: BinaryBuilder,
     header_ends: Vec<i32>,
     header_names: StringBuilder,
     header_values: BinaryBuilder,
     template: Texts,
     payload: BinaryBuilder,
-    pub(crate) leaves: Vec<Hash>,
+    /// Of the last rows, the identity and the leaf of each.
+    hashing: Hashing,
+    leaves: Vec<Hash>,
     pub(crate) quarantined: u64,
 }
 
@@ -247,13 +250,14 @@ impl Rows {
                 texts: [(); 5].map(|()| StringBuilder::new()),
                 size: Int64Builder::new(),
             },
-            identity: Int64Builder::new(),
+            identities: Vec::new(),
             key: BinaryBuilder::new(),
             header_ends: vec![0],
             header_names: StringBuilder::new(),
             header_values: BinaryBuilder::new(),
             template: Texts::new(),
             payload: BinaryBuilder::new(),
+            hashing: Hashing::default(),
             leaves: Vec::new(),
             quarantined: 0,
         }
@@ -262,12 +266,17 @@ impl Rows {
     /// Appends one consumed message: decoded if it can be, verbatim always. With a cutter
     /// the payload may be kept as a template.
     pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>, cutter: Option<&mut Cutter>) {
-        let hash = incoming.payload.map(Hash::of);
+        let hash = incoming.payload.map(|payload| self.hashing.payload(payload));
         self.payload_of(incoming, hash, cutter);
         self.verbatim(offset, incoming, hash);
     }
 
-    fn payload_of(&mut self, incoming: &Incoming<'_>, hash: Option<Hash>, mut cutter: Option<&mut Cutter>) {
+    fn payload_of(
+        &mut self,
+        incoming: &Incoming<'_>,
+        hash: Option<PayloadHash>,
+        mut cutter: Option<&mut Cutter>,
+    ) {
         if let Some(known) = cutter.as_mut().and_then(|cutter| cutter.known(incoming)) {
             self.event(&known.row, hash);
             self.template.push(Some(known.template));
@@ -294,14 +303,14 @@ impl Rows {
         }
     }
 
-    fn event(&mut self, row: &Row<'_>, hash: Option<Hash>) {
+    fn event(&mut self, row: &Row<'_>, hash: Option<PayloadHash>) {
         self.append_texts(row.texts);
         self.sequence.append_option(row.sequence);
         self.event_time.append_option(row.time.us);
         self.append_parties(&row.parties);
         self.calls.append(row.call.as_deref());
         self.files.append(row.file.as_deref());
-        self.identity.append_value(identity::of_event(row, hash));
+        self.hashing.text(hash, |hash, out| identity::of_event(row, hash, out));
     }
 
     /// Appends the row of a gap of this partition, which is made of nothing but the gap.
@@ -325,16 +334,16 @@ impl Rows {
         self.calls.append(None);
         self.files.append(None);
         let bytes = payload.as_bytes();
-        let hash = Some(Hash::of(bytes));
+        let hash = Some(self.hashing.payload(bytes));
         let time = time.as_deref().unwrap_or_default();
-        self.identity.append_value(identity::of_gap(&id, time, hash));
+        self.hashing.text(hash, |hash, out| identity::of_gap(&id, time, hash, out));
         self.template.push(None);
         self.payload.append_value(bytes);
         let incoming = Incoming { key: None, headers: &[], payload: Some(bytes), broker_time_ms: None };
         self.verbatim(lost.span.from, &incoming, hash);
     }
 
-    fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>, hash: Option<Hash>) {
+    fn quarantine(&mut self, reason: &str, payload: Option<&[u8]>, hash: Option<PayloadHash>) {
         let mut texts = [None; 16];
         texts[STATUS] = Some(STATUS_QUARANTINED);
         texts[REASON] = Some(reason);
@@ -344,8 +353,8 @@ impl Rows {
         self.append_parties(&[]);
         self.calls.append(None);
         self.files.append(None);
-        let place = format!("{}:{}", self.partition, self.leaves.len());
-        self.identity.append_value(identity::of_undecoded(&self.batch, &place, hash));
+        let (place, batch) = (format!("{}:{}", self.partition, self.len()), &self.batch);
+        self.hashing.text(hash, |hash, out| identity::of_undecoded(batch, &place, hash, out));
         self.template.push(None);
         self.payload.append_option(payload);
     }
@@ -361,17 +370,21 @@ impl Rows {
         self.parties.end_row();
     }
 
-    fn verbatim(&mut self, offset: i64, incoming: &Incoming<'_>, payload: Option<Hash>) {
-        let leaf = Leaf {
-            topic: &self.partition.topic,
-            generation: self.partition.generation,
-            partition: self.partition.partition,
-            offset,
-            broker_time_ms: incoming.broker_time_ms,
-            key: incoming.key,
-            payload,
-        };
-        let hash = leaf_hash(leaf, incoming.headers.iter().copied());
+    fn verbatim(&mut self, offset: i64, incoming: &Incoming<'_>, payload: Option<PayloadHash>) {
+        let partition = &self.partition;
+        self.hashing.text(payload, |payload, out| {
+            let leaf = Leaf {
+                topic: &partition.topic,
+                generation: partition.generation,
+                partition: partition.partition,
+                offset,
+                broker_time_ms: incoming.broker_time_ms,
+                key: incoming.key,
+                payload,
+            };
+            write_leaf(leaf, incoming.headers.iter().copied(), &mut |piece| out.extend_from_slice(piece));
+            Ends::WithPayload
+        });
         self.offset.append_value(offset);
         self.broker_time.append_option(incoming.broker_time_ms.map(|ms| ms.saturating_mul(1_000)));
         self.key.append_option(incoming.key);
@@ -380,11 +393,33 @@ impl Rows {
             self.header_values.append_option(*value);
         }
         self.header_ends.push(self.header_names.values_slice_len());
-        self.leaves.push(hash);
+        if self.hashing.is_full() {
+            self.settle();
+        }
+    }
+
+    /// Makes the hashes that are still to be made.
+    fn settle(&mut self) {
+        for [identity, leaf] in self.hashing.take().as_chunks().0 {
+            self.identities.push(beginning(identity));
+            self.leaves.push(*leaf);
+        }
+    }
+
+    /// Rows so far.
+    pub(crate) fn len(&self) -> usize {
+        self.header_ends.len() - 1
+    }
+
+    /// The leaf hashes of all rows, in order.
+    pub(crate) fn leaves(&mut self) -> &[Hash] {
+        self.settle();
+        &self.leaves
     }
 
     /// The columns, in the order of [`SCHEMA`].
     pub(crate) fn finish(mut self, archived_us: i64) -> Result<RecordBatch, Error> {
+        self.settle();
         let rows = self.leaves.len();
         let leaf_checks = Int64Array::from_iter_values(self.leaves.iter().map(leaf_check));
         let mut archived = time_builder();
@@ -408,7 +443,7 @@ impl Rows {
             ("parties", self.parties.finish()?),
             ("call", self.calls.finish()?),
             ("file", self.files.finish()?),
-            ("identity", Arc::new(self.identity.finish())),
+            ("identity", Arc::new(Int64Array::from(self.identities))),
             ("key", Arc::new(self.key.finish())),
             ("headers", list_of(HEADER.clone(), headers, self.header_ends)?),
             ("template", Arc::new(self.template.finish())),

@@ -9,10 +9,11 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::Field;
-use custody_schemas::hash::{Leaf, leaf_hash};
+use custody_schemas::hash::{Leaf, leaf_hash, write_leaf};
 use custody_schemas::{Hash, Partition, Position};
 
 use crate::error::Error;
+use crate::hashing::{Ends, Hashing};
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Filler, Name, PARTY_TEXTS, TEXTS, Unfillable, Value,
 };
@@ -350,16 +351,43 @@ impl<'a> Verbatim<'a> {
 
     /// The leaf hash of a row with this payload, made anew.
     pub(crate) fn leaf(&self, row: usize, payload: Option<&[u8]>) -> Hash {
-        let leaf = Leaf {
+        leaf_hash(self.leaf_of(row, payload.map(Hash::of)), self.headers(row))
+    }
+
+    fn leaf_of(&self, row: usize, payload: Option<Hash>) -> Leaf<'a> {
+        Leaf {
             topic: self.topic.value(row),
             generation: self.generation.value(row),
             partition: self.partition.value(row),
             offset: self.offset.value(row),
             broker_time_ms: self.broker_time_ms(row),
             key: self.key(row),
-            payload: payload.map(Hash::of),
-        };
-        leaf_hash(leaf, self.headers(row))
+            payload,
+        }
+    }
+
+    /// The leaf hashes of all rows, made anew, in order: sooner than each alone.
+    pub(crate) fn leaves(&self, filler: &mut Filler) -> Vec<Result<Hash, Unfillable>> {
+        let (mut hashing, mut filled) = (Hashing::default(), Vec::new());
+        let mut leaves = Vec::with_capacity(self.offset.len());
+        for row in 0..self.offset.len() {
+            let payload = self.payload(row, filler).map(|payload| payload.map(|text| hashing.payload(text)));
+            if let Ok(payload) = payload {
+                hashing.text(payload, |payload, out| {
+                    let leaf = self.leaf_of(row, payload);
+                    write_leaf(leaf, self.headers(row), &mut |piece| out.extend_from_slice(piece));
+                    Ends::WithPayload
+                });
+            }
+            filled.push(payload.map(|_| ()));
+            if hashing.is_full() || row + 1 == self.offset.len() {
+                let mut made = hashing.take().iter().copied();
+                leaves.extend(
+                    filled.drain(..).map(|filled| filled.and_then(|()| made.next().ok_or(Unfillable))),
+                );
+            }
+        }
+        leaves
     }
 }
 

@@ -2,6 +2,7 @@
 //!
 //! Source: RFC 6962 section 2.1, <https://www.rfc-editor.org/rfc/rfc6962#section-2.1>.
 
+mod each;
 mod pieces;
 mod proof;
 mod tree;
@@ -11,6 +12,7 @@ use std::fmt;
 use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _};
 use sha2::{Digest, Sha256};
 
+pub use each::hash_each;
 pub use pieces::Pieces;
 pub use proof::{ProofError, Prover, proof_of, root_of};
 pub use tree::Tree;
@@ -113,30 +115,45 @@ where
     I: IntoIterator<Item = (&'a str, Option<&'a [u8]>)>,
     I::IntoIter: ExactSizeIterator,
 {
-    let headers = headers.into_iter();
     let mut pieces = Pieces::default();
-    let field = |pieces: &mut Pieces, bytes: Option<&[u8]>| match bytes {
-        None => pieces.push(&[0xff; 4]),
+    write_leaf(leaf, headers, &mut |piece| pieces.push(piece));
+    pieces.finish()
+}
+
+/// What the hash of a leaf is the SHA-256 of, piece by piece. Where there is a payload its hash is the
+/// last 32 bytes.
+#[inline(always)]
+pub fn write_leaf<'a, I>(leaf: Leaf<'_>, headers: I, push: &mut impl FnMut(&[u8]))
+where
+    I: IntoIterator<Item = (&'a str, Option<&'a [u8]>)>,
+    I::IntoIter: ExactSizeIterator,
+{
+    let headers = headers.into_iter();
+    push(b"\0custody.leaf.v1");
+    write_field(Some(leaf.topic.as_bytes()), push);
+    write_field(Some(&leaf.generation.to_be_bytes()), push);
+    write_field(Some(&leaf.partition.to_be_bytes()), push);
+    write_field(Some(&leaf.offset.to_be_bytes()), push);
+    write_field(leaf.broker_time_ms.map(i64::to_be_bytes).as_ref().map(|bytes| &bytes[..]), push);
+    write_field(leaf.key, push);
+    push(&(headers.len() as u32).to_be_bytes());
+    for (name, value) in headers {
+        write_field(Some(name.as_bytes()), push);
+        write_field(value, push);
+    }
+    write_field(leaf.payload.as_ref().map(|hash| &hash.0[..]), push);
+}
+
+#[inline(always)]
+fn write_field(bytes: Option<&[u8]>, push: &mut impl FnMut(&[u8])) {
+    match bytes {
+        None => push(&[0xff; 4]),
         Some(bytes) => {
             // Kafka messages stay far below 4 GiB: the length always fits.
-            pieces.push(&(bytes.len() as u32).to_be_bytes());
-            pieces.push(bytes);
+            push(&(bytes.len() as u32).to_be_bytes());
+            push(bytes);
         }
-    };
-    pieces.push(b"\0custody.leaf.v1");
-    field(&mut pieces, Some(leaf.topic.as_bytes()));
-    field(&mut pieces, Some(&leaf.generation.to_be_bytes()));
-    field(&mut pieces, Some(&leaf.partition.to_be_bytes()));
-    field(&mut pieces, Some(&leaf.offset.to_be_bytes()));
-    field(&mut pieces, leaf.broker_time_ms.map(i64::to_be_bytes).as_ref().map(|b| &b[..]));
-    field(&mut pieces, leaf.key);
-    pieces.push(&(headers.len() as u32).to_be_bytes());
-    for (name, value) in headers {
-        field(&mut pieces, Some(name.as_bytes()));
-        field(&mut pieces, value);
     }
-    field(&mut pieces, leaf.payload.as_ref().map(|hash| &hash.0[..]));
-    pieces.finish()
 }
 
 #[cfg(test)]

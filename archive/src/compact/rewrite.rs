@@ -133,14 +133,19 @@ impl<'a> Roots<'a> {
 
     fn push(&mut self, rows: &Rows) -> Result<(), Error> {
         let verbatim = rows.verbatim()?;
-        for row in 0..rows.len() {
+        let unfillable = |what| Error::corrupt(format!("{}: a record of its batches {what}", self.path));
+        let leaves = verbatim.leaves(&mut self.filler).into_iter().collect::<Result<Vec<_>, _>>();
+        let leaves = leaves.map_err(unfillable)?;
+        let mut leaves = leaves.as_slice();
+        while !leaves.is_empty() {
             self.settle()?;
-            if self.left.as_slice().is_empty() {
+            let Some(batch) = self.left.as_slice().first() else {
                 return Err(Error::corrupt(format!("{} has more rows than its batches", self.path)));
-            }
-            let unfillable = |what| Error::corrupt(format!("{}: a record of its batches {what}", self.path));
-            let payload = verbatim.payload(row, &mut self.filler).map_err(unfillable)?;
-            self.tree.push(verbatim.leaf(row, payload));
+            };
+            let missing = usize::try_from(batch.rows - self.tree.len()).unwrap_or(usize::MAX);
+            let (of_batch, others) = leaves.split_at(missing.min(leaves.len()));
+            self.tree.extend(of_batch);
+            leaves = others;
         }
         Ok(())
     }

@@ -180,17 +180,17 @@ impl<'a> Proof<'a> {
     fn rows(&mut self, rows: &Rows, report: &mut Report) -> Result<(), Error> {
         let verbatim = rows.verbatim()?;
         let (stored, batches) = (rows.stored_checks()?, rows.batch_ids()?);
-        for row in 0..rows.len() {
+        for (row, leaf) in verbatim.leaves(&mut self.filler).into_iter().enumerate() {
             self.before_row(report);
-            let payload = verbatim.payload(row, &mut self.filler);
             let partition =
                 (verbatim.topic.value(row), verbatim.generation.value(row), verbatim.partition.value(row));
             let offset = verbatim.offset.value(row);
             let placed = self.places.step(partition, offset);
-            if let (Ok(Step::Gap(part)), Ok(payload)) = (&placed, &payload) {
-                gap_row(self.file, &verbatim, row, part, *payload, report);
+            if let Ok(Step::Gap(part)) = &placed
+                && let Ok(payload) = verbatim.payload(row, &mut self.filler)
+            {
+                gap_row(self.file, &verbatim, row, part, payload, report);
             }
-            let leaf = payload.map(|payload| verbatim.leaf(row, payload));
             // Without a leaf the root cannot be right either.
             self.tree.push(leaf.unwrap_or(Hash([0; 32])));
             let mut problem = |what: &str| {
