@@ -48,6 +48,11 @@ impl ProducerContext for Context {
     }
 }
 
+/// By either name that librdkafka has for it.
+fn names_compression(properties: &BTreeMap<String, String>) -> bool {
+    ["compression.type", "compression.codec"].iter().any(|name| properties.contains_key(*name))
+}
+
 /// Publishes to one topic.
 pub struct Producer {
     topic: String,
@@ -63,7 +68,9 @@ impl Producer {
         // Once each and in order, although librdkafka sends again on errors.
         config.set("enable.idempotence", "true");
         config.set("acks", "all");
-        config.set("compression.type", "zstd");
+        if !names_compression(properties) {
+            config.set("compression.type", "zstd");
+        }
         config.set("linger.ms", "20");
         config.set("message.max.bytes", "20000000");
         config.set("message.timeout.ms", "60000");
@@ -141,5 +148,17 @@ impl Producer {
                 format!("Kafka did not acknowledge everything in 2 minutes: {e}{detail}"),
             )
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_operator_says_of_compression_stands() {
+        let said = |name: &str| names_compression(&[(name.to_owned(), "lz4".to_owned())].into());
+        assert!(said("compression.type") && said("compression.codec"));
+        assert!(!said("compression.level") && !names_compression(&BTreeMap::new()));
     }
 }
