@@ -35,7 +35,7 @@ mod identity;
 mod index_rows;
 mod log;
 mod moved;
-mod pages;
+mod page;
 mod read;
 mod recent;
 mod reconcile;

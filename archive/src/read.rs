@@ -10,9 +10,7 @@ use bytes::Bytes;
 use custody_schemas::hash::Tree;
 use custody_schemas::{Hash, Manifest, Partition, Position};
 use parquet::arrow::ProjectionMask;
-use parquet::arrow::arrow_reader::{
-    ParquetRecordBatchReader, ParquetRecordBatchReaderBuilder, RowSelection, RowSelector,
-};
+use parquet::arrow::arrow_reader::{ParquetRecordBatchReaderBuilder, RowSelection, RowSelector};
 use parquet::errors::ParquetError;
 use parquet::file::metadata::{FileMetaData, PageIndexPolicy};
 
@@ -24,9 +22,10 @@ use crate::guard::guarded;
 use crate::index_rows::INDEX_COLUMNS;
 use crate::log::{self, Commit, FileRef};
 use crate::moved::Moves;
+use crate::page::Unread;
 use crate::recent::Recent;
 use crate::record::Record;
-use crate::scattered::{End, ReadSettings, Scattered, by_group};
+use crate::scattered::{End, ReadSettings, Scattered, by_group, select};
 use crate::store::{Location, S3Settings, Store};
 use crate::table::Table;
 use crate::template::{Filler, TEXTS};
@@ -218,7 +217,7 @@ impl Archive {
     /// beside them, which no hash of its own covers, are not read.
     pub fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
         let (file, input) = self.open_file(file)?;
-        let fetched = self.fetch_from(&file, &Arc::new(input), rows);
+        let fetched = self.fetch_from(&file, input, rows);
         if fetched.is_err() {
             // What is damaged may be so in memory only.
             self.scattered.forget(&file.path);
@@ -226,18 +225,19 @@ impl Archive {
         fetched
     }
 
-    fn fetch_from(&self, file: &FileRef, input: &Arc<Input>, rows: &[u64]) -> Result<Vec<Record>, Error> {
-        let end = self.end(file, input)?;
+    pub(crate) fn fetch_from(
+        &self,
+        file: &FileRef,
+        input: Input,
+        rows: &[u64],
+    ) -> Result<Vec<Record>, Error> {
+        let end = self.end(file, &input)?;
         let first_row = file.first_row.unwrap_or(0);
-        let in_file = rows.iter().map(|row| first_row.saturating_add(*row));
-        let mut records = Vec::with_capacity(rows.len());
-        for (group, rows) in by_group(end.metadata.row_groups(), in_file) {
-            let reader = decoded(&file.path, || self.scattered.rows(&end, input, group, &rows))?;
-            let rows = Reader::Scattered(Box::new(reader));
-            for rows in (RowReader { path: file.path.clone(), reader: rows }) {
-                Record::read_all(&rows?, file, &mut records)?;
-            }
-        }
+        let in_file: Vec<u64> = rows.iter().map(|row| first_row.saturating_add(*row)).collect();
+        let records = match self.row_by_row(file, &end, &input, &in_file)? {
+            Some(records) => records,
+            None => of_groups(file, &end, input, &in_file)?,
+        };
         if records.len() != rows.len() {
             return Err(Error::corrupt(format!(
                 "{}: {} of {} rows are there",
@@ -247,6 +247,32 @@ impl Archive {
             )));
         }
         Ok(records)
+    }
+
+    /// Records by their rows in a file; `None` where it is not written as this archive writes.
+    pub(crate) fn row_by_row(
+        &self,
+        file: &FileRef,
+        end: &End,
+        input: &Input,
+        rows: &[u64],
+    ) -> Result<Option<Vec<Record>>, Error> {
+        let Some(mut reader) = self.scattered.rows(end, input) else { return Ok(None) };
+        let mut records = Vec::with_capacity(rows.len());
+        for (group, rows) in by_group(end.metadata.row_groups(), rows.iter().copied()) {
+            for row in rows {
+                let stored = match reader.read(group, row) {
+                    Ok(stored) => stored,
+                    Err(Unread::Otherwise) => return Ok(None),
+                    Err(Unread::Damaged(how)) => {
+                        return Err(given_up(&file.path, format!("row {row} of row group {group}: {how}")));
+                    }
+                    Err(Unread::Failed(error)) => return Err(damaged(&file.path, error)),
+                };
+                records.push(Record::read(stored, file)?);
+            }
+        }
+        Ok(Some(records))
     }
 
     /// The leaf hash of every record of a batch, in order of rows, made anew from its bytes: what the
@@ -266,7 +292,7 @@ impl Archive {
 
     /// What the end of a file says of its rows.
     pub(crate) fn end(&self, file: &FileRef, input: &Input) -> Result<Arc<End>, Error> {
-        decoded(&file.path, || self.scattered.end(&file.path, input, |schema| mask(Columns::Leaves, schema)))
+        decoded(&file.path, || self.scattered.end(&file.path, input))
     }
 
     /// The batch and row number of a position; `None` when it holds no record. Of an offset that
@@ -367,6 +393,18 @@ impl Archive {
     pub(crate) fn bytes(&self, path: &str) -> Result<Bytes, Error> {
         self.store.get(path)?.ok_or_else(|| missing(path))
     }
+}
+
+/// Records by their rows in a file, whoever wrote it.
+pub(crate) fn of_groups(file: &FileRef, end: &End, input: Input, rows: &[u64]) -> Result<Vec<Record>, Error> {
+    let mask = |schema: &_| mask(Columns::Leaves, schema);
+    let reader =
+        decoded(&file.path, || GroupReader::with(end.metadata.clone(), input, mask, Some(select(rows))))?;
+    let mut records = Vec::with_capacity(rows.len());
+    for rows in (RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) }) {
+        Record::read_all(&rows?, file, &mut records)?;
+    }
+    Ok(records)
 }
 
 fn missing(path: &str) -> Error {
@@ -492,7 +530,6 @@ pub struct RowReader {
 
 pub(crate) enum Reader {
     File(Box<GroupReader>),
-    Scattered(Box<ParquetRecordBatchReader>),
     ReadBack(std::vec::IntoIter<RecordBatch>),
 }
 
@@ -503,7 +540,6 @@ impl Iterator for RowReader {
         let path = &self.path;
         let rows = match &mut self.reader {
             Reader::File(reader) => decoded(path, || reader.read()).transpose(),
-            Reader::Scattered(reader) => decoded(path, || Ok(reader.next().transpose()?)).transpose(),
             Reader::ReadBack(rows) => rows.next().map(Ok),
         };
         rows.map(|rows| Ok(Rows::new(path.clone(), rows?)))

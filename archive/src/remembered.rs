@@ -1,9 +1,10 @@
 //! What is remembered of what was read, as many bytes as there may be.
 
-use std::collections::HashMap;
 use std::hash::Hash;
 use std::mem;
 use std::sync::{Mutex, PoisonError};
+
+use foldhash::{HashMap, HashMapExt};
 
 /// Values by key, those that were asked for last. Shared by threads.
 ///

@@ -4,17 +4,15 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use parquet::arrow::arrow_reader::{ParquetRecordBatchReader, RowSelection, RowSelector};
-use parquet::arrow::{FieldLevels, ProjectionMask, parquet_to_arrow_field_levels};
+use parquet::arrow::arrow_reader::{RowSelection, RowSelector};
 use parquet::errors::Result;
 use parquet::file::metadata::{
     FileMetaData, PageIndexPolicy, ParquetMetaData, ParquetMetaDataBuilder, ParquetMetaDataOptions,
     ParquetMetaDataReader, ParquetStatisticsPolicy, RowGroupMetaData,
 };
-use parquet::schema::types::SchemaDescriptor;
 
-use crate::groups::{Input, rows_at_a_time};
-use crate::pages::{Group, Pages};
+use crate::groups::Input;
+use crate::page::{Layout, Pages, RowReader};
 use crate::remembered::Remembered;
 
 /// How much an [`Archive`](crate::Archive) remembers of what it read, for all its clones together.
@@ -24,8 +22,8 @@ pub struct ReadSettings {
     /// Bytes of what the ends of files say: where pages are. A file of one batch takes some ten
     /// thousand, a compacted one some megabytes.
     pub ends_bytes_max: usize,
-    /// Bytes of pages, without compression. A record takes one of each column, a few hundred thousand
-    /// bytes together, of which its neighbours take the same.
+    /// Bytes of pages, without compression. A record takes one of each column that it needs, a few
+    /// hundred thousand bytes together, of which its neighbours take the same.
     pub pages_bytes_max: usize,
 }
 
@@ -35,22 +33,19 @@ impl Default for ReadSettings {
     }
 }
 
-/// What a schema takes in [`End::levels`], about.
-const LEVELS_BYTES: usize = 32 << 10;
-
 /// What the end of a file says that is needed to read single rows of it.
 pub(crate) struct End {
     pub(crate) metadata: Arc<ParquetMetaData>,
-    /// What is read of a row.
-    levels: FieldLevels,
+    /// Which columns records need; `None` where the file is not written as this archive writes.
+    pub(crate) layout: Option<Layout>,
     /// Of the readings of ends this one. When a file is forgotten so are its pages, by another number.
-    number: u64,
+    pub(crate) number: u64,
 }
 
 /// What is remembered of files.
 pub(crate) struct Scattered {
     ends: Remembered<String, Arc<End>>,
-    pages: Arc<Pages>,
+    pages: Pages,
     numbers: AtomicU64,
 }
 
@@ -58,27 +53,21 @@ impl Scattered {
     pub(crate) fn new(settings: &ReadSettings) -> Self {
         Scattered {
             ends: Remembered::new(settings.ends_bytes_max),
-            pages: Arc::new(Remembered::new(settings.pages_bytes_max)),
+            pages: Remembered::new(settings.pages_bytes_max),
             numbers: AtomicU64::new(0),
         }
     }
 
-    /// What the end of a file says; `mask` is what is read of its rows.
-    pub(crate) fn end(
-        &self,
-        path: &str,
-        input: &Input,
-        mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
-    ) -> Result<Arc<End>> {
+    /// What the end of a file says.
+    pub(crate) fn end(&self, path: &str, input: &Input) -> Result<Arc<End>> {
         if let Some(end) = self.ends.get(&path.to_owned()) {
             return Ok(end);
         }
         let metadata = Arc::new(metadata(input)?);
-        let schema = metadata.file_metadata().schema_descr();
-        let levels = parquet_to_arrow_field_levels(schema, mask(schema), None)?;
+        let layout = Layout::of(metadata.file_metadata().schema_descr());
         let number = self.numbers.fetch_add(1, Ordering::Relaxed);
-        let bytes = metadata.memory_size() + LEVELS_BYTES;
-        let end = Arc::new(End { metadata, levels, number });
+        let bytes = metadata.memory_size() + layout.as_ref().map_or(0, Layout::bytes);
+        let end = Arc::new(End { metadata, layout, number });
         self.ends.put(path.to_owned(), end.clone(), bytes);
         Ok(end)
     }
@@ -88,23 +77,9 @@ impl Scattered {
         self.ends.forget(&path.to_owned());
     }
 
-    /// Some rows of one row group, ascending, by their number in it.
-    pub(crate) fn rows(
-        &self,
-        end: &End,
-        input: &Arc<Input>,
-        group: usize,
-        rows: &[u64],
-    ) -> Result<ParquetRecordBatchReader> {
-        let at_a_time = rows_at_a_time(end.metadata.row_group(group)).min(rows.len());
-        let group = Group {
-            metadata: end.metadata.clone(),
-            file: end.number,
-            at: group,
-            input: input.clone(),
-            pages: self.pages.clone(),
-        };
-        ParquetRecordBatchReader::try_new_with_row_groups(&end.levels, &group, at_a_time, Some(select(rows)))
+    /// Reads single rows; `None` where the file is not written as this archive writes.
+    pub(crate) fn rows<'f>(&'f self, end: &'f End, input: &'f Input) -> Option<RowReader<'f>> {
+        RowReader::new(end, input, &self.pages)
     }
 }
 

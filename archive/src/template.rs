@@ -190,12 +190,18 @@ impl Parsed {
         self.pieces.iter().map(move |piece| (text(piece), piece.name, piece.form, piece.digits))
     }
 
+    /// What fills the holes.
+    pub(crate) fn names(&self) -> impl Iterator<Item = Name> {
+        self.pieces.iter().map(|piece| piece.name)
+    }
+
     /// What follows the last hole.
     pub(crate) fn tail(&self) -> Option<&str> {
         self.template.get(self.tail.clone())
     }
 
-    fn fill<'a>(
+    /// Appends the payload that a row's values make.
+    pub(crate) fn fill<'a>(
         &self,
         mut value: impl FnMut(Name) -> Option<Value<'a>>,
         out: &mut Vec<u8>,
@@ -243,6 +249,14 @@ impl Filler {
         template: &str,
         value: impl FnMut(Name) -> Option<Value<'a>>,
     ) -> Result<&[u8], Unfillable> {
+        let (parsed, out) = self.parsed(template)?;
+        out.clear();
+        parsed.fill(value, out)?;
+        Ok(out)
+    }
+
+    /// A template, read, and where payloads are put together.
+    pub(crate) fn parsed(&mut self, template: &str) -> Result<(&Parsed, &mut Vec<u8>), Unfillable> {
         self.kept.resize_with(KEPT, || None);
         let place = self.hasher.hash_one(template) % KEPT as u64;
         let kept = &mut self.kept[place as usize];
@@ -250,9 +264,7 @@ impl Filler {
             Some(parsed) => kept.insert(parsed),
             None => kept.insert(Parsed::of(template)?),
         };
-        self.out.clear();
-        parsed.fill(value, &mut self.out)?;
-        Ok(&self.out)
+        Ok((parsed, &mut self.out))
     }
 }
 

@@ -137,16 +137,6 @@ impl Rows {
         Ok(column.is_valid(row).then(|| column.value(row)))
     }
 
-    pub(crate) fn time(&self, name: &str, row: usize) -> Result<Option<i64>, Error> {
-        let column = self.column::<TimestampMicrosecondArray>(name)?;
-        Ok(column.is_valid(row).then(|| column.value(row)))
-    }
-
-    pub(crate) fn structure(&self, name: &str, row: usize) -> Result<Option<&StructArray>, Error> {
-        let column = self.column::<StructArray>(name)?;
-        Ok(column.is_valid(row).then_some(column))
-    }
-
     /// Where a row came from.
     pub(crate) fn position(&self, row: usize) -> Result<Position, Error> {
         let partition = Partition {
