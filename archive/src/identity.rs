@@ -12,12 +12,20 @@ use crate::row::{
     BODY, CONTENT_TYPE, CONVERSATION, CallTexts, DETAIL, ID, MESSAGE, Moment, PartyRow, Row, SOURCE, TENANT,
     TYPE,
 };
+use crate::rows::beginning;
 
 /// How the source of what was imported from a file begins.
 const IMPORTED: &str = "//import/";
 
+/// The identity of a decoded event.
+pub(crate) fn of_event(row: &Row<'_>, payload: Option<Hash>) -> i64 {
+    let mut text = Vec::new();
+    write_event(row, payload, &mut text);
+    beginning(&Hash::of(&text))
+}
+
 /// Writes what the identity of a decoded event is the hash of.
-pub(crate) fn of_event(row: &Row<'_>, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
+pub(crate) fn write_event(row: &Row<'_>, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
     let mut parts = Parts(out);
     if captured(row, &mut parts).is_some() {
         return Ends::Otherwise;
@@ -27,13 +35,13 @@ pub(crate) fn of_event(row: &Row<'_>, payload: Option<Hash>, out: &mut Vec<u8>) 
 }
 
 /// The same of the row of a gap.
-pub(crate) fn of_gap(id: &str, time: &str, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
+pub(crate) fn write_gap(id: &str, time: &str, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
     Parts(out).delivered([gap::SOURCE, id, gap::KIND, time, ""], payload)
 }
 
 /// The same of what could not be decoded. Nothing says that two of them are one event: each
 /// has its own, made from its place.
-pub(crate) fn of_undecoded(batch: &str, place: &str, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
+pub(crate) fn write_undecoded(batch: &str, place: &str, payload: Option<Hash>, out: &mut Vec<u8>) -> Ends {
     Parts(out).delivered([batch, place, "", "", ""], payload)
 }
 

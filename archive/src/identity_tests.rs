@@ -5,14 +5,11 @@ use serde_json::{Value, json};
 
 use super::*;
 use crate::row::Made;
-use crate::rows::beginning;
 
 fn of(incoming: &Incoming<'_>) -> i64 {
     let decoded = decode(incoming).unwrap();
     let made = Made::of(&decoded);
-    let mut text = Vec::new();
-    of_event(&Row::of(&decoded, &made), incoming.payload.map(Hash::of), &mut text);
-    beginning(&Hash::of(&text))
+    of_event(&Row::of(&decoded, &made), incoming.payload.map(Hash::of))
 }
 
 fn structured(event: &Value) -> i64 {

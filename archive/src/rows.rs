@@ -310,7 +310,7 @@ impl Rows {
         self.append_parties(&row.parties);
         self.calls.append(row.call.as_deref());
         self.files.append(row.file.as_deref());
-        self.hashing.text(hash, |hash, out| identity::of_event(row, hash, out));
+        self.hashing.text(hash, |hash, out| identity::write_event(row, hash, out));
     }
 
     /// Appends the row of a gap of this partition, which is made of nothing but the gap.
@@ -336,7 +336,7 @@ impl Rows {
         let bytes = payload.as_bytes();
         let hash = Some(self.hashing.payload(bytes));
         let time = time.as_deref().unwrap_or_default();
-        self.hashing.text(hash, |hash, out| identity::of_gap(&id, time, hash, out));
+        self.hashing.text(hash, |hash, out| identity::write_gap(&id, time, hash, out));
         self.template.push(None);
         self.payload.append_value(bytes);
         let incoming = Incoming { key: None, headers: &[], payload: Some(bytes), broker_time_ms: None };
@@ -354,7 +354,7 @@ impl Rows {
         self.calls.append(None);
         self.files.append(None);
         let (place, batch) = (format!("{}:{}", self.partition, self.len()), &self.batch);
-        self.hashing.text(hash, |hash, out| identity::of_undecoded(batch, &place, hash, out));
+        self.hashing.text(hash, |hash, out| identity::write_undecoded(batch, &place, hash, out));
         self.template.push(None);
         self.payload.append_option(payload);
     }
