@@ -13,8 +13,7 @@ use crate::error::Error;
 use crate::message::Message;
 use crate::party::party_terms;
 use crate::schema::{
-    ARCHIVED, DURATION, GAP, IDENTITY, MESSAGE, PRESENT, PRESENT_PARTY, QUARANTINED, TIME, attribute_term,
-    kind_term, raw_term, write_attribute_term,
+    GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term, write_attribute_term,
 };
 use crate::source::{Party, Row};
 use crate::split::Segment;
@@ -124,18 +123,19 @@ impl Documents {
         self.attributes(row, body.as_deref(), topic);
 
         let segment = &mut self.segment;
+        let columns = &mut segment.columns;
         if let Some(time_ms) = row.time_ms {
-            segment.signed(TIME, time_ms);
+            columns.time.push(doc, time_ms);
         }
-        segment.unsigned(IDENTITY, row.identity);
+        columns.identity.push(doc, row.identity);
         if let Some(archived_ms) = row.archived_ms {
-            segment.signed(ARCHIVED, archived_ms);
+            columns.archived.push(doc, archived_ms);
         }
         if let Some(duration_ms) = row.call.and_then(|call| call.duration_ms) {
-            segment.signed(DURATION, duration_ms);
+            columns.duration.push(doc, duration_ms);
         }
         if let Some(message) = Message::of(row) {
-            segment.unsigned(MESSAGE, message.hash());
+            columns.message.push(doc, message.hash());
         }
         self.text.clear();
         let parts = [body.as_deref(), row.detail, row.title, row.reason];

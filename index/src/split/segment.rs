@@ -8,12 +8,11 @@
 
 use std::io;
 
-use tantivy::columnar::{ColumnType, ColumnarWriter};
 use tantivy::directory::{Directory, FileSlice, RamDirectory, TerminatingWrite, WritePtr};
 use tantivy::fieldnorm::{FieldNormReader, FieldNormsSerializer};
 use tantivy::index::{IndexMeta, Segment as TantivySegment, SegmentComponent, SegmentId};
 use tantivy::postings::InvertedIndexSerializer;
-use tantivy::schema::{Field, FieldType};
+use tantivy::schema::Field;
 use tantivy::store::{Compressor, StoreWriter};
 use tantivy::{DocId, Index, IndexSettings, TantivyError};
 
@@ -23,12 +22,14 @@ use super::write::failed;
 use crate::error::{Error, Kind};
 use crate::schema::Fields;
 
+mod columns;
 mod lists;
 mod terms;
 #[cfg(test)]
 mod tests;
 mod words;
 
+pub(crate) use columns::Columns;
 pub(crate) use lists::{Lists, Raw};
 pub(crate) use terms::Terms;
 pub(crate) use words::Words;
@@ -48,22 +49,13 @@ pub(crate) struct Segment {
     pub(crate) network: Raw,
     pub(crate) flag: Raw,
     pub(crate) attribute: Raw,
-    columns: ColumnarWriter,
+    pub(crate) columns: Columns,
 }
 
 impl Segment {
     pub(crate) fn new() -> Segment {
-        let fields = Fields::new();
-        let mut columns = ColumnarWriter::default();
-        for (_, entry) in fields.schema.fields().filter(|(_, entry)| entry.is_fast()) {
-            let kind = match entry.field_type() {
-                FieldType::I64(_) => ColumnType::I64,
-                _ => ColumnType::U64,
-            };
-            columns.record_column_type(entry.name(), kind, false);
-        }
         Segment {
-            fields,
+            fields: Fields::new(),
             docs: 0,
             words: Words::new(),
             parties: Terms::default(),
@@ -74,7 +66,7 @@ impl Segment {
             network: Raw::default(),
             flag: Raw::default(),
             attribute: Raw::default(),
-            columns,
+            columns: Columns::default(),
         }
     }
 
@@ -93,16 +85,6 @@ impl Segment {
     /// The document that is taken up now.
     pub(crate) fn doc(&self) -> DocId {
         self.docs
-    }
-
-    /// Of the document that is taken up now, the number in a fast field.
-    pub(crate) fn signed(&mut self, column: &str, value: i64) {
-        self.columns.record_numerical(self.docs, column, value);
-    }
-
-    /// The same without a sign.
-    pub(crate) fn unsigned(&mut self, column: &str, value: u64) {
-        self.columns.record_numerical(self.docs, column, value);
     }
 
     /// Ends a document with its text.
@@ -167,7 +149,7 @@ impl Segment {
         postings.close()?;
 
         let mut fast = made.open_write(SegmentComponent::FastFields)?;
-        self.columns.serialize(self.docs, None, &mut fast)?;
+        self.columns.write(self.docs, &mut fast)?;
         fast.terminate()?;
         Ok(written)
     }

@@ -55,11 +55,13 @@ fn ours(all: &[Given]) -> Vec<(String, Vec<u8>)> {
         for (field, terms) in segment.raw().into_iter().zip(&given.raw) {
             terms.iter().for_each(|term| field.push(doc, term));
         }
-        for (name, value) in SIGNED.iter().zip(given.signed) {
-            value.into_iter().for_each(|value| segment.signed(name, value));
+        let columns = &mut segment.columns;
+        let signed = [&mut columns.time, &mut columns.archived, &mut columns.duration];
+        for (column, value) in signed.into_iter().zip(given.signed) {
+            value.into_iter().for_each(|value| column.push(doc, value));
         }
-        for (name, value) in UNSIGNED.iter().zip(given.unsigned) {
-            value.into_iter().for_each(|value| segment.unsigned(name, value));
+        for (column, value) in [&mut columns.identity, &mut columns.message].into_iter().zip(given.unsigned) {
+            value.into_iter().for_each(|value| column.push(doc, value));
         }
         segment.end(&given.text).unwrap();
     }
