@@ -116,18 +116,17 @@ pub(crate) fn is_one_by_one(c: char) -> bool {
     c.is_alphanumeric() && fold::class(c) == fold::Class::Each
 }
 
-/// Hands the term and the position of each of [`tokens`] to `each`. `lower` is room for one: most words are
-/// taken up without memory of their own.
+/// Hands the term and the position of each of [`tokens`] to `each`. `lower` is room for the text: most words
+/// are taken up without memory of their own.
 pub(crate) fn each_term(text: &str, lower: &mut String, mut each: impl FnMut(&str, u32)) {
+    // Case of ASCII at once: each word stands where it stood.
+    lower.clear();
+    lower.push_str(text);
+    lower.make_ascii_lowercase();
     let mut cutter = Cutter::new(text);
     while let Some(cut) = cutter.cut() {
         match cut {
-            Cut::Ascii { range, position } => {
-                lower.clear();
-                lower.push_str(cutter.text(&range));
-                lower.make_ascii_lowercase();
-                each(lower, position);
-            }
+            Cut::Ascii { range, position } => each(&lower[range], position),
             Cut::Token(token) => each(&token.term, token.position),
         }
     }
