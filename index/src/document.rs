@@ -41,9 +41,10 @@ pub(crate) struct Documents {
     key: Vec<u8>,
     /// The parties of the record in hand.
     of_row: Vec<(Relation, bool, usize)>,
-    /// Of the record in hand: its text, a term, and the terms of a field by number.
+    /// Of the record in hand: its text, a term, the bytes of its message, and the terms of a field by number.
     text: String,
     term: String,
+    message: Vec<u8>,
     numbers: Vec<u32>,
 }
 
@@ -76,6 +77,7 @@ impl Documents {
             of_row: Vec::new(),
             text: String::new(),
             term: String::new(),
+            message: Vec::new(),
             numbers: Vec::new(),
         }
     }
@@ -135,7 +137,7 @@ impl Documents {
             columns.duration.push(doc, duration_ms);
         }
         if let Some(message) = Message::of(row) {
-            columns.message.push(doc, message.hash());
+            columns.message.push(doc, message.hash_in(&mut self.message));
         }
         self.text.clear();
         let parts = [body.as_deref(), row.detail, row.title, row.reason];

@@ -6,7 +6,7 @@ use custody_schemas::kind::short_name;
 use custody_schemas::{Hash, Kind};
 
 use crate::source::Row;
-use crate::text::lower_case;
+use crate::text::{lower_case, lowered};
 
 /// What a record does to its message.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -19,12 +19,18 @@ pub(crate) enum Change {
 impl Change {
     /// By the type, which is compared as `type:` compares it.
     pub(crate) fn of(kind: &str) -> Option<Change> {
-        let all = [Change::Sent, Change::Edited, Change::Deleted];
-        if let Some(change) = all.into_iter().find(|change| change.kind().full() == kind) {
-            return Some(change);
+        match Kind::from_full(kind) {
+            Some(Kind::MessageSent) => return Some(Change::Sent),
+            Some(Kind::MessageEdited) => return Some(Change::Edited),
+            Some(Kind::MessageDeleted) => return Some(Change::Deleted),
+            // The short name of another type of the contract is in lower case, and another.
+            Some(_) => return None,
+            None => {}
         }
         let name = lower_case(&short_name(kind));
-        all.into_iter().find(|change| change.kind().short() == name)
+        [Change::Sent, Change::Edited, Change::Deleted]
+            .into_iter()
+            .find(|change| change.kind().short() == name)
     }
 
     fn kind(self) -> Kind {
@@ -58,7 +64,7 @@ impl<'a> Message<'a> {
             return None;
         }
         Change::of(row.kind)?;
-        let tenant = Cow::Owned(row.tenant.map(lower_case).unwrap_or_default());
+        let tenant = lowered(row.tenant.unwrap_or_default());
         Some(Message { tenant, conversation: conversation.into(), id: id.into() })
     }
 
@@ -68,14 +74,14 @@ impl<'a> Message<'a> {
     }
 
     /// The beginning of the SHA-256 of all three, lengths first: no two messages are the same bytes.
-    pub(crate) fn hash(&self) -> u64 {
-        let parts = [&self.tenant, &self.conversation, &self.id];
-        let mut bytes = Vec::with_capacity(parts.iter().map(|part| 8 + part.len()).sum());
-        for part in parts {
+    /// `bytes` is room for them.
+    pub(crate) fn hash_in(&self, bytes: &mut Vec<u8>) -> u64 {
+        bytes.clear();
+        for part in [&self.tenant, &self.conversation, &self.id] {
             bytes.extend_from_slice(&(part.len() as u64).to_be_bytes());
             bytes.extend_from_slice(part.as_bytes());
         }
-        let [a, b, c, d, e, f, g, h, ..] = Hash::of(&bytes).0;
+        let [a, b, c, d, e, f, g, h, ..] = Hash::of(bytes).0;
         u64::from_be_bytes([a, b, c, d, e, f, g, h])
     }
 }
@@ -92,7 +98,7 @@ mod tests {
     #[test]
     fn versions_of_a_message_are_known_by_its_ids() {
         let sent = row("federation.im.message.sent.v1", Some("Contoso"), "c", "m");
-        let hash = |row: &Row<'_>| Message::of(row).map(|message| message.hash());
+        let hash = |row: &Row<'_>| Message::of(row).map(|message| message.hash_in(&mut Vec::new()));
         for (other, same) in [
             (row("federation.im.message.edited.v1", Some("contoso"), "c", "m"), true),
             (row("IM.Message.Deleted", Some("CONTOSO"), "c", "m"), true),

@@ -76,7 +76,7 @@ pub(crate) const TIME: &str = "time";
 /// Name of the fast field that is equal for deliveries of one event.
 pub(crate) const IDENTITY: &str = "identity";
 /// Name of the fast field that is equal for versions of one message, see
-/// [`Message::hash`](crate::message::Message::hash).
+/// [`Message::hash_in`](crate::message::Message::hash_in).
 pub(crate) const MESSAGE: &str = "message";
 
 /// How texts are cut: by [`each_term`](crate::text::each_term). The name stands in every split.

@@ -149,7 +149,7 @@ impl OpenSplit {
         }
     }
 
-    /// Which message a document is a version of, see [`Message::hash`](crate::message::Message::hash).
+    /// Which message a document is a version of, see [`Message::hash_in`](crate::message::Message::hash_in).
     pub(crate) fn message(&self, doc: u32) -> Option<u64> {
         self.message.as_ref().and_then(|message| message.first(doc))
     }
