@@ -8,16 +8,17 @@ use custody_schemas::kind::short_name;
 use custody_schemas::text::plain;
 use foldhash::fast::RandomState;
 
-use crate::attributes::{of_client, of_record, of_scope, of_topic};
+use crate::attributes::{of_client, of_record, of_topic};
 use crate::error::Error;
 use crate::message::Message;
-use crate::party::party_terms;
-use crate::schema::{
-    GAP, PRESENT, PRESENT_PARTY, QUARANTINED, attribute_term, kind_term, raw_term, write_attribute_term,
-};
-use crate::source::{Party, Row};
+use crate::schema::{GAP, PRESENT, PRESENT_PARTY, QUARANTINED, kind_term, raw_term, write_attribute_term};
+use crate::source::Row;
 use crate::split::Segment;
-use crate::text::{append_part, lower_case, lowered};
+use crate::text::{append_part, lowered};
+
+mod parties;
+
+use parties::Parties;
 
 /// This many parties and types are remembered, and this many bytes of them, then
 /// they are forgotten together: memory stays bounded, whoever writes.
@@ -27,33 +28,40 @@ const KNOWN_BYTES_MAX: usize = 16 << 20;
 /// Makes the documents of a split.
 pub(crate) struct Documents {
     segment: Segment,
-    /// By what its terms depend on: the place in `known`.
-    parties: HashMap<Vec<u8>, usize, RandomState>,
-    known: Vec<Known>,
+    parties: Parties,
     /// The terms of types.
     kinds: HashMap<String, u32, RandomState>,
     /// The terms of clients.
     clients: HashMap<String, Vec<u32>, RandomState>,
-    /// The last topic and its term: a batch has runs of one.
-    topic: Option<(String, u32)>,
-    /// Texts of all of these.
+    /// Texts of types and clients.
     known_bytes: usize,
-    key: Vec<u8>,
-    /// The parties of the record in hand.
-    of_row: Vec<(Relation, bool, usize)>,
-    /// Of the record in hand: its text, a term, the bytes of its message, and the terms of a field by number.
+    kind: Last,
+    tenant: Last,
+    topic: Last,
+    /// Of the record in hand: its text, a term, and its message's bytes.
     text: String,
     term: String,
     message: Vec<u8>,
-    numbers: Vec<u32>,
 }
 
-/// The terms of a party.
-struct Known {
-    terms: Vec<u32>,
-    network: Option<u32>,
-    /// Among the attributes.
-    scope: Option<u32>,
+/// The last text of a field and the number of its term: records that follow one another often have the
+/// same.
+#[derive(Default)]
+struct Last {
+    text: String,
+    number: Option<u32>,
+}
+
+impl Last {
+    fn number(&mut self, text: &str, find: impl FnOnce() -> u32) -> u32 {
+        match self.number {
+            Some(number) if self.text == text => number,
+            _ => {
+                text.clone_into(&mut self.text);
+                *self.number.insert(find())
+            }
+        }
+    }
 }
 
 /// Whether a document has the terms that show a field is there, see [`PRESENT`].
@@ -67,18 +75,16 @@ impl Documents {
     pub(crate) fn new() -> Self {
         Documents {
             segment: Segment::new(),
-            parties: HashMap::default(),
-            known: Vec::new(),
+            parties: Parties::default(),
             kinds: HashMap::default(),
             clients: HashMap::default(),
-            topic: None,
             known_bytes: 0,
-            key: Vec::new(),
-            of_row: Vec::new(),
+            kind: Last::default(),
+            tenant: Last::default(),
+            topic: Last::default(),
             text: String::new(),
             term: String::new(),
             message: Vec::new(),
-            numbers: Vec::new(),
         }
     }
 
@@ -101,8 +107,8 @@ impl Documents {
         if present == Present::Marked {
             self.mark();
         }
-        let remembered = self.known.len() + row.parties.len() + self.kinds.len() + self.clients.len();
-        if remembered > KNOWN_MAX || self.known_bytes > KNOWN_BYTES_MAX {
+        let remembered = self.parties.len() + row.parties.len() + self.kinds.len() + self.clients.len();
+        if remembered > KNOWN_MAX || self.known_bytes + self.parties.bytes() > KNOWN_BYTES_MAX {
             self.forget();
         }
         self.parties(row);
@@ -113,7 +119,9 @@ impl Documents {
             segment.conversation.push(doc, &raw_term(conversation));
         }
         if let Some(tenant) = row.tenant {
-            segment.tenant.push(doc, &raw_term(&lowered(tenant)));
+            let terms = &mut segment.tenant.terms;
+            let number = self.tenant.number(tenant, || terms.number(&raw_term(&lowered(tenant))));
+            segment.tenant.lists.push(doc, number);
         }
         if row.quarantined {
             segment.flag.push(doc, QUARANTINED);
@@ -150,13 +158,12 @@ impl Documents {
         let segment = &mut self.segment;
         let doc = segment.doc();
         let party = segment.parties.number(PRESENT_PARTY);
-        segment.of_parties.iter_mut().for_each(|lists| lists.push(doc, [party]));
+        segment.of_parties.iter_mut().for_each(|lists| lists.push(doc, party));
         segment.raw().into_iter().for_each(|field| field.push(doc, PRESENT));
     }
 
     fn forget(&mut self) {
-        self.parties.clear();
-        self.known.clear();
+        self.parties.forget();
         self.kinds.clear();
         self.clients.clear();
         self.known_bytes = 0;
@@ -164,122 +171,77 @@ impl Documents {
 
     fn parties(&mut self, row: &Row<'_>) {
         let segment = &mut self.segment;
-        self.of_row.clear();
+        let doc = segment.doc();
         for party in &row.parties {
-            key_of(party, &mut self.key);
-            let at = match self.parties.get(&self.key) {
-                Some(at) => *at,
-                None => {
-                    let known = Known::of(party, segment);
-                    self.known_bytes += self.key.len() + known.terms.len() * size_of::<u32>();
-                    self.known.push(known);
-                    self.parties.insert(self.key.clone(), self.known.len() - 1);
-                    self.known.len() - 1
-                }
+            let (known, terms) = self.parties.of(party, segment);
+            // The order of the fields; a bridge is what else it is as well.
+            let field = match party.relation {
+                Relation::From => 0,
+                Relation::To => 1,
+                Relation::Other => 2,
             };
-            self.of_row.push((party.relation, party.via, at));
+            for field in [Some(field), party.via.then_some(3)].into_iter().flatten() {
+                terms.iter().for_each(|term| segment.of_parties[field].push(doc, *term));
+            }
+            known.network.into_iter().for_each(|network| segment.network.lists.push(doc, network));
+            known.scope.into_iter().for_each(|scope| segment.attribute.lists.push(doc, scope));
         }
-        let (known, doc, numbers) = (&self.known, segment.doc(), &mut self.numbers);
-        // The order of the fields; a bridge is what else it is as well.
-        let relations = [Some(Relation::From), Some(Relation::To), Some(Relation::Other), None];
-        for (lists, wanted) in segment.of_parties.iter_mut().zip(relations) {
-            let is_of = |relation, via| wanted.map_or(via, |wanted| wanted == relation);
-            let of = self.of_row.iter().filter(|(relation, via, _)| is_of(*relation, *via));
-            numbers.extend(of.flat_map(|(.., at)| &known[*at].terms));
-            lists.push(doc, each_once(numbers));
-        }
-        numbers.extend(self.of_row.iter().filter_map(|(.., at)| known[*at].network));
-        segment.network.lists.push(doc, each_once(numbers));
     }
 
     fn kind(&mut self, kind: &str) {
-        let number = match self.kinds.get(kind) {
+        let (kinds, field) = (&mut self.kinds, &mut self.segment.kind);
+        let number = self.kind.number(kind, || match kinds.get(kind) {
             Some(number) => *number,
             None => {
-                let number = self.segment.kind.terms.number(&kind_term(&short_name(kind)));
+                let number = field.terms.number(&kind_term(&short_name(kind)));
                 self.known_bytes += kind.len();
-                self.kinds.insert(kind.to_owned(), number);
+                kinds.insert(kind.to_owned(), number);
                 number
             }
-        };
-        self.segment.kind.lists.push(self.segment.doc(), [number]);
+        });
+        self.segment.kind.lists.push(self.segment.doc(), number);
     }
 
     fn attributes(&mut self, row: &Row<'_>, body: Option<&str>, topic: Option<&str>) {
         let doc = self.segment.doc();
-        let (field, term, numbers) = (&mut self.segment.attribute, &mut self.term, &mut self.numbers);
-        let terms = &mut field.terms;
+        let (field, term) = (&mut self.segment.attribute, &mut self.term);
+        let (terms, lists) = (&mut field.terms, &mut field.lists);
         if let Some(client) = row.client {
             if let Some(known) = self.clients.get(client) {
-                numbers.extend(known);
+                known.iter().for_each(|number| lists.push(doc, *number));
             } else {
+                let mut known = Vec::new();
                 of_client(client, &mut |attribute, value| {
                     write_attribute_term(attribute, value, term);
-                    numbers.push(terms.number(term));
+                    known.push(terms.number(term));
+                    lists.push(doc, terms.number(term));
                 });
-                self.known_bytes += client.len() + numbers.len() * size_of::<u32>();
-                self.clients.insert(client.to_owned(), numbers.clone());
+                self.known_bytes += client.len() + known.len() * size_of::<u32>();
+                self.clients.insert(client.to_owned(), known);
             }
         }
-        numbers.extend(self.of_row.iter().filter_map(|(.., at)| self.known[*at].scope));
-        let mut add = |attribute, value: &str| {
+        of_record(row, body, &mut |attribute, value| {
             write_attribute_term(attribute, value, term);
-            numbers.push(terms.number(term));
-        };
-        of_record(row, body, &mut add);
-        if let Some(topic) = topic {
-            if self.topic.as_ref().is_none_or(|(last, _)| last != topic) {
-                of_topic(topic, &mut add);
-                self.topic = numbers.last().map(|number| (topic.to_owned(), *number));
-            } else {
-                numbers.extend(self.topic.as_ref().map(|(_, number)| *number));
-            }
-        }
-        field.lists.push(doc, each_once(numbers));
-    }
-}
-
-/// Takes all numbers, none twice.
-fn each_once(numbers: &mut Vec<u32>) -> impl Iterator<Item = u32> {
-    if numbers.len() > 1 {
-        numbers.sort_unstable();
-        numbers.dedup();
-    }
-    numbers.drain(..)
-}
-
-impl Known {
-    fn of(party: &Party<'_>, segment: &mut Segment) -> Self {
-        let mut known = Known { terms: Vec::new(), network: None, scope: None };
-        party_terms(party.address.unwrap_or_default(), party.name, &mut |term| {
-            known.terms.push(segment.parties.number(term));
+            lists.push(doc, terms.number(term));
         });
-        if let Some(network) = party.network {
-            known.network = Some(segment.network.terms.number(&raw_term(&lower_case(network))));
-        }
-        if let Some(scope) = party.scope {
-            of_scope(scope, &mut |attribute, value| {
-                known.scope = Some(segment.attribute.terms.number(&attribute_term(attribute, value)));
+        if let Some(topic) = topic {
+            let number = self.topic.number(topic, || {
+                let mut number = 0;
+                of_topic(topic, &mut |attribute, value| {
+                    write_attribute_term(attribute, value, term);
+                    number = terms.number(term);
+                });
+                number
             });
+            lists.push(doc, number);
         }
-        known
-    }
-}
-
-/// What a party's terms depend on, lengths first: no two parties share a key.
-fn key_of(party: &Party<'_>, key: &mut Vec<u8>) {
-    key.clear();
-    for text in [party.network, party.address, party.name, party.scope] {
-        key.push(u8::from(text.is_some()));
-        let text = text.unwrap_or_default();
-        key.extend_from_slice(&text.len().to_le_bytes());
-        key.extend_from_slice(text.as_bytes());
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::source::Party;
 
     fn party<'a>(relation: Relation, address: &'a str, name: Option<&'a str>) -> Party<'a> {
         Party { relation, network: Some("Skype"), address: Some(address), name, scope: None, via: false }

@@ -11,12 +11,32 @@ use super::terms::Terms;
 #[derive(Default)]
 pub(crate) struct Lists {
     log: Vec<(DocId, u32)>,
+    /// Of each term.
+    seen: Vec<Seen>,
+}
+
+/// What is known of a term.
+#[derive(Clone, Copy, Default)]
+struct Seen {
+    /// How many documents have it.
+    docs: u32,
+    /// One more than the last of them.
+    next: DocId,
 }
 
 impl Lists {
-    /// A document has these terms, by their numbers; each is named once.
-    pub(crate) fn push(&mut self, doc: DocId, terms: impl IntoIterator<Item = u32>) {
-        self.log.extend(terms.into_iter().map(|term| (doc, term)));
+    /// A document has this term, by its number; it may be named again. Documents come in order.
+    pub(crate) fn push(&mut self, doc: DocId, term: u32) {
+        let at = term as usize;
+        if at >= self.seen.len() {
+            self.seen.resize(at + 1, Seen::default());
+        }
+        let seen = &mut self.seen[at];
+        if seen.next > doc {
+            return;
+        }
+        *seen = Seen { docs: seen.docs + 1, next: doc.saturating_add(1) };
+        self.log.push((doc, term));
     }
 
     pub(crate) fn is_empty(&self) -> bool {
@@ -41,16 +61,13 @@ impl Lists {
         order: &[u32],
         mut field: FieldSerializer<'_>,
     ) -> io::Result<Vec<u32>> {
-        let mut next = vec![0_usize; terms.len()];
-        self.log.iter().for_each(|(_, term)| next[*term as usize] += 1);
         // Where the documents of each term begin, in the order of the terms.
-        let (mut written, mut sum) = (Vec::new(), 0);
+        let (mut next, mut written, mut sum) = (vec![0_usize; self.seen.len()], Vec::new(), 0);
         for term in order {
-            let count = std::mem::replace(&mut next[*term as usize], sum);
-            if count > 0 {
-                written.push(*term);
-            }
-            sum += count;
+            let Some(seen) = self.seen.get(*term as usize).filter(|seen| seen.docs > 0) else { continue };
+            next[*term as usize] = sum;
+            written.push(*term);
+            sum += seen.docs as usize;
         }
         let mut docs = vec![0; self.log.len()];
         for (doc, term) in &self.log {
@@ -83,6 +100,6 @@ impl Raw {
     /// A document has this term.
     pub(crate) fn push(&mut self, doc: DocId, term: &str) {
         let number = self.terms.number(term);
-        self.lists.push(doc, [number]);
+        self.lists.push(doc, number);
     }
 }

@@ -49,8 +49,10 @@ fn ours(all: &[Given]) -> Vec<(String, Vec<u8>)> {
     for given in all {
         let doc = segment.doc();
         for (number, terms) in given.parties.iter().enumerate() {
-            let numbers: Vec<u32> = terms.iter().map(|term| segment.parties.number(term)).collect();
-            segment.of_parties[number].push(doc, numbers);
+            for term in terms.iter().chain(terms.first()) {
+                let term = segment.parties.number(term);
+                segment.of_parties[number].push(doc, term);
+            }
         }
         for (field, terms) in segment.raw().into_iter().zip(&given.raw) {
             terms.iter().for_each(|term| field.push(doc, term));
