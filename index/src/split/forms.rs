@@ -15,8 +15,9 @@ use tantivy::index::SegmentReader;
 use tantivy::termdict::TermMerger;
 use tantivy::{HasLen, Index, IndexReader, ReloadPolicy};
 use tantivy_fst::raw::Fst;
-use tantivy_fst::{IntoStreamer, Map, MapBuilder, Streamer};
+use tantivy_fst::{IntoStreamer, Map, Streamer};
 
+use super::fst::FstBuilder;
 use crate::error::{Error, Kind};
 use crate::party::PartyTerm;
 use crate::query::Glob;
@@ -243,7 +244,7 @@ impl Gathered {
         let text = &self.text;
         let of = |form: &Form| &text[form.start..form.start + form.len];
         self.forms.sort_unstable_by(|one, other| of(one).cmp(of(other)));
-        let mut map = MapBuilder::memory();
+        let mut map = FstBuilder::new();
         let (mut lists, mut numbers) = (Vec::new(), Vec::new());
         for same in self.forms.chunk_by(|one, other| of(one) == of(other)) {
             numbers.clear();
@@ -259,7 +260,7 @@ impl Gathered {
                 before = *number;
             }
         }
-        let mut bytes = map.into_inner().map_err(failed)?;
+        let mut bytes = map.finish().map_err(failed)?;
         bytes.extend_from_slice(&lists);
         bytes.extend_from_slice(&(lists.len() as u64).to_le_bytes());
         Ok(bytes)

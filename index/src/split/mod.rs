@@ -5,6 +5,7 @@
 //!
 //! - `format`: the bytes of a split, apart from what is in the segment
 //! - `write`: from records to bytes, through `segment`: terms by number, places put in order once
+//! - `fst`: the transducers that dictionaries and forms are
 //! - `forms`: from what a party is found by to its terms
 //! - `join`: from small splits to a large one, with the same bytes
 //! - `relocate`: the same split when its batches are in other files
@@ -12,6 +13,7 @@
 
 mod format;
 mod forms;
+mod fst;
 mod join;
 mod open;
 mod relocate;

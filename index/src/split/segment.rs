@@ -4,14 +4,14 @@
 //! term of every document, and keeps the places of each term in a list of its own that it walks through
 //! at the end. Here nearly all terms come again and again (parties, types, clients, topics), and are
 //! known by number; places are written one after another, and put in the order of their terms once. What
-//! is written is written by Tantivy's own serializers: the same bytes.
+//! is written is written by Tantivy's own serializers, but for the [transducers](super::fst) of dictionaries:
+//! the same bytes.
 
 use std::io;
 
 use tantivy::directory::{Directory, FileSlice, RamDirectory, TerminatingWrite, WritePtr};
 use tantivy::fieldnorm::{FieldNormReader, FieldNormsSerializer};
 use tantivy::index::{IndexMeta, Segment as TantivySegment, SegmentComponent, SegmentId};
-use tantivy::postings::InvertedIndexSerializer;
 use tantivy::schema::Field;
 use tantivy::store::{Compressor, StoreWriter};
 use tantivy::{DocId, Index, IndexSettings, TantivyError};
@@ -24,6 +24,7 @@ use crate::schema::Fields;
 
 mod columns;
 mod lists;
+mod postings;
 mod terms;
 #[cfg(test)]
 mod tests;
@@ -31,6 +32,7 @@ mod words;
 
 pub(crate) use columns::Columns;
 pub(crate) use lists::{Lists, Raw};
+use postings::Postings;
 pub(crate) use terms::Terms;
 pub(crate) use words::Words;
 
@@ -124,10 +126,11 @@ impl Segment {
         norms.serialize_field(self.fields.text, self.words.norms())?;
         norms.close()?;
 
-        let mut postings = InvertedIndexSerializer::open(made)?;
+        let mut postings = Postings::new();
         if !self.words.is_empty() {
             let norms = FieldNormReader::open(FileSlice::from(self.words.norms().to_vec()))?;
-            self.words.write(postings.new_field(self.fields.text, self.words.len(), Some(norms))?)?;
+            let of = (self.words.len(), Some(norms));
+            postings.field(self.fields.text, of, |writer| self.words.write(writer))?;
         }
         let parties = self.parties.sorted();
         let mut written = [const { Vec::new() }; 4];
@@ -140,13 +143,21 @@ impl Segment {
             if lists.is_empty() {
                 continue;
             }
-            let serializer = postings.new_field(field, lists.len(), None)?;
-            match party {
-                Some(number) => written[number] = lists.write(terms, &parties, serializer)?,
-                None => drop(lists.write(terms, &terms.sorted(), serializer)?),
+            let own;
+            let order = match party {
+                Some(_) => &parties,
+                None => {
+                    own = terms.sorted();
+                    &own
+                }
+            };
+            let found =
+                postings.field(field, (lists.len(), None), |writer| lists.write(terms, order, writer))?;
+            if let Some(number) = party {
+                written[number] = found;
             }
         }
-        postings.close()?;
+        postings.close(made)?;
 
         let mut fast = made.open_write(SegmentComponent::FastFields)?;
         self.columns.write(self.docs, &mut fast)?;

@@ -7,12 +7,12 @@
 
 use std::io::{self, Write};
 
+use tantivy::DocId;
 use tantivy::columnar::column_index::{
     SerializableColumnIndex, SerializableOptionalIndex, serialize_column_index,
 };
 use tantivy::columnar::column_values::{CodecType, serialize_u64_based_column_values};
 use tantivy::columnar::{CURRENT_VERSION, ColumnType, MonotonicallyMappableToU64};
-use tantivy::DocId;
 use tantivy_sstable::{Dictionary, RangeSSTable};
 
 use crate::schema::{ARCHIVED, DURATION, IDENTITY, MESSAGE, TIME};

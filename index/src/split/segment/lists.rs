@@ -3,8 +3,8 @@
 use std::io;
 
 use tantivy::DocId;
-use tantivy::postings::FieldSerializer;
 
+use super::postings::FieldWriter;
 use super::terms::Terms;
 
 /// The terms of documents, as they came: a document's stand together.
@@ -55,11 +55,11 @@ impl Lists {
 
     /// Writes the postings of the terms that a document has, in `order`, and gives the numbers of
     /// these terms.
-    pub(crate) fn write(
+    pub(super) fn write(
         &self,
         terms: &Terms,
         order: &[u32],
-        mut field: FieldSerializer<'_>,
+        field: &mut FieldWriter<'_>,
     ) -> io::Result<Vec<u32>> {
         // Where the documents of each term begin, in the order of the terms.
         let (mut next, mut written, mut sum) = (vec![0_usize; self.seen.len()], Vec::new(), 0);
@@ -79,12 +79,11 @@ impl Lists {
         let mut from = 0;
         for term in &written {
             let to = next[*term as usize];
-            field.new_term_without_freq(terms.term(*term))?;
-            docs[from..to].iter().for_each(|doc| field.write_doc(*doc, 0, &[]));
-            field.close_term()?;
+            field.term(terms.term(*term), 0, false)?;
+            docs[from..to].iter().for_each(|doc| field.doc(*doc, 0, &[]));
+            field.end_term()?;
             from = to;
         }
-        field.close()?;
         Ok(written)
     }
 }

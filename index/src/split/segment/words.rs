@@ -4,8 +4,8 @@ use std::io;
 
 use tantivy::DocId;
 use tantivy::fieldnorm::FieldNormReader;
-use tantivy::postings::FieldSerializer;
 
+use super::postings::FieldWriter;
 use super::terms::Terms;
 use crate::text::each_term;
 
@@ -116,7 +116,7 @@ impl Words {
     }
 
     /// Writes the postings of all terms.
-    pub(crate) fn write(&self, mut field: FieldSerializer<'_>) -> io::Result<()> {
+    pub(super) fn write(&self, field: &mut FieldWriter<'_>) -> io::Result<()> {
         let order = self.terms.sorted();
         // The rank of each term among all, and how often it stands.
         let (mut ranks, mut counts) = (vec![0; order.len()], vec![0_usize; order.len()]);
@@ -149,12 +149,12 @@ impl Words {
             });
             let mut from = 0;
             for (term, to) in order[first..last].iter().zip(next) {
-                postings(self.terms.term(*term), &places[from..to], &mut deltas, &mut field)?;
+                postings(self.terms.term(*term), &places[from..to], &mut deltas, field)?;
                 from = to;
             }
             first = last;
         }
-        field.close()
+        Ok(())
     }
 }
 
@@ -162,7 +162,7 @@ fn postings(
     term: &[u8],
     places: &[Place],
     deltas: &mut Vec<u32>,
-    field: &mut FieldSerializer<'_>,
+    field: &mut FieldWriter<'_>,
 ) -> io::Result<()> {
     let mut docs: u32 = 0;
     let mut before = None;
@@ -170,7 +170,7 @@ fn postings(
         docs += u32::from(before != Some(place.doc));
         before = Some(place.doc);
     }
-    field.new_term(term, docs, true)?;
+    field.term(term, docs, true)?;
     let mut rest = places;
     while let [first, ..] = rest {
         deltas.clear();
@@ -180,8 +180,8 @@ fn postings(
             position = place.position;
         }
         // There are fewer tokens in a text than bytes, and it is smaller than 4 GiB.
-        field.write_doc(first.doc, deltas.len() as u32, deltas);
+        field.doc(first.doc, deltas.len() as u32, deltas);
         rest = &rest[deltas.len()..];
     }
-    field.close_term()
+    field.end_term()
 }
