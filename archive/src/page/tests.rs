@@ -178,6 +178,12 @@ fn read_all(page: &Page) {
 #[test]
 fn full_dictionaries_and_many_row_groups() {
     let world = World::new(7, 2, 6_000);
+    let (archive, files) = world.archive();
+    let (file, input) = archive.open_file(&files[0]).unwrap();
+    let end = archive.end(&file, &input).unwrap();
+    let keys = end.layout.as_ref().unwrap().column(super::fields::KEY);
+    // More than a dictionary may have: what follows is plain.
+    assert!(end.metadata.row_group(0).column(keys).uncompressed_size() > 5 << 18);
     world.check(&mut Random(1));
     world.compact();
     assert!(world.check(&mut Random(2)) > 1);
