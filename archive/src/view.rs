@@ -9,7 +9,7 @@ use arrow_array::{
     TimestampMicrosecondArray,
 };
 use arrow_schema::Field;
-use custody_schemas::hash::{Leaf, leaf_hash, write_leaf};
+use custody_schemas::hash::{Leaf, write_leaf};
 use custody_schemas::{Hash, Partition, Position};
 
 use crate::error::Error;
@@ -337,11 +337,6 @@ impl<'a> Verbatim<'a> {
         let range = usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0);
         let (names, values) = (self.header_names, self.header_values);
         range.map(move |at| (names.value(at), bytes_at(values, at)))
-    }
-
-    /// The leaf hash of a row with this payload, made anew.
-    pub(crate) fn leaf(&self, row: usize, payload: Option<&[u8]>) -> Hash {
-        leaf_hash(self.leaf_of(row, payload.map(Hash::of)), self.headers(row))
     }
 
     fn leaf_of(&self, row: usize, payload: Option<Hash>) -> Leaf<'a> {
