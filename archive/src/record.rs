@@ -7,7 +7,7 @@ use custody_schemas::manifest::Gap;
 use custody_schemas::{Hash, Position};
 use serde::Serialize;
 
-pub(crate) use checks::{Checked, Checks, Stored};
+pub(crate) use checks::{Checked, Checks, Header, Stored};
 
 use crate::error::Error;
 use crate::log::FileRef;

@@ -12,7 +12,7 @@ use super::fields::{
 use super::levels::{Entry, Levels};
 use super::load::{Loaded, Pages, Source};
 use crate::groups::Input;
-use crate::record::Stored;
+use crate::record::{Header, Stored};
 use crate::scattered::End;
 use crate::template::{Filler, Name, Parsed, Unfillable, Value};
 
@@ -142,7 +142,7 @@ impl Row {
         i32::try_from(self.number(field)?.unwrap_or(0)).map_err(|_| Unread::Otherwise)
     }
 
-    fn headers(&self) -> Result<Vec<(&str, Option<&[u8]>)>, Unread> {
+    fn headers(&self) -> Result<Vec<Header<'_>>, Unread> {
         let (names, name_levels, row) = self.page(HEADER_NAME)?;
         let (values, value_levels, row_of_values) = self.page(HEADER_VALUE)?;
         let entries = name_levels.entries(&names.page.bytes, row)?;

@@ -50,7 +50,7 @@ impl Tree {
     pub fn extend(&mut self, mut leaves: &[Hash]) {
         while let Some((first, rest)) = leaves.split_first() {
             match leaves.split_first_chunk::<AT_ONCE>() {
-                Some((many, rest)) if self.leaves % AT_ONCE as u64 == 0 => {
+                Some((many, rest)) if self.leaves.is_multiple_of(AT_ONCE as u64) => {
                     self.carry(complete(many), self.leaves >> HEIGHT);
                     self.leaves += AT_ONCE as u64;
                     leaves = rest;
