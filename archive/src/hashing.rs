@@ -3,10 +3,12 @@
 use custody_schemas::Hash;
 use custody_schemas::hash::hash_each;
 
-/// As many texts are hashed at once, and about as many bytes of payloads: what is copied stays in the
-/// processor's first cache.
+/// As many texts are hashed at once, and about as many bytes of payloads or of texts: what is copied stays in
+/// the processor's first cache.
 const TEXTS: usize = 64;
-const PAYLOAD_BYTES: usize = 12 << 10;
+const BYTES: usize = 12 << 10;
+/// Room that is kept for the next ones. A text may be as long as a message.
+const ROOM: usize = 64 << 10;
 /// A payload as long as this is not copied: hashed alone it loses little.
 const LONG: usize = 4 << 10;
 
@@ -57,7 +59,7 @@ impl Hashing {
 
     /// Time to take what there is.
     pub(crate) fn is_full(&self) -> bool {
-        self.ends.len() >= TEXTS || self.payloads.bytes.len() >= PAYLOAD_BYTES
+        self.ends.len() >= TEXTS || self.payloads.bytes.len() >= BYTES || self.texts.bytes.len() >= 2 * BYTES
     }
 
     /// The hashes of all texts, in order. Then there are none.
@@ -106,6 +108,7 @@ impl Texts {
 
     fn clear(&mut self) {
         self.bytes.clear();
+        self.bytes.shrink_to(ROOM);
         self.ends.clear();
     }
 }
@@ -148,12 +151,19 @@ mod tests {
     #[test]
     fn it_is_full_by_bytes_and_by_texts() {
         let mut hashing = Hashing::default();
-        for _ in 0..PAYLOAD_BYTES / 1_024 {
+        for _ in 0..BYTES / 1_024 {
             assert!(!hashing.is_full());
             hashing.payload(&[0; 1_024]);
         }
         assert!(hashing.is_full());
         hashing.take();
+        hashing.text(None, |_, out| {
+            out.resize(10 << 20, 0);
+            Ends::Otherwise
+        });
+        assert!(hashing.is_full());
+        hashing.take();
+        assert!(hashing.texts.bytes.capacity() <= ROOM);
         for _ in 0..TEXTS {
             assert!(!hashing.is_full());
             hashing.text(None, |_, _| Ends::Otherwise);

@@ -103,7 +103,7 @@ impl<'f> Source<'f> {
         let stored = usize::try_from(stored).map_err(|_| WRONG_PLACE)?;
         let bytes = self.input.get_bytes(start, stored).map_err(Unread::Failed)?;
         let header = Header::read(&bytes)?;
-        if header.holds != holds {
+        if header.holds != holds || header.values > VALUES_MAX {
             return Err(Unread::Otherwise);
         }
         // No page holds more than all pages of its column.
@@ -118,6 +118,10 @@ impl<'f> Source<'f> {
         Ok(page)
     }
 }
+
+/// More than these a page of ours hardly has. What is found out of a page is bounded by them, also where a
+/// forged one says that it has any number of empty texts.
+const VALUES_MAX: u32 = 1 << 24;
 
 const WRONG_PLACE: Unread = Unread::Damaged("a page is not where it should be");
 const WRONG_SIZE: Unread = Unread::Damaged("a page has not the size that it should have");
