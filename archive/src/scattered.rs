@@ -20,7 +20,7 @@ use crate::remembered::Remembered;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadSettings {
     /// Bytes of what the ends of files say: where pages are. A file of one batch takes some ten
-    /// thousand, a compacted one some megabytes.
+    /// thousand, a compacted one some megabytes. For all to stay there must be room for twice as many.
     pub ends_bytes_max: usize,
     /// Bytes of pages, without compression. A record takes one of each column that it needs, a few
     /// hundred thousand bytes together, of which its neighbours take the same.
@@ -29,7 +29,7 @@ pub struct ReadSettings {
 
 impl Default for ReadSettings {
     fn default() -> Self {
-        ReadSettings { ends_bytes_max: 64 << 20, pages_bytes_max: 128 << 20 }
+        ReadSettings { ends_bytes_max: 128 << 20, pages_bytes_max: 64 << 20 }
     }
 }
 
