@@ -27,6 +27,7 @@ mod detail;
 mod durable;
 mod encode;
 mod error;
+mod fetch;
 mod groups;
 mod guard;
 mod hashing;

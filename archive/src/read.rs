@@ -22,10 +22,8 @@ use crate::guard::guarded;
 use crate::index_rows::INDEX_COLUMNS;
 use crate::log::{self, Commit, FileRef};
 use crate::moved::Moves;
-use crate::page::Unread;
 use crate::recent::Recent;
-use crate::record::Record;
-use crate::scattered::{End, ReadSettings, Scattered, by_group, select};
+use crate::scattered::{End, ReadSettings, Scattered};
 use crate::store::{Location, S3Settings, Store};
 use crate::table::Table;
 use crate::template::{Filler, TEXTS};
@@ -211,70 +209,6 @@ impl Archive {
         Ok(RowReader { path: file.path, reader: Reader::File(Box::new(reader)) })
     }
 
-    /// Single records of a batch by row number, ascending, from where it is now. Each is re-hashed:
-    /// one that is not what was archived is an error, never an answer. What a record
-    /// says is decoded anew from the bytes that the hash covers; the columns
-    /// beside them, which no hash of its own covers, are not read.
-    pub fn fetch(&self, file: &FileRef, rows: &[u64]) -> Result<Vec<Record>, Error> {
-        let (file, input) = self.open_file(file)?;
-        let fetched = self.fetch_from(&file, input, rows);
-        if fetched.is_err() {
-            // What is damaged may be so in memory only.
-            self.scattered.forget(&file.path);
-        }
-        fetched
-    }
-
-    pub(crate) fn fetch_from(
-        &self,
-        file: &FileRef,
-        input: Input,
-        rows: &[u64],
-    ) -> Result<Vec<Record>, Error> {
-        let end = self.end(file, &input)?;
-        let first_row = file.first_row.unwrap_or(0);
-        let in_file: Vec<u64> = rows.iter().map(|row| first_row.saturating_add(*row)).collect();
-        let records = match self.row_by_row(file, &end, &input, &in_file)? {
-            Some(records) => records,
-            None => of_groups(file, &end, input, &in_file)?,
-        };
-        if records.len() != rows.len() {
-            return Err(Error::corrupt(format!(
-                "{}: {} of {} rows are there",
-                file.path,
-                records.len(),
-                rows.len()
-            )));
-        }
-        Ok(records)
-    }
-
-    /// Records by their rows in a file; `None` where it is not written as this archive writes.
-    pub(crate) fn row_by_row(
-        &self,
-        file: &FileRef,
-        end: &End,
-        input: &Input,
-        rows: &[u64],
-    ) -> Result<Option<Vec<Record>>, Error> {
-        let Some(mut reader) = self.scattered.rows(end, input) else { return Ok(None) };
-        let mut records = Vec::with_capacity(rows.len());
-        for (group, rows) in by_group(end.metadata.row_groups(), rows.iter().copied()) {
-            for row in rows {
-                let stored = match reader.read(group, row) {
-                    Ok(stored) => stored,
-                    Err(Unread::Otherwise) => return Ok(None),
-                    Err(Unread::Damaged(how)) => {
-                        return Err(given_up(&file.path, format!("row {row} of row group {group}: {how}")));
-                    }
-                    Err(Unread::Failed(error)) => return Err(damaged(&file.path, error)),
-                };
-                records.push(Record::read(stored, file)?);
-            }
-        }
-        Ok(Some(records))
-    }
-
     /// The leaf hash of every record of a batch, in order of rows, made anew from its bytes: what the
     /// batch's root is the tree of. That it is, the caller compares.
     pub fn leaves(&self, file: &FileRef, each: &mut dyn FnMut(Hash)) -> Result<(), Error> {
@@ -395,18 +329,6 @@ impl Archive {
     }
 }
 
-/// Records by their rows in a file, whoever wrote it.
-pub(crate) fn of_groups(file: &FileRef, end: &End, input: Input, rows: &[u64]) -> Result<Vec<Record>, Error> {
-    let mask = |schema: &_| mask(Columns::Leaves, schema);
-    let reader =
-        decoded(&file.path, || GroupReader::with(end.metadata.clone(), input, mask, Some(select(rows))))?;
-    let mut records = Vec::with_capacity(rows.len());
-    for rows in (RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) }) {
-        Record::read_all(&rows?, file, &mut records)?;
-    }
-    Ok(records)
-}
-
 fn missing(path: &str) -> Error {
     Error::corrupt(format!("{path} is missing"))
 }
@@ -433,11 +355,11 @@ impl FileRef {
     }
 }
 
-fn damaged(path: &str, error: ParquetError) -> Error {
+pub(crate) fn damaged(path: &str, error: ParquetError) -> Error {
     Error::with(Kind::Corrupt, format!("{path} cannot be decoded"), error)
 }
 
-fn given_up(path: &str, said: String) -> Error {
+pub(crate) fn given_up(path: &str, said: String) -> Error {
     Error::with(Kind::Corrupt, format!("{path} cannot be decoded: it is damaged"), said)
 }
 
