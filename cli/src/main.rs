@@ -1,6 +1,7 @@
 //! The `custody` command.
 
 use std::collections::BTreeMap;
+use std::io::Write as _;
 use std::process::ExitCode;
 
 use clap::FromArgMatches;
@@ -19,7 +20,8 @@ fn main() -> ExitCode {
     match start() {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            eprintln!("custody: {failure}");
+            // Whoever closed standard error does not want to know; the exit code tells all the same.
+            let _ = writeln!(std::io::stderr(), "custody: {failure}");
             failure.exit_code()
         }
     }
