@@ -55,8 +55,15 @@ pub struct CaughtUp {
     pub rebuilt: Option<String>,
 }
 
-/// The number of the next manifest was taken.
-struct Lost;
+/// How far the index has come.
+enum Step {
+    /// Every commit is indexed and no merge is due.
+    UpToDate,
+    /// Splits were merged: there may be new commits since, or more to merge.
+    Merged,
+    /// The number of the next manifest was taken.
+    Lost,
+}
 
 impl<S: Source> Indexer<S> {
     /// Opens an index; there may be none yet. One that is
@@ -78,17 +85,24 @@ impl<S: Source> Indexer<S> {
         self.rebuilding.as_deref()
     }
 
-    /// Indexes every commit that there is, then merges small splits.
+    /// Indexes every commit that there is, then merges small splits; what is committed meanwhile is
+    /// indexed before the next merge.
     pub fn catch_up(&mut self) -> Result<CaughtUp, Error> {
         let started = Instant::now();
         let mut done = CaughtUp::default();
         let mut losses = 0;
-        while let Err(Lost) = self.advance_or_lose(&mut done)? {
-            losses += 1;
-            if losses == LOSSES_MAX {
-                return Err(Error::new(Kind::Retry, "other indexers keep writing this index"));
+        loop {
+            match self.advance_or_lose(&mut done)? {
+                Step::UpToDate => break,
+                Step::Merged => losses = 0,
+                Step::Lost => {
+                    losses += 1;
+                    if losses == LOSSES_MAX {
+                        return Err(Error::new(Kind::Retry, "other indexers keep writing this index"));
+                    }
+                    self.reread()?;
+                }
             }
-            self.reread()?;
         }
         done.version = self.base.through_version;
         done.rebuilt = self.rebuilding.take();
@@ -97,19 +111,19 @@ impl<S: Source> Indexer<S> {
     }
 
     /// What another indexer merged away is not damaged: it is another index now.
-    fn advance_or_lose(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
+    fn advance_or_lose(&mut self, done: &mut CaughtUp) -> Result<Step, Error> {
         match self.advance(done) {
-            Err(e) if e.kind == Kind::Corrupt && self.is_behind()? => Ok(Err(Lost)),
+            Err(e) if e.kind == Kind::Corrupt && self.is_behind()? => Ok(Step::Lost),
             advanced => advanced,
         }
     }
 
-    fn advance(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
+    fn advance(&mut self, done: &mut CaughtUp) -> Result<Step, Error> {
         let commits = self.new_commits()?;
         if commits.is_empty() && self.rebuilding.is_some() && self.base.splits.is_empty() {
             // Nothing to index, but what is damaged must not stay the newest.
             let next = self.following();
-            return Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) });
+            return Ok(if self.publish(next)? { Step::UpToDate } else { Step::Lost });
         }
         let places = Places::after(&commits);
         let commits = places.applied(commits)?;
@@ -135,7 +149,7 @@ impl<S: Source> Indexer<S> {
             next.splits = relocated.take().unwrap_or(next.splits);
             next.splits.append(&mut ready);
             if !self.publish(next)? {
-                return Ok(Err(Lost));
+                return Ok(Step::Lost);
             }
         }
         self.merge(done)
@@ -167,36 +181,34 @@ impl<S: Source> Indexer<S> {
         Ok(splits)
     }
 
-    fn merge(&mut self, done: &mut CaughtUp) -> Result<Result<(), Lost>, Error> {
-        let merges = plan(&self.base.splits, &Policy::from(&self.settings));
-        if merges.is_empty() {
-            return Ok(Ok(()));
-        }
+    /// The first merge that is due. One at a time: a record waits for one of them at most until it is
+    /// found.
+    fn merge(&mut self, done: &mut CaughtUp) -> Result<Step, Error> {
+        let Some(merge) = plan(&self.base.splits, &Policy::from(&self.settings)).into_iter().next() else {
+            return Ok(Step::UpToDate);
+        };
+        let splits = self.base.splits[merge.splits.clone()]
+            .iter()
+            .map(|meta| Ok((self.folder.split(meta), self.folder.map(meta)?)))
+            .collect::<Result<Vec<_>, Error>>()?;
+        let files = match files_of(&splits) {
+            // Not even what it was built from can be read.
+            Err(error) if error.kind == Kind::Corrupt && !self.is_behind()? => {
+                self.start_over(error.to_string())?;
+                return self.advance(done);
+            }
+            files => files?,
+        };
+        let joined = || self.joined(merge.splits.clone(), &splits);
+        let merged = self.write(|| joined().map_or_else(|| build(&self.source, &files), Ok))?;
         let mut next = self.following();
-        // From the end, so that the ranges before stay true.
-        for merge in merges.iter().rev() {
-            let splits = self.base.splits[merge.splits.clone()]
-                .iter()
-                .map(|meta| Ok((self.folder.split(meta), self.folder.map(meta)?)))
-                .collect::<Result<Vec<_>, Error>>()?;
-            let files = match files_of(&splits) {
-                // Not even what it was built from can be read.
-                Err(error) if error.kind == Kind::Corrupt && !self.is_behind()? => {
-                    self.start_over(error.to_string())?;
-                    return self.advance(done);
-                }
-                files => files?,
-            };
-            let joined = self.joined(merge.splits.clone(), &splits);
-            let merged = self.write(|| joined.map_or_else(|| build(&self.source, &files), Ok))?;
-            next.splits.splice(merge.splits.clone(), [merged]);
-            done.merged += 1;
-        }
-        Ok(if self.publish(next)? { Ok(()) } else { Err(Lost) })
+        next.splits.splice(merge.splits, [merged]);
+        done.merged += 1;
+        Ok(if self.publish(next)? { Step::Merged } else { Step::Lost })
     }
 
     /// The splits as one. `None` where the archive has to be read instead: they do not have the
-    /// bytes that they are named after, or joining would give others than building.
+    /// bytes that they are named after, or cannot be read.
     fn joined(&self, range: Range<usize>, splits: &[(String, FileSlice)]) -> Option<Built> {
         for (meta, (shown, data)) in self.base.splits[range].iter().zip(splits) {
             let whole = data.read_bytes().ok().filter(|bytes| Hash::of(bytes).to_string() == meta.id);
@@ -206,7 +218,7 @@ impl<S: Source> Indexer<S> {
             }
         }
         match guarded(&self.folder, || join(splits)) {
-            Ok(joined) => joined,
+            Ok(joined) => Some(joined),
             Err(error) => {
                 tracing::warn!(%error, "splits cannot be joined: they are built anew from the archive");
                 None

@@ -10,10 +10,12 @@
 //! last; in bytes of seven bits, the lowest first, the high bit set where more follow. Nothing is read
 //! before it is asked for.
 
+use std::borrow::Borrow;
+
+use tantivy::HasLen;
 use tantivy::directory::{FileSlice, OwnedBytes};
 use tantivy::index::SegmentReader;
-use tantivy::termdict::TermMerger;
-use tantivy::{HasLen, Index, IndexReader, ReloadPolicy};
+use tantivy::termdict::{TermDictionary, TermMerger};
 use tantivy_fst::raw::Fst;
 use tantivy_fst::{IntoStreamer, Map, Streamer};
 
@@ -169,14 +171,15 @@ fn put(mut number: u64, bytes: &mut Vec<u8>) {
     bytes.push(number as u8);
 }
 
-/// The forms of a segment, as the part of its split.
-pub(super) fn forms_of(index: &Index) -> Result<Vec<u8>, Error> {
-    let failed = |e| Error::tantivy("cannot read the parties of a split", e);
-    let reader = index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(failed)?;
-    let searcher = IndexReader::searcher(&reader);
+/// The forms of a segment, from the dictionaries of [`Fields::parties`], as the part of its split.
+pub(super) fn forms_of<D: Borrow<TermDictionary>>(dictionaries: &[D]) -> Result<Vec<u8>, Error> {
+    let failed = |e| Error::with(Kind::Retry, "cannot read the parties of a split", e);
+    let streams = dictionaries.iter().map(|dictionary| dictionary.borrow().stream());
+    let mut merger = TermMerger::new(streams.collect::<Result<_, _>>().map_err(failed)?);
     let mut gathered = Gathered::default();
-    for segment in searcher.segment_readers() {
-        gathered.segment(segment)?;
+    while merger.advance() {
+        let places = merger.matching_segments().map(|(field, ord)| (ord, field as u64));
+        gathered.term(merger.key(), places)?;
     }
     gathered.written()
 }
@@ -200,21 +203,6 @@ struct Form {
 }
 
 impl Gathered {
-    fn segment(&mut self, segment: &SegmentReader) -> Result<(), Error> {
-        let failed = |e| Error::tantivy("cannot read the parties of a split", e);
-        let fields = Fields::new().parties();
-        let indexes = fields.map(|field| segment.inverted_index(field));
-        let indexes = indexes.into_iter().collect::<Result<Vec<_>, _>>().map_err(failed)?;
-        let streams = indexes.iter().map(|index| index.terms().stream());
-        let streams = streams.collect::<Result<Vec<_>, _>>().map_err(|e| failed(e.into()))?;
-        let mut merger = TermMerger::new(streams);
-        while merger.advance() {
-            let places = merger.matching_segments().map(|(field, ord)| (ord, field as u64));
-            self.term(merger.key(), places)?;
-        }
-        Ok(())
-    }
-
     /// Takes up a term of parties: where it stands in the dictionaries of which fields.
     pub(super) fn term(
         &mut self,

@@ -95,7 +95,8 @@ fn damaged_forms_lead_nowhere_else() {
     let parties = (0..40).map(|n| vec![party(Relation::From, &format!("sip:u{n}@x.example"), "Bob Archer")]);
     let split = split_of(parties.collect());
     let forms: Vec<String> = slow(&split).into_keys().collect();
-    let bytes = forms_of(split.searcher.index()).unwrap();
+    let indexes = Fields::new().parties().map(|field| split.segment().inverted_index(field).unwrap());
+    let bytes = forms_of(&indexes.each_ref().map(|index| index.terms())).unwrap();
     let open = |bytes: &[u8]| Forms::open("test.split", &FileSlice::from(bytes.to_vec()), split.segment());
     assert_eq!(open(&bytes).unwrap().exact("bob").unwrap().len(), 40);
     let asks = |damaged: &[u8]| {

@@ -9,11 +9,12 @@
 
 use std::io;
 
-use tantivy::directory::{Directory, FileSlice, RamDirectory, TerminatingWrite, WritePtr};
-use tantivy::fieldnorm::{FieldNormReader, FieldNormsSerializer};
+use tantivy::directory::{CompositeFile, Directory, RamDirectory, TerminatingWrite, WritePtr};
+use tantivy::fieldnorm::FieldNormsSerializer;
 use tantivy::index::{IndexMeta, Segment as TantivySegment, SegmentComponent, SegmentId};
 use tantivy::schema::Field;
 use tantivy::store::{Compressor, StoreWriter};
+use tantivy::termdict::TermDictionary;
 use tantivy::{DocId, Index, IndexSettings, TantivyError};
 
 use super::format::{META, SEGMENT};
@@ -31,8 +32,9 @@ mod tests;
 mod words;
 
 pub(crate) use columns::Columns;
+pub(super) use columns::{COLUMNS, Column, ColumnsWriter};
 pub(crate) use lists::{Lists, Raw};
-use postings::Postings;
+pub(super) use postings::{FieldWriter, Postings};
 pub(crate) use terms::Terms;
 pub(crate) use words::Words;
 
@@ -107,29 +109,17 @@ impl Segment {
         if terms.iter().any(|terms| terms.len() >= u32::MAX as usize) {
             return Err(Error::invalid("too many terms in one split"));
         }
-        let ram = RamDirectory::create();
-        let made = made(&self.fields, &ram, self.docs).map_err(failed)?;
-        let written = self.write(&made).map_err(failed)?;
-        let forms = self.forms(&written)?;
-        let mut parts = vec![(META.to_owned(), meta(&made).map_err(failed)?), (FORMS.to_owned(), forms)];
-        for (name, component) in COMPONENTS {
-            let bytes = ram.atomic_read(&made.relative_path(component)).map_err(|e| failed(e.into()))?;
-            parts.push((name.to_owned(), bytes));
-        }
-        parts.sort_unstable();
-        Ok(parts)
+        let files = Files::new(&self.fields, self.docs).map_err(failed)?;
+        let written = self.write(&files).map_err(failed)?;
+        files.parts(self.forms(&written)?)
     }
 
     /// Writes everything that documents have. The terms of each field of parties, in order.
-    fn write(&mut self, made: &TantivySegment) -> tantivy::Result<[Vec<u32>; 4]> {
-        let mut norms = FieldNormsSerializer::from_write(made.open_write(SegmentComponent::FieldNorms)?)?;
-        norms.serialize_field(self.fields.text, self.words.norms())?;
-        norms.close()?;
-
+    fn write(&mut self, files: &Files) -> tantivy::Result<[Vec<u32>; 4]> {
+        files.norms(self.fields.text, self.words.norms())?;
         let mut postings = Postings::new();
         if !self.words.is_empty() {
-            let norms = FieldNormReader::open(FileSlice::from(self.words.norms().to_vec()))?;
-            let of = (self.words.len(), Some(norms));
+            let of = (self.words.len(), Some(self.words.norms()));
             postings.field(self.fields.text, of, |writer| self.words.write(writer))?;
         }
         let parties = self.parties.sorted();
@@ -157,11 +147,8 @@ impl Segment {
                 written[number] = found;
             }
         }
-        postings.close(made)?;
-
-        let mut fast = made.open_write(SegmentComponent::FastFields)?;
-        self.columns.write(self.docs, &mut fast)?;
-        fast.terminate()?;
+        files.postings(postings)?;
+        files.columns(|columns| Ok(self.columns.write(columns)?))?;
         Ok(written)
     }
 
@@ -214,6 +201,68 @@ const COMPONENTS: [(&str, SegmentComponent); 5] = [
     ("term", SegmentComponent::Terms),
 ];
 
+/// The files of a segment, while they are written.
+pub(super) struct Files {
+    made: TantivySegment,
+    ram: RamDirectory,
+}
+
+impl Files {
+    /// Of a segment of so many documents.
+    pub(super) fn new(fields: &Fields, docs: DocId) -> tantivy::Result<Files> {
+        let ram = RamDirectory::create();
+        Ok(Files { made: made(fields, &ram, docs)?, ram })
+    }
+
+    /// The lengths of documents as Tantivy keeps them.
+    pub(super) fn norms(&self, field: Field, norms: &[u8]) -> tantivy::Result<()> {
+        let mut to = FieldNormsSerializer::from_write(self.made.open_write(SegmentComponent::FieldNorms)?)?;
+        to.serialize_field(field, norms)?;
+        Ok(to.close()?)
+    }
+
+    pub(super) fn postings(&self, postings: Postings) -> tantivy::Result<()> {
+        postings.close(&self.made)
+    }
+
+    /// The fast fields, in the order of their names.
+    pub(super) fn columns(
+        &self,
+        write: impl FnOnce(&mut ColumnsWriter) -> tantivy::Result<()>,
+    ) -> tantivy::Result<()> {
+        let mut columns = ColumnsWriter::new(self.made.meta().max_doc())?;
+        write(&mut columns)?;
+        let mut to = self.made.open_write(SegmentComponent::FastFields)?;
+        columns.finish(&mut to)?;
+        Ok(to.terminate()?)
+    }
+
+    /// The dictionaries of fields whose postings are written.
+    pub(super) fn dictionaries(&self, of: &[Field]) -> tantivy::Result<Vec<TermDictionary>> {
+        let fields = CompositeFile::open(&self.made.open_read(SegmentComponent::Terms)?)?;
+        let open = |field: &Field| match fields.open_read(*field) {
+            Some(dictionary) => TermDictionary::open(dictionary),
+            None => Ok(TermDictionary::empty()),
+        };
+        Ok(of.iter().map(open).collect::<io::Result<_>>()?)
+    }
+
+    /// All of them with the forms, by their lasting names.
+    pub(super) fn parts(self, forms: Vec<u8>) -> Result<Vec<(String, Vec<u8>)>, Error> {
+        let meta = meta(&self.made).map_err(failed)?;
+        let mut parts = vec![(META.to_owned(), meta), (FORMS.to_owned(), forms)];
+        for (name, component) in COMPONENTS {
+            let path = self.made.relative_path(component);
+            let bytes = self.ram.atomic_read(&path).map_err(|e| failed(e.into()))?;
+            // It is held twice no longer than that.
+            self.ram.delete(&path).map_err(|e| Error::corrupt(format!("tantivy lost a file: {e}")))?;
+            parts.push((name.to_owned(), bytes));
+        }
+        parts.sort_unstable();
+        Ok(parts)
+    }
+}
+
 /// A segment of so many documents, of which nothing is written yet.
 fn made(fields: &Fields, ram: &RamDirectory, docs: DocId) -> tantivy::Result<TantivySegment> {
     let settings = IndexSettings {
@@ -242,11 +291,6 @@ fn meta(made: &TantivySegment) -> tantivy::Result<Vec<u8>> {
     let mut bytes = serde_json::to_vec_pretty(&meta).map_err(io::Error::from)?;
     bytes.push(b'\n');
     Ok(bytes)
-}
-
-/// `meta.json` of a segment of so many documents.
-pub(super) fn meta_of(docs: DocId) -> Result<Vec<u8>, Error> {
-    made(&Fields::new(), &RamDirectory::create(), docs).and_then(|made| meta(&made)).map_err(failed)
 }
 
 /// The store of a segment without documents.

@@ -1,16 +1,11 @@
 //! From records to the bytes of a split.
 
 use std::collections::BTreeSet;
-use std::path::Path;
 
 use custody_archive::FileRef;
 use custody_schemas::Hash;
-use tantivy::Index;
-use tantivy::directory::error::DeleteError;
-use tantivy::directory::{Directory, RamDirectory};
 
-use super::format::{Covered, Footer, MAGIC, Part, SPLIT_VERSION, STORE};
-use super::forms::{FORMS, forms_of};
+use super::format::{Covered, Footer, MAGIC, Part, SPLIT_VERSION};
 use crate::document::{Documents, Present};
 use crate::error::{Error, Kind};
 use crate::manifest::SplitMeta;
@@ -168,43 +163,6 @@ pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Res
         tenants: footer.tenants,
     };
     Ok(Built { meta, bytes })
-}
-
-/// The files of a segment that Tantivy merged, by their lasting names, and its forms, taken out of the
-/// directory; the store and `meta.json` are left out.
-pub(super) fn parts_of(
-    index: &Index,
-    ram: &RamDirectory,
-    docs: u32,
-) -> Result<Vec<(String, Vec<u8>)>, Error> {
-    let metas = index.load_metas().map_err(failed)?;
-    let [segment] = &metas.segments[..] else {
-        return Err(Error::corrupt(format!("tantivy made {} segments of one split", metas.segments.len())));
-    };
-    if segment.max_doc() != docs {
-        return Err(Error::corrupt(format!(
-            "tantivy made {} documents of {docs} records",
-            segment.max_doc()
-        )));
-    }
-    // Before the files are taken out of the directory.
-    let forms = forms_of(index)?;
-    let id = segment.id().uuid_string();
-    let read = |path: &Path| ram.atomic_read(path).map_err(|e| failed(e.into()));
-    let mut files = vec![(FORMS.to_owned(), forms)];
-    for path in metas.list_segment_files() {
-        if ram.exists(&path).map_err(|e| failed(e.into()))? {
-            let name = path.to_str().and_then(|name| name.strip_prefix(&*id)?.strip_prefix('.'));
-            let name =
-                name.ok_or_else(|| Error::corrupt(format!("tantivy named a file {}", path.display())))?;
-            if name != STORE {
-                files.push((name.to_owned(), read(&path)?));
-            }
-            let gone = |e: DeleteError| Error::corrupt(format!("tantivy lost a file: {e}"));
-            ram.delete(&path).map_err(gone)?;
-        }
-    }
-    Ok(files)
 }
 
 fn append_footer(footer: &Footer, bytes: &mut Vec<u8>) -> Result<(), Error> {

@@ -9,7 +9,7 @@ use std::io::{self, Write};
 use std::rc::Rc;
 
 use tantivy::DocId;
-use tantivy::directory::{AntiCallToken, CompositeWrite, TerminatingWrite};
+use tantivy::directory::{AntiCallToken, CompositeWrite, FileSlice, TerminatingWrite};
 use tantivy::fieldnorm::FieldNormReader;
 use tantivy::index::{Segment as TantivySegment, SegmentComponent};
 use tantivy::postings::FieldSerializer;
@@ -64,28 +64,31 @@ impl File {
 }
 
 /// The files, field by field.
-pub(super) struct Postings {
+pub(in crate::split) struct Postings {
     terms: File,
     postings: File,
     positions: File,
 }
 
 impl Postings {
-    pub(super) fn new() -> Postings {
+    pub(in crate::split) fn new() -> Postings {
         Postings { terms: File::new(), postings: File::new(), positions: File::new() }
     }
 
-    /// Writes the part of a field that has so many tokens.
-    pub(super) fn field<T>(
+    /// Writes the part of a field that has so many tokens; of one with positions, with the lengths of its
+    /// documents as Tantivy keeps them.
+    pub(in crate::split) fn field<T>(
         &mut self,
         field: Field,
-        (tokens, norms): (u64, Option<FieldNormReader>),
+        (tokens, norms): (u64, Option<&[u8]>),
         write: impl FnOnce(&mut FieldWriter<'_>) -> io::Result<T>,
     ) -> io::Result<T> {
         let option = match &norms {
             Some(_) => IndexRecordOption::WithFreqsAndPositions,
             None => IndexRecordOption::Basic,
         };
+        let norms = norms.map(|norms| FieldNormReader::open(FileSlice::from(norms.to_vec())));
+        let norms = norms.transpose().map_err(io::Error::other)?;
         let numbered = Memory::default();
         let mut numbers = CompositeWrite::wrap(numbered.clone());
         let serializer = FieldSerializer::create(
@@ -123,7 +126,7 @@ fn infos(dictionary: &[u8]) -> io::Result<&[u8]> {
 }
 
 /// Writes the terms of a field, in order.
-pub(super) struct FieldWriter<'a> {
+pub(in crate::split) struct FieldWriter<'a> {
     serializer: FieldSerializer<'a, Memory>,
     terms: FstBuilder,
     next: u32,
@@ -132,7 +135,7 @@ pub(super) struct FieldWriter<'a> {
 impl FieldWriter<'_> {
     /// Begins a term that stands in so many documents; the number counts where it is written how often
     /// it stands in each.
-    pub(super) fn term(&mut self, term: &[u8], docs: u32, with_counts: bool) -> io::Result<()> {
+    pub(in crate::split) fn term(&mut self, term: &[u8], docs: u32, with_counts: bool) -> io::Result<()> {
         self.terms.insert(term, u64::from(self.next))?;
         self.serializer.new_term(&self.next.to_be_bytes(), docs, with_counts)?;
         // `Segment::finish` refuses more than there are numbers.
@@ -140,11 +143,11 @@ impl FieldWriter<'_> {
         Ok(())
     }
 
-    pub(super) fn doc(&mut self, doc: DocId, count: u32, positions: &[u32]) {
+    pub(in crate::split) fn doc(&mut self, doc: DocId, count: u32, positions: &[u32]) {
         self.serializer.write_doc(doc, count, positions);
     }
 
-    pub(super) fn end_term(&mut self) -> io::Result<()> {
+    pub(in crate::split) fn end_term(&mut self) -> io::Result<()> {
         self.serializer.close_term()
     }
 }
