@@ -79,17 +79,19 @@ mod x86 {
         const IDLE: Lane<'static> =
             Lane { number: None, whole: &[], end: [[0; BLOCK]; 2], end_blocks: 0, end_done: 0 };
 
-        fn new(number: usize, text: &'t [u8]) -> Self {
+        /// Takes up the next text, in place: there are several for each record.
+        fn begin(&mut self, number: usize, text: &'t [u8]) {
             let (whole, rest) = text.as_chunks::<BLOCK>();
-            let mut lane = Lane { number: Some(number), whole, ..Lane::IDLE };
-            let end = lane.end.as_flattened_mut();
+            (self.number, self.whole) = (Some(number), whole);
+            self.end = [[0; BLOCK]; 2];
+            let end = self.end.as_flattened_mut();
             end[..rest.len()].copy_from_slice(rest);
             end[rest.len()] = 0x80;
-            lane.end_blocks = 1 + usize::from(rest.len() + 1 + LENGTH > BLOCK);
+            self.end_blocks = 1 + usize::from(rest.len() + 1 + LENGTH > BLOCK);
+            self.end_done = 0;
             let bits = (text.len() as u64) << 3;
-            let place = lane.end_blocks * BLOCK - LENGTH;
-            lane.end.as_flattened_mut()[place..place + LENGTH].copy_from_slice(&bits.to_be_bytes());
-            lane
+            let place = self.end_blocks * BLOCK - LENGTH;
+            end[place..place + LENGTH].copy_from_slice(&bits.to_be_bytes());
         }
 
         /// Blocks that follow one another in memory.
@@ -123,11 +125,13 @@ mod x86 {
                 if !lane.is_done() {
                     continue;
                 }
-                if let Some(number) = lane.number {
+                if let Some(number) = lane.number.take() {
                     out[number] = finish(*state);
                 }
-                *lane = next.next().map_or(Lane::IDLE, |(number, text)| Lane::new(number, text));
-                *state = start();
+                if let Some((number, text)) = next.next() {
+                    lane.begin(number, text);
+                    *state = start();
+                }
             }
             let [one, other] = [lanes[0].blocks(), lanes[1].blocks()];
             let blocks = match (one.len(), other.len()) {
