@@ -5,8 +5,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc;
 use std::{iter, thread};
 
-/// Asks `next` for results until it has none, on up to so many threads, and hands each to `take`, on
-/// the caller's. On one thread everything happens in order on the caller's.
+/// Asks `next` for results until it has none, on up to so many threads, of which the caller's is one,
+/// and hands each to `take`, on the caller's. On one thread everything happens in order.
 ///
 /// # Errors
 ///
@@ -27,13 +27,18 @@ pub fn at_once<T: Send, E: Send>(
     };
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        for _ in 0..threads.get() {
+        for _ in 1..threads.get() {
             let (sender, one) = (sender.clone(), &one);
             // The receiver goes only after all senders, or with the first error.
             scope.spawn(move || iter::from_fn(one).all(|done| sender.send(done).is_ok()));
         }
         drop(sender);
-        receiver.into_iter().try_for_each(|done| done.map(&mut take))
+        let mut take = |done: Result<T, E>| done.map(&mut take);
+        for done in iter::from_fn(one) {
+            take(done)?;
+            receiver.try_iter().try_for_each(&mut take)?;
+        }
+        receiver.into_iter().try_for_each(take)
     })
 }
 
