@@ -7,9 +7,8 @@ use std::sync::Arc;
 use custody_schemas::{Hash, Position};
 
 use crate::error::Error;
-use crate::groups::GroupReader;
 use crate::log::FileRef;
-use crate::read::{Archive, Columns, Reader, RowReader, decoded, mask};
+use crate::read::{Archive, Columns, Reader, RowReader};
 use crate::record::Checks;
 use crate::scattered::{Scattered, select};
 use crate::view::Rows;
@@ -55,14 +54,9 @@ impl Archive {
     /// many at a time, and fewer where they are large.
     pub fn choose(&self, file: &FileRef, rows: &[u64], at_a_time: NonZeroUsize) -> Result<Chosen, Error> {
         let (file, input) = self.open_file(file)?;
-        let end = self.end(&file, &input)?;
         let first_row = file.first_row.unwrap_or(0);
         let in_file: Vec<u64> = rows.iter().map(|row| first_row.saturating_add(*row)).collect();
-        let mask = |schema: &_| mask(Columns::Leaves, schema);
-        let reader = decoded(&file.path, || {
-            let reader = GroupReader::with(end.metadata.clone(), input, mask, Some(select(&in_file)))?;
-            Ok(reader.at_most(at_a_time))
-        })?;
+        let reader = self.selected(&file, input, Columns::Leaves, select(&in_file))?.at_most(at_a_time);
         let reader = RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) };
         let scattered = self.scattered.clone();
         Ok(Chosen { file: Arc::new(file), rows: reader, chosen: rows.len(), read: 0, scattered })

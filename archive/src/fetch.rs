@@ -1,12 +1,12 @@
 //! Single records of the archive, each proven.
 
 use crate::error::Error;
-use crate::groups::{GroupReader, Input};
+use crate::groups::Input;
 use crate::log::FileRef;
 use crate::page::Unread;
-use crate::read::{Archive, Columns, Reader, RowReader, damaged, decoded, given_up, mask};
+use crate::read::{Archive, Columns, Reader, RowReader, damaged, given_up};
 use crate::record::Record;
-use crate::scattered::{End, by_group, select};
+use crate::scattered::{End, select};
 
 impl Archive {
     /// Single records of a batch by row number, ascending, from where it is now. Each is re-hashed:
@@ -34,7 +34,7 @@ impl Archive {
         let in_file: Vec<u64> = rows.iter().map(|row| first_row.saturating_add(*row)).collect();
         let records = match self.row_by_row(file, &end, &input, &in_file)? {
             Some(records) => records,
-            None => of_groups(file, &end, input, &in_file)?,
+            None => self.of_groups(file, input, &in_file)?,
         };
         if records.len() != rows.len() {
             return Err(Error::corrupt(format!(
@@ -57,7 +57,7 @@ impl Archive {
     ) -> Result<Option<Vec<Record>>, Error> {
         let Some(mut reader) = self.scattered.rows(end, input) else { return Ok(None) };
         let mut records = Vec::with_capacity(rows.len());
-        for (group, rows) in by_group(end.metadata.row_groups(), rows.iter().copied()) {
+        for (group, rows) in end.by_group(rows.iter().copied()) {
             for row in rows {
                 let stored = match reader.read(group, row) {
                     Ok(stored) => stored,
@@ -72,16 +72,14 @@ impl Archive {
         }
         Ok(Some(records))
     }
-}
 
-/// Records by their rows in a file, whoever wrote it.
-pub(crate) fn of_groups(file: &FileRef, end: &End, input: Input, rows: &[u64]) -> Result<Vec<Record>, Error> {
-    let mask = |schema: &_| mask(Columns::Leaves, schema);
-    let reader =
-        decoded(&file.path, || GroupReader::with(end.metadata.clone(), input, mask, Some(select(rows))))?;
-    let mut records = Vec::with_capacity(rows.len());
-    for rows in (RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) }) {
-        Record::read_all(&rows?, file, &mut records)?;
+    /// Records by their rows in a file, whoever wrote it.
+    pub(crate) fn of_groups(&self, file: &FileRef, input: Input, rows: &[u64]) -> Result<Vec<Record>, Error> {
+        let reader = self.selected(file, input, Columns::Leaves, select(rows))?;
+        let mut records = Vec::with_capacity(rows.len());
+        for rows in (RowReader { path: file.path.clone(), reader: Reader::File(Box::new(reader)) }) {
+            Record::read_all(&rows?, file, &mut records)?;
+        }
+        Ok(records)
     }
-    Ok(records)
 }

@@ -224,7 +224,7 @@ impl Archive {
         Ok(())
     }
 
-    /// What the end of a file says of its rows.
+    /// Where the rows of a file are.
     pub(crate) fn end(&self, file: &FileRef, input: &Input) -> Result<Arc<End>, Error> {
         decoded(&file.path, || self.scattered.end(&file.path, input))
     }
@@ -313,9 +313,20 @@ impl Archive {
         columns: Columns,
     ) -> Result<GroupReader, Error> {
         let Some(selection) = file.selection(rows) else { return open(&file.path, input, columns) };
-        let end = self.end(file, &input)?;
+        self.selected(file, input, columns, selection)
+    }
+
+    /// Some rows of a file.
+    pub(crate) fn selected(
+        &self,
+        file: &FileRef,
+        input: Input,
+        columns: Columns,
+        selection: RowSelection,
+    ) -> Result<GroupReader, Error> {
         decoded(&file.path, || {
-            GroupReader::with(end.metadata.clone(), input, |schema| mask(columns, schema), Some(selection))
+            let end = self.scattered.whole(&file.path, &input)?;
+            GroupReader::with(end, input, |schema| mask(columns, schema), Some(selection))
         })
     }
 

@@ -107,8 +107,8 @@ pub fn searching(settings: &Settings) -> custody_index::Settings {
 /// What is remembered of the archive's files.
 fn reading(settings: &Settings) -> ReadSettings {
     let bytes = usize::try_from(settings.search.records_bytes_max).unwrap_or(usize::MAX);
-    // Ends grow with the archive, the pages that a few answers need do not.
-    ReadSettings { ends_bytes_max: bytes - bytes / 3, pages_bytes_max: bytes / 3 }
+    // Ends grow with the archive, but by little; pages are what many answers need.
+    ReadSettings { ends_bytes_max: bytes / 3, pages_bytes_max: bytes - bytes / 3 }
 }
 
 fn cache_folder(set: &Path) -> Result<PathBuf, Failure> {

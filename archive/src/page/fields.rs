@@ -143,11 +143,11 @@ pub(super) fn field_of(name: Name) -> Option<usize> {
 }
 
 /// Which columns of a file they are.
-pub(crate) struct Layout(Vec<usize>);
+pub(super) struct Layout(Vec<usize>);
 
 impl Layout {
     /// `None` where one is missing or another than this archive writes.
-    pub(crate) fn of(schema: &SchemaDescriptor) -> Option<Layout> {
+    pub(super) fn of(schema: &SchemaDescriptor) -> Option<Layout> {
         let columns: HashMap<String, usize> =
             schema.columns().iter().enumerate().map(|(at, column)| (column.path().string(), at)).collect();
         let column = |field: &Field| {
@@ -164,10 +164,5 @@ impl Layout {
     /// The column of a field.
     pub(super) fn column(&self, field: usize) -> usize {
         self.0[field]
-    }
-
-    /// Bytes that it takes.
-    pub(crate) fn bytes(&self) -> usize {
-        self.0.len() * size_of::<usize>()
     }
 }

@@ -5,15 +5,13 @@ use std::cell::RefCell;
 use std::sync::Arc;
 
 use bytes::Bytes;
-use parquet::basic::Compression;
-use parquet::file::metadata::ColumnChunkMetaData;
-use parquet::file::page_index::offset_index::PageLocation;
 use parquet::file::reader::{ChunkReader, Length};
 use zstd::bulk::Decompressor;
 
 use super::Unread;
 use super::fields::{FIELDS, Field};
 use super::header::{Header, Holds};
+use super::places::{Chunk, Place, Places, Stored};
 use super::values::Page;
 use crate::groups::Input;
 use crate::remembered::Remembered;
@@ -34,7 +32,8 @@ pub(super) struct Loaded {
 
 /// A file whose pages are read.
 pub(super) struct Source<'f> {
-    pub(super) end: &'f End,
+    end: &'f End,
+    places: &'f Places,
     input: &'f Input,
     /// Bytes of the file.
     len: u64,
@@ -42,54 +41,40 @@ pub(super) struct Source<'f> {
 }
 
 impl<'f> Source<'f> {
-    pub(super) fn new(end: &'f End, input: &'f Input, pages: &'f Pages) -> Self {
-        Source { end, input, len: Length::len(input), pages }
+    pub(super) fn new(end: &'f End, places: &'f Places, input: &'f Input, pages: &'f Pages) -> Self {
+        Source { end, places, input, len: Length::len(input), pages }
     }
 
-    /// The page that holds a row of a row group.
-    pub(super) fn load(&self, group: usize, column: usize, field: usize, row: u64) -> Result<Loaded, Unread> {
+    /// The page of a field that holds a row of a row group.
+    pub(super) fn load(&self, group: usize, field: usize, row: u64) -> Result<Loaded, Unread> {
+        let (chunk, places) = self.places.chunk(group, field).ok_or(Unread::Otherwise)?;
         let field = FIELDS.get(field).ok_or(Unread::Otherwise)?;
-        let metadata = &self.end.metadata;
-        let index = metadata.offset_index().and_then(|index| index.get(group)?.get(column));
-        let locations = index.ok_or(Unread::Otherwise)?.page_locations.as_slice();
-        let row_group = metadata.row_groups().get(group).ok_or(Unread::Otherwise)?;
-        let chunk = row_group.columns().get(column).ok_or(Unread::Otherwise)?;
-        let first_of = |location: &PageLocation| u64::try_from(location.first_row_index).unwrap_or(u64::MAX);
-        let after = locations.partition_point(|location| first_of(location) <= row);
-        let location = after.checked_sub(1).and_then(|at| locations.get(at)).ok_or(Unread::Otherwise)?;
-        let end = match locations.get(after) {
-            Some(next) => first_of(next),
-            None => u64::try_from(row_group.num_rows()).unwrap_or(0),
+        let after = places.partition_point(|place| u64::from(place.first_row) <= row);
+        let place = after.checked_sub(1).and_then(|at| places.get(at)).ok_or(Unread::Otherwise)?;
+        let end = match places.get(after) {
+            Some(next) => u64::from(next.first_row),
+            None => self.end.rows_in(group),
         };
-        let stored = u64::try_from(location.compressed_page_size).map_err(|_| WRONG_PLACE)?;
-        let start = u64::try_from(location.offset).map_err(|_| WRONG_PLACE)?;
-        let page = self.page(start, stored, chunk, field, Holds::Values)?;
+        let page = self.page(place.start, u64::from(place.stored), chunk, field, Holds::Values)?;
         let dictionary = match page.needs_dictionary() {
-            true => Some(self.dictionary(locations, chunk, field)?),
+            true => Some(self.dictionary(places, chunk, field)?),
             false => None,
         };
-        Ok(Loaded { first: first_of(location), end, page, dictionary })
+        Ok(Loaded { first: u64::from(place.first_row), end, page, dictionary })
     }
 
     /// It stands before the first page of its column.
-    fn dictionary(
-        &self,
-        locations: &[PageLocation],
-        chunk: &ColumnChunkMetaData,
-        field: &Field,
-    ) -> Result<Arc<Page>, Unread> {
-        let start = chunk.dictionary_page_offset().unwrap_or_else(|| chunk.data_page_offset());
-        let start = u64::try_from(start).map_err(|_| WRONG_PLACE)?;
-        let end = locations.first().and_then(|first| u64::try_from(first.offset).ok());
-        let stored = end.and_then(|end| end.checked_sub(start)).ok_or(WRONG_PLACE)?;
-        self.page(start, stored, chunk, field, Holds::Dictionary)
+    fn dictionary(&self, places: &[Place], chunk: &Chunk, field: &Field) -> Result<Arc<Page>, Unread> {
+        let end = places.first().map(|first| first.start);
+        let stored = end.and_then(|end| end.checked_sub(chunk.dictionary)).ok_or(WRONG_PLACE)?;
+        self.page(chunk.dictionary, stored, chunk, field, Holds::Dictionary)
     }
 
     fn page(
         &self,
         start: u64,
         stored: u64,
-        chunk: &ColumnChunkMetaData,
+        chunk: &Chunk,
         field: &Field,
         holds: Holds,
     ) -> Result<Arc<Page>, Unread> {
@@ -107,12 +92,12 @@ impl<'f> Source<'f> {
             return Err(Unread::Otherwise);
         }
         // No page holds more than all pages of its column.
-        if header.whole as i64 > chunk.uncompressed_size() || i64::from(header.values) > chunk.num_values() {
+        if header.whole as u64 > chunk.whole || u64::from(header.values) > chunk.values {
             return Err(WRONG_SIZE);
         }
         let end =
             header.len.checked_add(header.stored).filter(|end| *end <= bytes.len()).ok_or(WRONG_SIZE)?;
-        let whole = without_compression(bytes.slice(header.len..end), header.whole, chunk.compression())?;
+        let whole = without_compression(bytes.slice(header.len..end), header.whole, chunk.compression)?;
         let page = Arc::new(Page::read(whole, &header, field.nesting, field.kind)?);
         self.pages.put(place, page.clone(), page.size());
         Ok(page)
@@ -126,13 +111,13 @@ const VALUES_MAX: u32 = 1 << 24;
 const WRONG_PLACE: Unread = Unread::Damaged("a page is not where it should be");
 const WRONG_SIZE: Unread = Unread::Damaged("a page has not the size that it should have");
 
-fn without_compression(stored: Bytes, whole: usize, compression: Compression) -> Result<Bytes, Unread> {
+fn without_compression(stored: Bytes, whole: usize, compression: Stored) -> Result<Bytes, Unread> {
     let bytes = match compression {
-        Compression::UNCOMPRESSED => stored,
+        Stored::AsIs => stored,
         // Of a page without values there may be nothing.
-        Compression::ZSTD(_) if whole == 0 => Bytes::new(),
-        Compression::ZSTD(_) => decompressed(&stored, whole)?.into(),
-        _ => return Err(Unread::Otherwise),
+        Stored::Zstd if whole == 0 => Bytes::new(),
+        Stored::Zstd => decompressed(&stored, whole)?.into(),
+        Stored::Otherwise => return Err(Unread::Otherwise),
     };
     if bytes.len() == whole { Ok(bytes) } else { Err(WRONG_SIZE) }
 }

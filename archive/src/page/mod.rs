@@ -3,7 +3,7 @@
 //! otherwise ([`Unread::Otherwise`]) is for the `parquet` crate, which reads rows by the thousand.
 //!
 //! - `fields` the columns that a record may need, and what fills a hole of a template
-//! - `row` a row put together, `load` its pages, read or remembered
+//! - `row` a row put together, `load` its pages, read or remembered, `places` where they are
 //! - `header` what a page says of itself, `values` what is in it, `levels` which rows have a value
 //! - `runs`, `deltas`, `bits` how these are encoded
 //!
@@ -15,14 +15,15 @@ mod fields;
 mod header;
 mod levels;
 mod load;
+mod places;
 mod row;
 mod runs;
 mod values;
 
 use parquet::errors::ParquetError;
 
-pub(crate) use fields::Layout;
 pub(crate) use load::Pages;
+pub(crate) use places::Places;
 pub(crate) use row::RowReader;
 
 /// Why a row was not read.

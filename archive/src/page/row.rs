@@ -7,7 +7,7 @@ use custody_schemas::{Partition, Position};
 use super::Unread;
 use super::fields::{
     BATCH, BROKER_TIME, FIELDS, FIELDS_LEN, GENERATION, HEADER_NAME, HEADER_VALUE, KEY, Kind, LEAF_CHECK,
-    Layout, OFFSET, PARTITION, PAYLOAD, TEMPLATE, TOPIC, field_of,
+    OFFSET, PARTITION, PAYLOAD, TEMPLATE, TOPIC, field_of,
 };
 use super::levels::{Entry, Levels};
 use super::load::{Loaded, Pages, Source};
@@ -34,7 +34,6 @@ const ALWAYS: [usize; 11] = [
 /// Reads single rows of a file.
 pub(crate) struct RowReader<'f> {
     source: Source<'f>,
-    layout: &'f Layout,
     filler: Filler,
     row: Row,
 }
@@ -50,33 +49,34 @@ struct Row {
 impl<'f> RowReader<'f> {
     /// `None` where a file is not written as this archive writes.
     pub(crate) fn new(end: &'f End, input: &'f Input, pages: &'f Pages) -> Option<Self> {
-        let layout = end.layout.as_ref()?;
+        let places = end.places.as_ref()?;
         let mut none = Vec::new();
         none.resize_with(FIELDS_LEN, || None);
         let row = Row { group: 0, row: 0, pages: none };
-        Some(RowReader { source: Source::new(end, input, pages), layout, filler: Filler::default(), row })
+        let source = Source::new(end, places, input, pages);
+        Some(RowReader { source, filler: Filler::default(), row })
     }
 
     /// A row of a row group.
     pub(crate) fn read(&mut self, group: usize, row: u64) -> Result<Stored<'_>, Unread> {
-        let RowReader { source, layout, filler, row: at } = self;
+        let RowReader { source, filler, row: at } = self;
         if at.group != group {
             at.pages.iter_mut().for_each(|page| *page = None);
         }
         (at.group, at.row) = (group, row);
         for field in ALWAYS {
-            at.load(source, layout, field)?;
+            at.load(source, field)?;
         }
         let template = at.text(TEMPLATE)?.map(|template| filler.parsed(template));
         let filled = match template {
             None => {
-                at.load(source, layout, PAYLOAD)?;
+                at.load(source, PAYLOAD)?;
                 None
             }
             Some(Err(unfillable)) => Some(Err(unfillable)),
             Some(Ok((parsed, out))) => {
                 for field in parsed.names().filter_map(field_of) {
-                    at.load(source, layout, field)?;
+                    at.load(source, field)?;
                 }
                 Some(at.fill(parsed, out)?)
             }
@@ -103,11 +103,11 @@ impl<'f> RowReader<'f> {
 }
 
 impl Row {
-    fn load(&mut self, source: &Source<'_>, layout: &Layout, field: usize) -> Result<(), Unread> {
+    fn load(&mut self, source: &Source<'_>, field: usize) -> Result<(), Unread> {
         let Some(place) = self.pages.get_mut(field) else { return Err(Unread::Otherwise) };
         let holds = |page: &Loaded| page.first <= self.row && self.row < page.end;
         if !place.as_ref().is_some_and(holds) {
-            *place = Some(source.load(self.group, layout.column(field), field, self.row)?);
+            *place = Some(source.load(self.group, field, self.row)?);
         }
         Ok(())
     }

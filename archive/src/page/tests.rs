@@ -19,7 +19,6 @@ use super::levels::Entry;
 use super::values::Page;
 use crate::batch::BatchBuilder;
 use crate::compact::{CompactSettings, Compactor};
-use crate::fetch::of_groups;
 use crate::groups::Input;
 use crate::log::FileRef;
 use crate::read::{Archive, Columns};
@@ -103,8 +102,8 @@ impl World {
                 let end = archive.end(&file, &input).unwrap();
                 let records = archive.row_by_row(&file, &end, &input, &in_file).unwrap();
                 of(records.expect("it is written as this archive writes"));
-                of(of_groups(&file, &end, input, &in_file).unwrap());
-                groups = groups.max(end.metadata.num_row_groups());
+                of(archive.of_groups(&file, input, &in_file).unwrap());
+                groups = groups.max(end.groups());
             }
         }
         groups
@@ -182,9 +181,12 @@ fn full_dictionaries_and_many_row_groups() {
     let (archive, files) = world.archive();
     let (file, input) = archive.open_file(&files[0]).unwrap();
     let end = archive.end(&file, &input).unwrap();
-    let keys = end.layout.as_ref().unwrap().column(super::fields::KEY);
+    let (keys, _) = end.places.as_ref().unwrap().chunk(0, super::fields::KEY).unwrap();
     // More than a dictionary may have: what follows is plain.
-    assert!(end.metadata.row_group(0).column(keys).uncompressed_size() > 5 << 18);
+    assert!(keys.whole > 5 << 18);
+    // What is remembered of a file's end is a small part of it.
+    let whole = archive.scattered.whole(&file.path, &input).unwrap().memory_size();
+    assert!(end.bytes() < whole / 5, "{} of {whole} bytes", end.bytes());
     world.check(&mut Random(1));
     world.compact();
     assert!(world.check(&mut Random(2)) > 1);

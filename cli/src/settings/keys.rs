@@ -273,9 +273,9 @@ pub static KEYS: &[Key] = &[
         env: "CUSTODY_SEARCH_RECORDS_BYTES_MAX",
         flag: "--search-records-bytes-max",
         help: "Memory for what was read of the archive's files to show records; 0 is none.\n\
-               Two thirds of it are for where records are, which grows with the archive; the rest for\n\
-               what stands near those that were shown. Without room each page of an answer reads and\n\
-               decodes that anew.",
+               A third of it is for where records are, which grows with the archive; the rest for what\n\
+               stands near those that were shown. Without room each page of an answer reads and decodes\n\
+               that anew.",
         kind: Kind::Bytes(Range { min: 0, max: 1024 * GIB, low: "0 is none", high: "it is memory" }, |s| {
             &mut s.search.records_bytes_max
         }),
