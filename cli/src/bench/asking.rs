@@ -1,9 +1,11 @@
 //! Asking: a page of records fetched and proven, newest hits of a search, the first answer of a searcher.
 
 use std::collections::BTreeMap;
+use std::num::NonZeroUsize;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use custody_archive::FileRef;
+use custody_archive::{FileRef, at_once};
 use custody_index::query::parse;
 use custody_index::{Order, Request, Searcher};
 use jiff::tz::TimeZone;
@@ -83,17 +85,28 @@ pub(super) fn first_answer(place: &Place) -> Result<f64, Failure> {
     Ok(started.elapsed().as_secs_f64())
 }
 
-/// How long it takes to fetch records from all over the archive, each proven, in milliseconds,
-/// sorted: other ones each time, and the same again and again.
+/// How long it takes to fetch records from all over the archive, each proven, as a search fetches
+/// its hits, in milliseconds, sorted: other ones each time, and the same again and again.
 pub(super) fn fetches(place: &Place) -> Result<[Vec<f64>; 2], Failure> {
     let archive = place.archive()?;
     let batches: Vec<FileRef> = archive.batches()?.into_iter().map(|(_, batch)| batch).collect();
     let sizes: Vec<u64> = batches.iter().map(|batch| batch.manifest.rows).collect();
+    let threads = custody_index::Settings::default().search_threads;
+    let threads = NonZeroUsize::new(threads).unwrap_or(NonZeroUsize::MIN);
     let fetch = |round| -> Result<(), Failure> {
-        for (batch, rows) in page(&sizes, round) {
-            archive.fetch(&batches[batch], &rows)?;
+        let page: Vec<_> = page(&sizes, round).into_iter().collect();
+        let begun = AtomicUsize::new(0);
+        let next = || {
+            let (batch, rows) = page.get(begun.fetch_add(1, Ordering::Relaxed))?;
+            Some(archive.fetch(&batches[*batch], rows))
+        };
+        let mut records = 0;
+        at_once(threads, next, |fetched| records += fetched.len())?;
+        let wanted: usize = page.iter().map(|(_, rows)| rows.len()).sum();
+        if records == wanted {
+            return Ok(());
         }
-        Ok(())
+        Err(Failure::unsound(format!("{records} of {wanted} records are there")))
     };
     Ok([warm_ms(ROUNDS, ROW, fetch)?, warm_ms(ROUNDS, ROW, |_| fetch(0))?])
 }

@@ -16,13 +16,15 @@
 //!   timestamp in Kafka until a manifest of the index was seen whose `through_version` covers the commit that
 //!   archived it; the folder is looked at every 10 ms. The records and their times are read from the archive,
 //!   and proven.
-//! - `fetch_20_ms_p50`: 20 records from all over the archive, fetched and hashed again, other ones each time;
-//!   `fetch_20_again_ms_p50` the same ones, of which what is remembered of the files helps.
+//! - `fetch_20_ms_p50`: 20 records from all over the archive, fetched and hashed again as a search does it,
+//!   by as many threads as there are CPUs, other ones each time; `fetch_20_again_ms_p50` the same ones, of
+//!   which what is remembered of the files helps.
 //! - `top20_ms_p50`: the newest 20 of a term, an AND, a phrase and a filter, with their records; the
 //!   slowest of the four.
 //! - `start_seconds`: where everything is archived, the slower of: a new worker until its first batch is
 //!   archived, without the time that Kafka takes to give it partitions; a new searcher until its first answer.
-//! - `cost_growth`: with `--archived`, the CPU time of an event on top of that against that on nothing.
+//! - `cost_growth`: with `--archived`, the CPU time of an event on top of that against that on nothing. What
+//!   is archived before is compacted first, as it would have been while it came.
 //!
 //! - `events` what is published, `broker` from where; `child` is the worker's process and `worker` its
 //!   other end; `manifests` watches the index

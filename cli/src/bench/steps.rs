@@ -134,7 +134,8 @@ fn in_stages(
     Ok((stages, floor))
 }
 
-/// Archives what is to be there before: through which version, and when what comes next begins.
+/// Archives what is to be there before, and compacts it as workers would have while it came: through which
+/// version, and when what comes next begins.
 fn before(args: &BenchArgs, place: &Place, stop: &Stop) -> Result<(Option<u64>, Timestamp), Failure> {
     if args.archived == 0 {
         return Ok((None, Events::first_day()));
@@ -142,6 +143,8 @@ fn before(args: &BenchArgs, place: &Place, stop: &Stop) -> Result<(Option<u64>, 
     say(&format!("archiving {} events before anything is measured", args.archived));
     let mut events = Events::new(args.archived, FIRST_GATEWAY_BEFORE, Events::first_day());
     growth::grow(place, &mut events, args.archived, stop)?;
+    say("compacting them");
+    sizes::compact(place, stop)?;
     Ok((Some(place.archive()?.refresh()?), events.last_time()))
 }
 
