@@ -7,6 +7,7 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use arrow_array::RecordBatch;
+use arrow_schema::{DataType, FieldRef, Fields, Schema};
 use bytes::Bytes;
 use parquet::arrow::ProjectionMask;
 use parquet::arrow::arrow_reader::{
@@ -89,6 +90,24 @@ fn options() -> ArrowReaderOptions {
     ArrowReaderOptions::new().with_skip_arrow_metadata(true)
 }
 
+/// The same file, its texts and bytes as views of its pages: nothing is copied that is looked at once.
+fn with_views(metadata: &ArrowReaderMetadata) -> Result<ArrowReaderMetadata> {
+    let fields: Fields = metadata.schema().fields().iter().map(viewed).collect();
+    let options = options().with_schema(Arc::new(Schema::new(fields)));
+    ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
+}
+
+fn viewed(field: &FieldRef) -> FieldRef {
+    let kind = match field.data_type() {
+        DataType::Utf8 => DataType::Utf8View,
+        DataType::Binary => DataType::BinaryView,
+        DataType::List(of) => DataType::List(viewed(of)),
+        DataType::Struct(fields) => DataType::Struct(fields.iter().map(viewed).collect()),
+        _ => return Arc::clone(field),
+    };
+    Arc::new(field.as_ref().clone().with_data_type(kind))
+}
+
 /// See the module.
 pub(crate) struct GroupReader {
     input: Input,
@@ -105,7 +124,7 @@ pub(crate) struct GroupReader {
 impl GroupReader {
     /// All rows.
     pub(crate) fn open(input: Input, mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask) -> Result<Self> {
-        let metadata = metadata(&input, PageIndexPolicy::Skip)?;
+        let metadata = with_views(&metadata(&input, PageIndexPolicy::Skip)?)?;
         let mask = mask(metadata.parquet_schema());
         Ok(GroupReader::of(input, metadata, mask, None))
     }
@@ -117,7 +136,7 @@ impl GroupReader {
         mask: impl FnOnce(&SchemaDescriptor) -> ProjectionMask,
         selection: Option<RowSelection>,
     ) -> Result<Self> {
-        let metadata = ArrowReaderMetadata::try_new(metadata, options())?;
+        let metadata = with_views(&ArrowReaderMetadata::try_new(metadata, options())?)?;
         let mask = mask(metadata.parquet_schema());
         Ok(GroupReader::of(input, metadata, mask, selection))
     }

@@ -2,7 +2,7 @@
 
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
-use arrow_array::{Array, Int64Array, StringArray, StructArray, TimestampMicrosecondArray};
+use arrow_array::{Array, Int64Array, StringViewArray, StructArray, TimestampMicrosecondArray};
 
 use crate::columns::{STATUS_GAP, STATUS_QUARANTINED};
 use crate::error::Error;
@@ -129,9 +129,9 @@ impl Rows {
         })
     }
 
-    fn text_member(&self, column: &str, name: &str) -> Result<&StringArray, Error> {
+    fn text_member(&self, column: &str, name: &str) -> Result<&StringViewArray, Error> {
         let member = self.column::<StructArray>(column)?.column_by_name(name);
-        let member = member.and_then(|member| member.as_string_opt());
+        let member = member.and_then(|member| member.as_string_view_opt());
         member.ok_or_else(|| self.other_type(&format!("{column}.{name}")))
     }
 
@@ -145,19 +145,19 @@ impl Rows {
 /// The columns that the index is made from, found once for many rows.
 pub struct IndexRows<'a> {
     archived: &'a TimestampMicrosecondArray,
-    status: &'a StringArray,
-    reason: &'a StringArray,
-    kind: &'a StringArray,
+    status: &'a StringViewArray,
+    reason: &'a StringViewArray,
+    kind: &'a StringViewArray,
     time: &'a TimestampMicrosecondArray,
-    tenant: &'a StringArray,
-    conversation: &'a StringArray,
-    title: &'a StringArray,
-    client: &'a StringArray,
-    message_id: &'a StringArray,
-    in_reply_to: &'a StringArray,
-    body: &'a StringArray,
-    content_type: &'a StringArray,
-    detail: &'a StringArray,
+    tenant: &'a StringViewArray,
+    conversation: &'a StringViewArray,
+    title: &'a StringViewArray,
+    client: &'a StringViewArray,
+    message_id: &'a StringViewArray,
+    in_reply_to: &'a StringViewArray,
+    body: &'a StringViewArray,
+    content_type: &'a StringViewArray,
+    detail: &'a StringViewArray,
     calls: Calls<'a>,
     files: Files<'a>,
     identity: &'a Int64Array,
@@ -199,8 +199,8 @@ impl<'a> IndexRows<'a> {
 /// The members of the call column that the index has a use for.
 struct Calls<'a> {
     whole: &'a StructArray,
-    id: &'a StringArray,
-    media: &'a StringArray,
+    id: &'a StringViewArray,
+    media: &'a StringViewArray,
     duration_ms: &'a Int64Array,
     response_code: &'a Int64Array,
 }
@@ -230,7 +230,7 @@ impl<'a> Calls<'a> {
 /// The members of the file column that the index has a use for.
 struct Files<'a> {
     whole: &'a StructArray,
-    texts: [&'a StringArray; 4],
+    texts: [&'a StringViewArray; 4],
 }
 
 impl<'a> Files<'a> {

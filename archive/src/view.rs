@@ -5,8 +5,8 @@ use std::sync::Arc;
 use arrow_array::cast::AsArray;
 use arrow_array::types::{Int64Type, TimestampMicrosecondType};
 use arrow_array::{
-    Array, ArrayRef, BinaryArray, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray,
-    TimestampMicrosecondArray,
+    Array, ArrayRef, BinaryViewArray, Int32Array, Int64Array, ListArray, RecordBatch, StringViewArray,
+    StructArray, TimestampMicrosecondArray,
 };
 use arrow_schema::Field;
 use custody_schemas::hash::{Leaf, write_leaf};
@@ -69,7 +69,7 @@ fn members(whole: &StructArray, wanted: impl Fn(&Field) -> bool) -> Result<Struc
 }
 
 #[inline]
-pub(crate) fn text_at(column: &StringArray, row: usize) -> Option<&str> {
+pub(crate) fn text_at(column: &StringViewArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
 }
 
@@ -129,7 +129,7 @@ impl Rows {
     }
 
     pub(crate) fn text(&self, name: &str, row: usize) -> Result<Option<&str>, Error> {
-        Ok(text_at(self.column::<StringArray>(name)?, row))
+        Ok(text_at(self.column::<StringViewArray>(name)?, row))
     }
 
     pub(crate) fn number(&self, name: &str, row: usize) -> Result<Option<i64>, Error> {
@@ -160,8 +160,8 @@ impl Rows {
             .as_struct_opt()
             .and_then(|members| {
                 Some((
-                    members.columns().first()?.as_string_opt()?,
-                    members.columns().get(1)?.as_binary_opt()?,
+                    members.columns().first()?.as_string_view_opt()?,
+                    members.columns().get(1)?.as_binary_view_opt()?,
                 ))
             })
             .ok_or_else(|| self.other_type("headers"))?;
@@ -185,14 +185,15 @@ impl Rows {
 /// The parties column.
 pub(crate) struct Parties<'a> {
     list: &'a ListArray,
-    members: [&'a StringArray; 6],
+    members: [&'a StringViewArray; 6],
 }
 
 impl<'a> Parties<'a> {
     pub(crate) fn of(rows: &'a Rows) -> Result<Self, Error> {
         let list = rows.column::<ListArray>("parties")?;
         let members = list.values().as_struct_opt().map(StructArray::columns).unwrap_or_default();
-        let texts: Vec<&StringArray> = members.iter().filter_map(|column| column.as_string_opt()).collect();
+        let texts: Vec<&StringViewArray> =
+            members.iter().filter_map(|column| column.as_string_view_opt()).collect();
         let members = texts.try_into().map_err(|_| rows.other_type("parties"))?;
         Ok(Parties { list, members })
     }
@@ -223,7 +224,7 @@ impl<'a> Parties<'a> {
 /// The values that templates are filled with.
 struct Values<'a> {
     /// By letter.
-    texts: [Option<&'a StringArray>; 26],
+    texts: [Option<&'a StringViewArray>; 26],
     time: &'a TimestampMicrosecondArray,
     sequence: &'a Int64Array,
     parties: Parties<'a>,
@@ -282,26 +283,26 @@ impl<'a> Values<'a> {
 }
 
 fn struct_value<'a>(column: &'a StructArray, name: &str, row: usize) -> Option<Value<'a>> {
-    text_at(column.column_by_name(name)?.as_string_opt::<i32>()?, row).map(Value::Text)
+    text_at(column.column_by_name(name)?.as_string_view_opt()?, row).map(Value::Text)
 }
 
 /// The bytes as consumed, and where they came from.
 pub(crate) struct Verbatim<'a> {
-    pub(crate) topic: &'a StringArray,
+    pub(crate) topic: &'a StringViewArray,
     pub(crate) generation: &'a Int32Array,
     pub(crate) partition: &'a Int32Array,
     pub(crate) offset: &'a Int64Array,
     broker_time: &'a TimestampMicrosecondArray,
-    key: &'a BinaryArray,
+    key: &'a BinaryViewArray,
     header_ends: &'a ListArray,
-    header_names: &'a StringArray,
-    header_values: &'a BinaryArray,
-    payload: &'a BinaryArray,
-    template: &'a StringArray,
+    header_names: &'a StringViewArray,
+    header_values: &'a BinaryViewArray,
+    payload: &'a BinaryViewArray,
+    template: &'a StringViewArray,
     values: Values<'a>,
 }
 
-fn bytes_at(column: &BinaryArray, row: usize) -> Option<&[u8]> {
+fn bytes_at(column: &BinaryViewArray, row: usize) -> Option<&[u8]> {
     column.is_valid(row).then(|| column.value(row))
 }
 
@@ -382,13 +383,13 @@ impl Rows {
         self.column("leaf_check")
     }
 
-    pub(crate) fn batch_ids(&self) -> Result<&StringArray, Error> {
+    pub(crate) fn batch_ids(&self) -> Result<&StringViewArray, Error> {
         self.column("batch")
     }
 }
 
 pub(crate) fn struct_text(column: &StructArray, name: &str, row: usize) -> Option<String> {
-    let member = column.column_by_name(name)?.as_string_opt::<i32>()?;
+    let member = column.column_by_name(name)?.as_string_view_opt()?;
     text_at(member, row).map(str::to_owned)
 }
 

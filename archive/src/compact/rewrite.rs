@@ -7,6 +7,8 @@ use std::slice;
 use std::sync::Arc;
 
 use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
+use arrow_cast::cast;
+use arrow_schema::ArrowError;
 use bytes::Bytes;
 use custody_schemas::hash::Tree;
 use custody_schemas::{Hash, Manifest};
@@ -182,11 +184,16 @@ fn all_columns(path: &str, rows: &RecordBatch) -> Result<RecordBatch, Error> {
         let message = format!("{path}: column {} is not known; compact with a newer custody", field.name());
         return Err(Error::new(Kind::Invalid, message));
     }
-    let column = |field: &Arc<arrow_schema::Field>| -> ArrayRef {
-        let there = rows.column_by_name(field.name()).cloned();
-        there.unwrap_or_else(|| new_null_array(field.data_type(), rows.num_rows()))
+    let column = |field: &Arc<arrow_schema::Field>| -> Result<ArrayRef, ArrowError> {
+        match rows.column_by_name(field.name()) {
+            // What was read as views of pages is written as it was written.
+            Some(there) => cast(there, field.data_type()),
+            None => Ok(new_null_array(field.data_type(), rows.num_rows())),
+        }
     };
-    RecordBatch::try_new(SCHEMA.clone(), SCHEMA.fields().iter().map(column).collect())
+    let columns = SCHEMA.fields().iter().map(column).collect::<Result<_, _>>();
+    columns
+        .and_then(|columns| RecordBatch::try_new(SCHEMA.clone(), columns))
         .map_err(|e| Error::with(Kind::Corrupt, format!("{path} has not the columns of an archive"), e))
 }
 

@@ -6,7 +6,7 @@ mod sessions;
 
 use std::collections::BTreeMap;
 
-use arrow_array::{Array, Int64Array, StringArray, TimestampMicrosecondArray};
+use arrow_array::{Array, Int64Array, StringViewArray, TimestampMicrosecondArray};
 use custody_schemas::manifest::Gap;
 use custody_schemas::{Kind, Manifest, Partition, Span};
 use serde::Serialize;
@@ -194,12 +194,12 @@ impl Account {
     }
 
     fn rows(&mut self, archive: &Archive, file: &FileRef, rows: &Rows, first: u64) -> Result<(), Error> {
-        let sources = rows.column::<StringArray>("source")?;
-        let kinds = rows.column::<StringArray>("type")?;
-        let reasons = rows.column::<StringArray>("reason")?;
+        let sources = rows.column::<StringViewArray>("source")?;
+        let kinds = rows.column::<StringViewArray>("type")?;
+        let reasons = rows.column::<StringViewArray>("reason")?;
         let sequences = rows.column::<Int64Array>("sequence")?;
         let times = rows.column::<TimestampMicrosecondArray>("event_time")?;
-        let statuses = rows.column::<StringArray>("status")?;
+        let statuses = rows.column::<StringViewArray>("status")?;
         for row in 0..rows.len() {
             if text_at(statuses, row) == Some(STATUS_GAP) {
                 continue;

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use arrow_array::{Array, Int64Array, StringArray, StructArray, TimestampMicrosecondArray};
+use arrow_array::{Array, Int64Array, StringViewArray, StructArray, TimestampMicrosecondArray};
 use custody_schemas::Kind;
 use serde::Serialize;
 
@@ -78,7 +78,7 @@ impl Claims {
 
     /// First pass: the claims in these rows.
     pub(super) fn claims(&mut self, rows: &Rows) -> Result<(), Error> {
-        let kinds = rows.column::<StringArray>("type")?;
+        let kinds = rows.column::<StringViewArray>("type")?;
         let calls = rows.column::<StructArray>("call")?;
         for row in 0..rows.len() {
             if text_at(kinds, row) != Some(Kind::CallEnded.full()) || calls.is_null(row) {
@@ -119,8 +119,8 @@ impl Claims {
 
     /// Second pass: the messages in these rows that belong to a session.
     pub(super) fn messages(&mut self, rows: &Rows) -> Result<(), Error> {
-        let kinds = rows.column::<StringArray>("type")?;
-        let conversations = rows.column::<StringArray>("conversation_id")?;
+        let kinds = rows.column::<StringViewArray>("type")?;
+        let conversations = rows.column::<StringViewArray>("conversation_id")?;
         let times = rows.column::<TimestampMicrosecondArray>("event_time")?;
         let identities = rows.column::<Int64Array>("identity")?;
         for row in 0..rows.len() {

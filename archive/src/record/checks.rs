@@ -1,6 +1,6 @@
 //! A row against what was archived.
 
-use arrow_array::{Int64Array, StringArray};
+use arrow_array::{Int64Array, StringViewArray};
 use custody_schemas::hash::{Leaf, leaf_hash};
 use custody_schemas::manifest::{Gap, Part};
 use custody_schemas::{Hash, Incoming, Partition, Position, gap};
@@ -95,7 +95,7 @@ impl<'c> Stored<'c> {
 pub(crate) struct Checks<'r> {
     verbatim: Verbatim<'r>,
     stored: &'r Int64Array,
-    batches: &'r StringArray,
+    batches: &'r StringViewArray,
     file: &'r FileRef,
     filler: Filler,
 }
