@@ -7,7 +7,7 @@ pub struct Settings {
     /// at 2,000 splits.
     pub split_docs_max: u64,
     /// Records that are built into one split at once, which takes about a kilobyte of
-    /// memory each; joining splits takes less.
+    /// memory each; joining splits takes less. Two full batches of messages.
     pub build_docs_max: u64,
     /// Bytes of Parquet that go into one split, when its records are large, and
     /// bytes of small splits that are merged into one. A single file that is
@@ -57,7 +57,7 @@ impl Default for Settings {
     fn default() -> Self {
         Settings {
             split_docs_max: 500_000,
-            build_docs_max: 100_000,
+            build_docs_max: 60_000,
             split_bytes_max: 256 << 20,
             small_docs: 125_000,
             small_run_max: 32,

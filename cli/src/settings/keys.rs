@@ -76,7 +76,8 @@ pub static KEYS: &[Key] = &[
         env: "CUSTODY_KAFKA_QUEUE_BYTES_MAX",
         flag: "--kafka-queue-bytes-max",
         help: "Events that librdkafka may fetch ahead, in memory beside the batch.\n\
-               Two full batches by default, so that a commit does not starve the next batch.",
+               One full batch by default: while one is committed the next grows from them. What\n\
+               librdkafka keeps for each event comes on top, some 400 bytes.",
         kind: Kind::Bytes(
             Range {
                 min: MIB,
@@ -86,7 +87,7 @@ pub static KEYS: &[Key] = &[
             },
             |s| &mut s.kafka.queue_bytes_max,
         ),
-        default: "32MiB",
+        default: "16MiB",
         example: "",
         secret: false,
     },

@@ -47,7 +47,7 @@ fn defaults_are_valid_and_stay() {
     assert_eq!(
         format!("{settings:?}"),
         r#"{"kafka.brokers": "\"\"", "kafka.topics": "[]", "kafka.group": "\"custody\"", "#.to_owned()
-            + r#""kafka.queue_bytes_max": "\"32MiB\"", "kafka.properties": "{}", "archive.path": "\"\"", "#
+            + r#""kafka.queue_bytes_max": "\"16MiB\"", "kafka.properties": "{}", "archive.path": "\"\"", "#
             + r#""archive.retention_class": "\"default\"", "archive.checkpoint_every": "100", "#
             + r#""index.path": "\"\"", "index.cache_path": "\"\"", "index.cache_bytes_max": "\"8GiB\"", "#
             + r#""search.threads": "0", "search.splits_open_max": "256", "search.matches_held_max": "4000000", "#
