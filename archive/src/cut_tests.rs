@@ -16,7 +16,7 @@ fn kept(payloads: &[&[u8]], headers: &[(&str, Option<&[u8]>)]) -> (Vec<Vec<u8>>,
     }
     let batch = rows.finish(0).unwrap();
     let templates = batch.num_rows() - batch.column_by_name("template").unwrap().null_count();
-    let rows = view::Rows::new("file".into(), batch);
+    let rows = view::Rows::written(&batch);
     let verbatim = rows.verbatim().unwrap();
     let mut filler = Filler::default();
     let back = (0..rows.len()).map(|row| verbatim.payload(row, &mut filler).unwrap().unwrap().to_vec());

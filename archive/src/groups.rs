@@ -97,7 +97,7 @@ fn with_views(metadata: &ArrowReaderMetadata) -> Result<ArrowReaderMetadata> {
     ArrowReaderMetadata::try_new(Arc::clone(metadata.metadata()), options)
 }
 
-fn viewed(field: &FieldRef) -> FieldRef {
+pub(crate) fn viewed(field: &FieldRef) -> FieldRef {
     let kind = match field.data_type() {
         DataType::Utf8 => DataType::Utf8View,
         DataType::Binary => DataType::BinaryView,

@@ -19,8 +19,20 @@ use crate::template::{
 };
 
 impl Rows {
+    /// Texts and bytes are views, as [`GroupReader`](crate::groups::GroupReader) reads them.
     pub(crate) fn new(path: String, batch: RecordBatch) -> Self {
         Rows { path, batch }
+    }
+
+    /// Of rows as they are written.
+    #[cfg(test)]
+    pub(crate) fn written(batch: &RecordBatch) -> Self {
+        let columns = batch.schema_ref().fields().iter().zip(batch.columns());
+        let viewed = columns.map(|(field, column)| {
+            let kind = crate::groups::viewed(field).data_type().clone();
+            (field.name(), arrow_cast::cast(column, &kind).unwrap())
+        });
+        Rows::new("file".to_owned(), RecordBatch::try_from_iter(viewed).unwrap())
     }
 }
 

@@ -39,7 +39,7 @@ pub(crate) fn by_columns(rows: &Rows, file: &FileRef) -> Result<Vec<Record>, Err
         positions.push((checked.position, checked.leaf, checked.lost.cloned()));
     }
     let archived_us = file.manifest.archived_ms.saturating_mul(1_000);
-    let decoded = Rows::new(file.path.clone(), decoder.finish(archived_us)?);
+    let decoded = Rows::written(&decoder.finish(archived_us)?);
     let mut records = Vec::new();
     for (row, (position, leaf, gap)) in positions.into_iter().enumerate() {
         let read = of_columns(&decoded, row, position, leaf, file)?;

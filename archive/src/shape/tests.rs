@@ -39,7 +39,7 @@ fn check(payloads: &[String], broker_time_ms: Option<i64>) -> usize {
             panic!("{name}: {:?} not {:?} of {}", fast.slice(row, 1), slow.slice(row, 1), payloads[row]);
         }
     }
-    let (rows, mut filler) = (view::Rows::new("file".into(), fast), Filler::default());
+    let (rows, mut filler) = (view::Rows::written(&fast), Filler::default());
     let verbatim = rows.verbatim().unwrap();
     for (row, payload) in payloads.iter().enumerate() {
         let back = verbatim.payload(row, &mut filler).unwrap();

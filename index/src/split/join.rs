@@ -29,6 +29,9 @@ use super::write::{Built, TENANTS_MAX, failed, finished};
 use crate::error::Error;
 use crate::schema::Fields;
 
+/// Numbers of a block of positions.
+const BLOCK: u64 = 128;
+
 /// Joins splits that follow one another, given as their paths and bytes.
 pub(crate) fn join(splits: &[(impl AsRef<str>, FileSlice)]) -> Result<Built, Error> {
     let mut footers = Vec::with_capacity(splits.len());
@@ -172,12 +175,20 @@ impl List {
             }
             return Ok(());
         };
-        let mut positions = PositionReader::open(positions.read_bytes_slice(info.positions_range.clone())?)?;
+        let bytes = positions.read_bytes_slice(info.positions_range.clone())?;
+        // A byte says how many bits each number of a block has, which may be none.
+        let most = bytes.len() as u64 * BLOCK;
+        let mut positions = PositionReader::open(bytes)?;
         let mut read = 0;
         while !block.docs().is_empty() {
             let count = block.freqs().iter().map(|count| u64::from(*count)).sum::<u64>();
+            if read + count > most {
+                return Err(io::Error::new(
+                    io::ErrorKind::InvalidData,
+                    "a term has more places than are there",
+                ));
+            }
             deltas.clear();
-            // As many as the text of a block's documents can have, which is in memory when it is built.
             deltas.resize(usize::try_from(count).map_err(io::Error::other)?, 0);
             positions.read(read, deltas);
             read += count;
