@@ -20,7 +20,8 @@ use crate::remembered::Remembered;
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ReadSettings {
     /// Bytes of what the ends of files say: where pages are. A row group, which is a batch or some batches
-    /// that were compacted, takes some five thousand. For all to stay there must be room for twice as many.
+    /// that were compacted, takes 40 for each column and 16 for each page. For all to stay there must be
+    /// room for twice as many.
     pub ends_bytes_max: usize,
     /// Bytes of pages, without compression. A record takes one of each column that it needs, a few
     /// hundred thousand bytes together, of which its neighbours take the same.

@@ -64,9 +64,9 @@ pub(crate) fn write_attribute_term(attribute: Attribute, value: &str, term: &mut
 /// Starts a term that stands for a longer one.
 const HASHED: &str = "sha256:";
 
-/// A term of every raw field in the first document of each of the archive's files. Tantivy's
-/// indexer leaves a field without terms out and its merger does not: with a term in each, both
-/// write the same bytes. No query asks for it: [`raw_term`] makes no such term.
+/// A term of every raw field in the first document of each of the archive's files. Tantivy's merger, which
+/// joined splits once, kept fields without terms that its indexer leaves out; ours does as building does,
+/// and the term is part of the format. No query asks for it: [`raw_term`] makes no such term.
 pub(crate) const PRESENT: &str = HASHED;
 /// The same for parties: neither a key nor a domain begins so.
 pub(crate) const PRESENT_PARTY: &str = "P";

@@ -1,5 +1,5 @@
-//! Where the pages of a file are, by row group and by field, in a tenth of the bytes that the whole end
-//! of a file takes in memory.
+//! Where the pages of a file are, by row group and by field, in less than a fifth of the bytes that the
+//! whole end of a file takes in memory.
 
 use parquet::basic::Compression;
 use parquet::file::metadata::{ColumnChunkMetaData, ParquetMetaData};
