@@ -28,6 +28,13 @@ impl World {
         Folder::new(&store(self.dir.path())).newest().unwrap().unwrap()
     }
 
+    fn rewrite(&self, change: &dyn Fn(&mut Manifest)) {
+        let mut manifest = self.manifest();
+        manifest.number += 1;
+        change(&mut manifest);
+        assert!(Folder::new(&store(self.dir.path())).publish(&manifest).unwrap());
+    }
+
     fn docs(&self) -> Vec<u64> {
         self.manifest().splits.iter().map(|split| split.docs).collect()
     }
@@ -225,12 +232,6 @@ fn two_indexers_make_one_index() {
 
 #[test]
 fn every_difference_is_named() {
-    let rewrite = |world: &World, change: &dyn Fn(&mut Manifest)| {
-        let mut manifest = world.manifest();
-        manifest.number += 1;
-        change(&mut manifest);
-        assert!(Folder::new(&store(world.dir.path())).publish(&manifest).unwrap());
-    };
     let world = World::new();
     world.say(0..3);
     world.say(3..30);
@@ -255,18 +256,18 @@ fn every_difference_is_named() {
     assert_eq!(world.differences(), [format!("split {first}: built from the archive it is another one")]);
     world.source.tamper("v0-0.parquet", |rows| rows[1].body = Some("message 1".to_owned()));
 
-    rewrite(&world, &|manifest| manifest.splits.reverse());
+    world.rewrite(&|manifest| manifest.splits.reverse());
     assert_eq!(world.differences(), ["its splits are not in the order of the archive's batches"]);
-    rewrite(&world, &|manifest| manifest.splits.reverse());
+    world.rewrite(&|manifest| manifest.splits.reverse());
     assert_eq!(world.differences(), Vec::<String>::new());
 
-    rewrite(&world, &|manifest| drop(manifest.splits.remove(0)));
+    world.rewrite(&|manifest| drop(manifest.splits.remove(0)));
     assert_eq!(world.differences(), ["v0-0.parquet: version 0 added it, no split has it"]);
-    rewrite(&world, &|manifest| manifest.splits.push(manifest.splits[0].clone()));
+    world.rewrite(&|manifest| manifest.splits.push(manifest.splits[0].clone()));
     assert!(
         world.differences().contains(&format!("split {second}: v1-0.parquet: split {second} has it too"))
     );
-    rewrite(&world, &|manifest| {
+    world.rewrite(&|manifest| {
         manifest.splits.truncate(1);
         manifest.splits[0].time_ms_max = Some(7);
         manifest.through_version = Some(0);
@@ -306,6 +307,32 @@ fn splits_follow_batches_that_are_moved() {
     assert_eq!(ids(&other), after);
     // Nothing is due twice.
     assert_eq!(indexer.catch_up().unwrap().relocated, 0);
+}
+
+/// Nobody waits for them any more: one split of them is smaller, and is opened once.
+#[test]
+fn splits_of_compacted_batches_are_joined() {
+    let world = World::new();
+    let settings = Settings { split_docs_max: 40, small_docs: 20, small_run_max: 32, ..settings() };
+    let indexer = || Indexer::open(&store(world.dir.path()), world.source.clone(), settings.clone()).unwrap();
+    for n in 0..6 {
+        world.say(10 * n..10 * n + 10);
+        indexer().catch_up().unwrap();
+    }
+    assert_eq!(world.docs(), [10; 6]);
+    world.source.compact(0..5);
+    // Also by an indexer that was not there when they were moved.
+    let done = indexer().catch_up().unwrap();
+    assert_eq!((done.relocated, done.merged), (5, 1));
+    assert_eq!(world.docs(), [40, 10, 10]);
+    assert_eq!(world.differences(), Vec::<String>::new());
+    assert_eq!(indexer().catch_up().unwrap().merged, 0);
+    // What was written before manifests told it is no difference.
+    world.rewrite(&|manifest| manifest.splits.iter_mut().for_each(|split| split.compacted = false));
+    assert_eq!(world.differences(), Vec::<String>::new());
+    world.rewrite(&|manifest| manifest.splits[2].compacted = true);
+    let [said] = &world.differences()[..] else { panic!("{:?}", world.differences()) };
+    assert!(said.ends_with("the manifest describes another one"), "{said}");
 }
 
 /// Moved again, and by a commit that comes with new batches which another moves at once.

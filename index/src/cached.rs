@@ -143,6 +143,7 @@ mod tests {
             time_ms_min: None,
             time_ms_max: None,
             tenants: None,
+            compacted: false,
         }
     }
 

@@ -61,9 +61,17 @@ pub struct SplitMeta {
     /// too many to list.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub tenants: Option<BTreeSet<String>>,
+    /// Each of its batches was compacted: they stay where they are for long.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub compacted: bool,
 }
 
 impl SplitMeta {
+    /// The same, as a manifest may say it: the first ones did not tell what is compacted.
+    pub(crate) fn as_told(self, told: &SplitMeta) -> SplitMeta {
+        SplitMeta { compacted: self.compacted && told.compacted, ..self }
+    }
+
     /// The file's name.
     pub(crate) fn file_name(&self) -> String {
         format!("{}.split", self.id)

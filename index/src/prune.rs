@@ -42,6 +42,7 @@ mod tests {
             time_ms_min: Some(10),
             time_ms_max: Some(20),
             tenants: Some(["contoso.example".to_owned()].into()),
+            compacted: false,
         };
         let untimed = SplitMeta { time_ms_min: None, time_ms_max: None, tenants: None, ..split.clone() };
         let date = |from_ms, to_ms| Query::Date(TimeRange { from_ms, to_ms });

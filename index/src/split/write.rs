@@ -160,6 +160,7 @@ pub(super) fn finished(parts: Vec<(String, Vec<u8>)>, mut footer: Footer) -> Res
         docs: u64::from(footer.docs),
         time_ms_min: footer.time_ms_min,
         time_ms_max: footer.time_ms_max,
+        compacted: footer.files.iter().all(|covered| covered.file.first_row.is_some()),
         tenants: footer.tenants,
     };
     Ok(Built { meta, bytes })
