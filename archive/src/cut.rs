@@ -14,11 +14,11 @@ use custody_schemas::{Decoded, Incoming};
 use foldhash::fast::FixedState;
 use memchr::memmem::{self, Finder};
 
-use crate::row::Row;
-use crate::shape::{Known, Shapes};
+use crate::row::{CONVERSATION, DETAIL, Row, SOURCE};
+use crate::shape::{Known, Shapes, keyed};
 use crate::template::{
-    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, Name, PARTIES_MAX, PARTY_TEXTS, has_marks,
-    push_ascii, push_hole, push_json,
+    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, KEYS, Name, PARTIES_MAX, PARTY_TEXTS, has_marks,
+    push_ascii, push_hole, push_json, push_key,
 };
 
 /// A longer template is hardly one that comes again.
@@ -42,6 +42,8 @@ pub(crate) struct Cutter {
     holes: Vec<Hole>,
     searches: usize,
     template: String,
+    /// The same with what the key is.
+    keyed: String,
     scratch: Vec<u8>,
     shapes: Shapes,
     /// Nothing is learned.
@@ -80,9 +82,15 @@ pub(crate) fn parties<'d, 'a>(data: &'d Data<'a>) -> impl Iterator<Item = (&'sta
 }
 
 impl Cutter {
-    /// The template of an event whose decoded form is in the columns; `None` when the payload
-    /// is better kept as it is. `detail` is the column of that name.
-    pub(crate) fn cut(&mut self, decoded: &Decoded<'_>, detail: Option<&str>) -> Option<&str> {
+    /// The template of an event whose decoded form is in the columns, and whether it says what the key is;
+    /// `None` when the payload is better kept as it is. `row` is what the columns say.
+    pub(crate) fn cut(
+        &mut self,
+        incoming: &Incoming<'_>,
+        decoded: &Decoded<'_>,
+        row: &Row<'_>,
+    ) -> Option<(&str, bool)> {
+        let detail = row.texts[DETAIL];
         let payload = decoded.json;
         if has_marks(payload.as_bytes()) || u32::try_from(payload.len()).is_err() {
             return None;
@@ -101,7 +109,12 @@ impl Cutter {
         self.make(payload)?;
         let hash = self.hasher.hash_one(&self.template);
         if self.seen.contains(&hash) {
-            return Some(&self.template);
+            let keyed = keyed(incoming, row.texts[CONVERSATION], row.texts[SOURCE]);
+            let Some(nth) = keyed else { return Some((&self.template, false)) };
+            self.keyed.clear();
+            push_key(&mut self.keyed, KEYS[nth]);
+            self.keyed.push_str(&self.template);
+            return Some((&self.keyed, true));
         }
         if self.seen.len() < SEEN_MAX {
             self.seen.insert(hash);

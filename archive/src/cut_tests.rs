@@ -1,3 +1,4 @@
+use arrow_array::Array as _;
 use custody_schemas::{Incoming, Partition};
 use proptest::prelude::*;
 
@@ -6,21 +7,65 @@ use crate::rows::Rows;
 use crate::template::Filler;
 use crate::view;
 
-/// What comes back of these payloads, and how many of them are stored as templates.
+/// Keys as gateways choose them, and others.
+const SOME_KEYS: [Option<&[u8]>; 5] = [None, Some(b"c-88"), Some(b"//gw"), Some(b"c-8"), Some(b"")];
+
+/// What comes back of these payloads, and how many of them are stored as templates. Keys come back whatever
+/// they are.
 fn kept(payloads: &[&[u8]], headers: &[(&str, Option<&[u8]>)]) -> (Vec<Vec<u8>>, usize) {
     let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
     let (mut rows, mut cutter) = (Rows::new(partition, "b".into()), Cutter::default());
-    for (offset, payload) in (0..).zip(payloads) {
-        let incoming = Incoming { key: None, headers, payload: Some(payload), broker_time_ms: None };
+    let keys: Vec<_> = SOME_KEYS.into_iter().cycle().take(payloads.len()).collect();
+    for ((offset, payload), key) in (0..).zip(payloads).zip(&keys) {
+        let incoming = Incoming { key: *key, headers, payload: Some(payload), broker_time_ms: None };
         rows.append(offset, &incoming, Some(&mut cutter));
     }
+    let leaves = rows.leaves().to_vec();
     let batch = rows.finish(0).unwrap();
     let templates = batch.num_rows() - batch.column_by_name("template").unwrap().null_count();
     let rows = view::Rows::written(&batch);
     let verbatim = rows.verbatim().unwrap();
     let mut filler = Filler::default();
+    let again: Vec<_> = verbatim.leaves(&mut filler).into_iter().map(Result::unwrap).collect();
+    assert_eq!(again, leaves);
+    let found: Vec<_> = (0..rows.len()).map(|row| verbatim.key(row).unwrap()).collect();
+    assert_eq!(found, keys);
     let back = (0..rows.len()).map(|row| verbatim.payload(row, &mut filler).unwrap().unwrap().to_vec());
     (back.collect(), templates)
+}
+
+/// A key that stands in another column is stored there alone, and only of a template that says so.
+#[test]
+fn a_key_is_stored_once() {
+    let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
+    let (mut rows, mut cutter) = (Rows::new(partition, "b".into()), Cutter::default());
+    let keys = [None, Some(&b"c-88"[..]), Some(b"//gw"), Some(b"other")];
+    for offset in 0..12 {
+        let incoming = Incoming {
+            key: keys[offset % 4],
+            headers: &[],
+            payload: Some(MESSAGE.as_bytes()),
+            broker_time_ms: None,
+        };
+        rows.append(offset as i64, &incoming, Some(&mut cutter));
+    }
+    let batch = rows.finish(0).unwrap();
+    let rows = view::Rows::written(&batch);
+    let stored = rows.column::<arrow_array::BinaryViewArray>("key").unwrap();
+    let stored: Vec<_> = (0..12).map(|row| stored.is_valid(row).then(|| stored.value(row))).collect();
+    let begins = |row| rows.text("template", row).unwrap().map(|template| template[..2].to_owned());
+    // The first payload has no template yet.
+    assert_eq!(begins(0), None);
+    for row in 1..12 {
+        let (key, begin) = match row % 4 {
+            1 => (None, "\u{4}c"),
+            2 => (None, "\u{4}s"),
+            other => (keys[other], "{\""),
+        };
+        assert_eq!((stored[row], begins(row).as_deref()), (key, Some(begin)), "{row}");
+    }
+    let verbatim = rows.verbatim().unwrap();
+    (0..12).for_each(|row| assert_eq!(verbatim.key(row), Ok(keys[row % 4]), "{row}"));
 }
 
 const MESSAGE: &str = r#"{"specversion":"1.0","id":"ID","source":"//gw","type":"federation.im.message.sent.v1","time":"2013-05-29T09:15:02.123Z","tenant":"contoso.example","sequence":"1042","data":{"conversation":{"id":"c-88","kind":"direct","title":"Lunch"},"from":{"network":"skype","address":"live:bob","name":"Bob"},"to":[{"network":"lync","address":"sip:alice@contoso.example"},{"network":"lync","address":"sip:eve@contoso.example","name":"Bob"}],"client":"Skype/6.5","message":{"id":"ID","content_type":"text/plain","text":"BODY"}}}"#;

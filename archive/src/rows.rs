@@ -267,40 +267,43 @@ impl Rows {
     /// the payload may be kept as a template.
     pub(crate) fn append(&mut self, offset: i64, incoming: &Incoming<'_>, cutter: Option<&mut Cutter>) {
         let hash = incoming.payload.map(|payload| self.hashing.payload(payload));
-        self.payload_of(incoming, hash, cutter);
+        let keyed = self.payload_of(incoming, hash, cutter);
+        self.key.append_option(incoming.key.filter(|_| !keyed));
         self.verbatim(offset, incoming, hash);
     }
 
+    /// Whether the key stands in another column, as the template says.
     fn payload_of(
         &mut self,
         incoming: &Incoming<'_>,
         hash: Option<PayloadHash>,
         mut cutter: Option<&mut Cutter>,
-    ) {
+    ) -> bool {
         if let Some(known) = cutter.as_mut().and_then(|cutter| cutter.known(incoming)) {
             self.event(&known.row, hash);
             self.template.push(Some(known.template));
             self.payload.append_null();
-            return;
+            return known.keyed;
         }
         let decoded = match decode(incoming) {
             Ok(decoded) => decoded,
             Err(reason) => {
                 self.quarantined += 1;
                 self.quarantine(&reason.0, incoming.payload, hash);
-                return;
+                return false;
             }
         };
         let made = Made::of(&decoded);
         let row = Row::of(&decoded, &made);
         self.event(&row, hash);
-        let template = cutter.as_mut().and_then(|cutter| cutter.cut(&decoded, made.detail.as_deref()));
-        self.template.push(template);
-        let is_cut = template.is_some();
+        let template = cutter.as_mut().and_then(|cutter| cutter.cut(incoming, &decoded, &row));
+        self.template.push(template.map(|(template, _)| template));
+        let (is_cut, keyed) = (template.is_some(), template.is_some_and(|(_, keyed)| keyed));
         self.payload.append_option((!is_cut).then_some(decoded.json));
         if let Some(cutter) = cutter.filter(|_| is_cut && !incoming.is_binary()) {
             cutter.learn(decoded.json, &row);
         }
+        keyed
     }
 
     fn event(&mut self, row: &Row<'_>, hash: Option<PayloadHash>) {
@@ -340,6 +343,7 @@ impl Rows {
         self.template.push(None);
         self.payload.append_value(bytes);
         let incoming = Incoming { key: None, headers: &[], payload: Some(bytes), broker_time_ms: None };
+        self.key.append_null();
         self.verbatim(lost.span.from, &incoming, hash);
     }
 
@@ -387,7 +391,6 @@ impl Rows {
         });
         self.offset.append_value(offset);
         self.broker_time.append_option(incoming.broker_time_ms.map(|ms| ms.saturating_mul(1_000)));
-        self.key.append_option(incoming.key);
         for (name, value) in incoming.headers {
             self.header_names.append_value(name);
             self.header_values.append_option(*value);

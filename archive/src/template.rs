@@ -18,6 +18,9 @@
 //! | `C` and a letter | of `call`: see [`CALL_TEXTS`], [`CALL_TIMES`], [`CALL_NUMBERS`] |
 //! | `F` and a letter | of `file`: see [`FILE_TEXTS`], and `z` its size |
 //!
+//! Before all that may stand U+0004 and the letter of a text column: the message's key is that text, and
+//! the `key` column is null. Gateways take the conversation for a key, or themselves.
+//!
 //! A template that cannot be filled is damage: the writer reads back what it wrote.
 
 use std::fmt;
@@ -109,6 +112,23 @@ impl Form {
     }
 }
 
+/// The beginning of a template that says what the key is.
+pub(crate) const KEY_MARK: char = '\u{4}';
+/// The columns that a key is compared with, in this order.
+pub(crate) const KEYS: [u8; 2] = [b'c', b's'];
+
+/// The column that is the key, if a template says so.
+pub(crate) fn key_of(template: &str) -> Option<Name> {
+    let [mark, letter, ..] = template.as_bytes() else { return None };
+    (char::from(*mark) == KEY_MARK).then_some(Name::Row(*letter))
+}
+
+/// Writes which column is the key.
+pub(crate) fn push_key(template: &mut String, letter: u8) {
+    template.push(KEY_MARK);
+    template.push(char::from(letter));
+}
+
 /// Where a text might be taken for a hole.
 pub(crate) fn has_marks(text: &[u8]) -> bool {
     memchr3(1, 2, 3, text).is_some()
@@ -172,7 +192,12 @@ struct Piece {
 impl Parsed {
     pub(crate) fn of(template: &str) -> Result<Parsed, Unfillable> {
         let bytes = template.as_bytes();
-        let (mut pieces, mut from) = (Vec::new(), 0);
+        let mut from = match (key_of(template), bytes.first()) {
+            (Some(_), _) => 2,
+            (None, Some(4)) => return Err(Unfillable),
+            (None, _) => 0,
+        };
+        let mut pieces = Vec::new();
         while let Some(length) = memchr3(1, 2, 3, &bytes[from..]) {
             let at = from + length;
             let form = Form::of(bytes[at]);
@@ -190,9 +215,14 @@ impl Parsed {
         self.pieces.iter().map(move |piece| (text(piece), piece.name, piece.form, piece.digits))
     }
 
-    /// What fills the holes.
+    /// The column that is the key, where the `key` column is not.
+    pub(crate) fn key(&self) -> Option<Name> {
+        key_of(&self.template)
+    }
+
+    /// What fills the holes, and the key.
     pub(crate) fn names(&self) -> impl Iterator<Item = Name> {
-        self.pieces.iter().map(|piece| piece.name)
+        self.pieces.iter().map(|piece| piece.name).chain(self.key())
     }
 
     /// What follows the last hole.
@@ -351,13 +381,14 @@ mod tests {
                 "2013-05-29T09:15:02Z 2013-05-29T09:15:02.123Z 2013-05-29T09:15:02.123456Z",
             ),
             ("\u{1}q\u{1}Fz", "-79223372036854775807"),
+            ("\u{4}c{\u{1}q}\u{4}c", "{-7}\u{4}c"),
             (&far, "far"),
         ] {
             assert_eq!(filled(template).as_deref(), Some(expected), "{template:?}");
         }
         for damaged in [
             "\u{1}", "\u{1}z", "\u{1}P", "\u{1}P0", "\u{1}P1a", "\u{1}P a", "\u{1}C", "\u{1}t", "\u{1}t9",
-            "\u{2}q", "\u{2}t3",
+            "\u{2}q", "\u{2}t3", "\u{4}",
         ] {
             assert_eq!(filled(damaged), None, "{damaged:?}");
         }

@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::hashing::{Ends, Hashing};
 use crate::template::{
     CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Filler, Name, PARTY_TEXTS, TEXTS, Unfillable, Value,
+    key_of,
 };
 
 impl Rows {
@@ -323,8 +324,15 @@ impl<'a> Verbatim<'a> {
         self.broker_time.is_valid(row).then(|| self.broker_time.value(row).div_euclid(1_000))
     }
 
-    pub(crate) fn key(&self, row: usize) -> Option<&'a [u8]> {
-        bytes_at(self.key, row)
+    /// The key as consumed.
+    pub(crate) fn key(&self, row: usize) -> Result<Option<&'a [u8]>, Unfillable> {
+        let Some(name) = text_at(self.template, row).and_then(key_of) else {
+            return Ok(bytes_at(self.key, row));
+        };
+        match self.values.value(row, name) {
+            Some(Value::Text(text)) => Ok(Some(text.as_bytes())),
+            Some(Value::Time(_) | Value::Number(_)) | None => Err(Unfillable),
+        }
     }
 
     /// The payload as consumed.
@@ -352,14 +360,14 @@ impl<'a> Verbatim<'a> {
         range.map(move |at| (names.value(at), bytes_at(values, at)))
     }
 
-    fn leaf_of(&self, row: usize, payload: Option<Hash>) -> Leaf<'a> {
+    fn leaf_of(&self, row: usize, key: Option<&'a [u8]>, payload: Option<Hash>) -> Leaf<'a> {
         Leaf {
             topic: self.topic.value(row),
             generation: self.generation.value(row),
             partition: self.partition.value(row),
             offset: self.offset.value(row),
             broker_time_ms: self.broker_time_ms(row),
-            key: self.key(row),
+            key,
             payload,
         }
     }
@@ -369,15 +377,15 @@ impl<'a> Verbatim<'a> {
         let (mut hashing, mut filled) = (Hashing::default(), Vec::new());
         let mut leaves = Vec::with_capacity(self.offset.len());
         for row in 0..self.offset.len() {
-            let payload = self.payload(row, filler).map(|payload| payload.map(|text| hashing.payload(text)));
-            if let Ok(payload) = payload {
+            let whole = self.key(row).and_then(|key| Ok((key, self.payload(row, filler)?)));
+            filled.push(whole.map(|(key, payload)| {
+                let payload = payload.map(|text| hashing.payload(text));
                 hashing.text(payload, |payload, out| {
-                    let leaf = self.leaf_of(row, payload);
+                    let leaf = self.leaf_of(row, key, payload);
                     write_leaf(leaf, self.headers(row), &mut |piece| out.extend_from_slice(piece));
                     Ends::WithPayload
                 });
-            }
-            filled.push(payload.map(|_| ()));
+            }));
             if hashing.is_full() || row + 1 == self.offset.len() {
                 let mut made = hashing.take().iter().copied();
                 leaves.extend(

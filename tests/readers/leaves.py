@@ -83,7 +83,18 @@ def payload(row):
         text = json.dumps(found, ensure_ascii=False)
         return re.sub("[^\x00-\x7f]", escaped, text) if mark == "\x03" else text
 
-    return HOLE.sub(value, row["template"]).encode()
+    template = row["template"]
+    return HOLE.sub(value, template[2:] if template.startswith("\x04") else template).encode()
+
+
+def key(row):
+    """The key as consumed."""
+    template = row["template"]
+    if template is None or not template.startswith("\x04"):
+        return row["key"]
+    if row[TEXTS[template[1]]] is None:
+        raise ValueError("a key that is not there")
+    return row[TEXTS[template[1]]].encode()
 
 
 def field(data):
@@ -97,7 +108,7 @@ def leaf(row, payload_bytes):
     headers = row["headers"] or []
     fields = [field(row["topic"].encode()), field(struct.pack(">i", row["generation"]))]
     fields += [field(struct.pack(">i", row["partition"])), field(struct.pack(">q", row["offset"]))]
-    fields += [field(broker_time), field(row["key"]), struct.pack(">I", len(headers))]
+    fields += [field(broker_time), field(key(row)), struct.pack(">I", len(headers))]
     for header in headers:
         fields += [field(header["name"].encode()), field(header["value"])]
     payload_hash = None if payload_bytes is None else hashlib.sha256(payload_bytes).digest()

@@ -16,15 +16,15 @@ use crate::record::{Header, Stored};
 use crate::scattered::End;
 use crate::template::{Filler, Name, Parsed, Unfillable, Value};
 
-/// What every record has beside what fills its template. Without one it has a payload.
-const ALWAYS: [usize; 11] = [
+/// What every record has beside what fills its template. Without one it has a payload, and where that does
+/// not say what the key is, a key.
+const ALWAYS: [usize; 10] = [
     TOPIC,
     GENERATION,
     PARTITION,
     OFFSET,
     BATCH,
     BROKER_TIME,
-    KEY,
     HEADER_NAME,
     HEADER_VALUE,
     TEMPLATE,
@@ -68,19 +68,22 @@ impl<'f> RowReader<'f> {
             at.load(source, field)?;
         }
         let template = at.text(TEMPLATE)?.map(|template| filler.parsed(template));
-        let filled = match template {
+        let (key_name, filled) = match template {
             None => {
                 at.load(source, PAYLOAD)?;
-                None
+                (None, None)
             }
-            Some(Err(unfillable)) => Some(Err(unfillable)),
+            Some(Err(unfillable)) => (None, Some(Err(unfillable))),
             Some(Ok((parsed, out))) => {
                 for field in parsed.names().filter_map(field_of) {
                     at.load(source, field)?;
                 }
-                Some(at.fill(parsed, out)?)
+                (parsed.key(), Some(at.fill(parsed, out)?))
             }
         };
+        if key_name.is_none() {
+            at.load(source, KEY)?;
+        }
         let at = &*at;
         let partition = Partition {
             topic: at.text(TOPIC)?.unwrap_or_default().to_owned(),
@@ -92,7 +95,7 @@ impl<'f> RowReader<'f> {
             batch: at.text(BATCH)?.unwrap_or_default(),
             check: at.number(LEAF_CHECK)?.unwrap_or(0),
             broker_time_ms: at.number(BROKER_TIME)?.map(|us| us.div_euclid(1_000)),
-            key: at.bytes(KEY)?,
+            key: at.key(key_name)?,
             headers: at.headers()?,
             payload: match filled {
                 Some(filled) => filled.map(Some),
@@ -164,6 +167,15 @@ impl Row {
             headers.push((name, value));
         }
         Ok(headers)
+    }
+
+    /// The key: a text of another column, or the bytes of its own.
+    fn key(&self, name: Option<Name>) -> Result<Result<Option<&[u8]>, Unfillable>, Unread> {
+        let Some(name) = name else { return self.bytes(KEY).map(Ok) };
+        Ok(match self.value(name)? {
+            Some(Value::Text(text)) => Ok(Some(text.as_bytes())),
+            Some(Value::Time(_) | Value::Number(_)) | None => Err(Unfillable),
+        })
     }
 
     /// What fills a hole.

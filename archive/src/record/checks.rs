@@ -21,7 +21,7 @@ pub(crate) struct Stored<'r> {
     /// The beginning of its leaf hash.
     pub(crate) check: i64,
     pub(crate) broker_time_ms: Option<i64>,
-    pub(crate) key: Option<&'r [u8]>,
+    pub(crate) key: Result<Option<&'r [u8]>, Unfillable>,
     pub(crate) headers: Vec<Header<'r>>,
     pub(crate) payload: Result<Option<&'r [u8]>, Unfillable>,
 }
@@ -58,7 +58,8 @@ impl<'c> Stored<'c> {
         let altered = |position: &Position, why: &str| {
             Error::corrupt(format!("{}: record {position} is not what was archived: {why}", file.path))
         };
-        let payload = payload.map_err(|e| altered(&position, &e.to_string()))?;
+        let unfilled = |e: Unfillable| altered(&position, &e.to_string());
+        let (key, payload) = (key.map_err(unfilled)?, payload.map_err(unfilled)?);
         let payload_hash = payload.map(Hash::of);
         let leaf = Leaf {
             topic: &position.partition.topic,

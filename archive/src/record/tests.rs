@@ -98,7 +98,7 @@ fn of_columns(
         detail: text("detail")?,
         call: call(rows, row)?,
         shared_file: shared_file(rows, row)?,
-        key: verbatim.key(row).map(<[u8]>::to_vec),
+        key: verbatim.key(row).unwrap().map(<[u8]>::to_vec),
         headers: verbatim
             .headers(row)
             .map(|(name, value)| (name.to_owned(), value.map(<[u8]>::to_vec)))

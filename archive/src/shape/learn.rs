@@ -11,8 +11,8 @@ use super::tree::Step;
 use super::{Call, File, HOLES_MAX, Holes, Number, SHAPES_MAX, Shape, Shapes, Source, TRIED_MAX, Time};
 use crate::row::{CallTexts, DETAIL, FileTexts, Made, Moment, Row, TEXTS, TYPE};
 use crate::template::{
-    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, Name, PARTY_TEXTS, Parsed, TEXTS as LETTERS,
-    push_ascii, push_json,
+    CALL_NUMBERS, CALL_TEXTS, CALL_TIMES, FILE_TEXTS, Form, KEYS, Name, PARTY_TEXTS, Parsed,
+    TEXTS as LETTERS, push_ascii, push_json, push_key,
 };
 
 /// How the texts begin that are filled into a template, and their numbers and times. A template that
@@ -66,6 +66,16 @@ fn learned(template: &str, payload: &str, row: &Row<'_>) -> Option<(Shape, Vec<S
     let mut detail = String::new();
     shape.compose(&held, &mut detail);
     (shape.row(&held, &detail) == *row).then_some((shape, steps))
+}
+
+/// A template, and the same with each column that a key may be.
+fn templates_of(template: &str) -> [String; 1 + KEYS.len()] {
+    let mut all = [(); 1 + KEYS.len()].map(|()| String::new());
+    for (of, letter) in all[1..].iter_mut().zip(KEYS) {
+        push_key(of, letter);
+    }
+    all.iter_mut().for_each(|of| of.push_str(template));
+    all
 }
 
 /// The steps of a template whose type is this one.
@@ -171,7 +181,7 @@ impl Learning<'_> {
         }
         let parties = row.parties.iter().zip(&made.parties);
         let shape = Shape {
-            template: template.to_owned(),
+            templates: templates_of(template),
             kind: row.kind,
             texts: texts.try_into().ok()?,
             detail,

@@ -24,8 +24,8 @@ use custody_schemas::event::Text;
 use custody_schemas::kind::Kind;
 use foldhash::fast::FixedState;
 
-use crate::row::{CallTexts, DETAIL, FileTexts, Moment, Row};
-use crate::template::Form;
+use crate::row::{CONVERSATION, CallTexts, DETAIL, FileTexts, Moment, Row, SOURCE};
+use crate::template::{Form, KEYS};
 use held::Held;
 use tree::Tree;
 
@@ -51,7 +51,8 @@ pub(crate) struct Shapes {
 
 /// See the module.
 struct Shape {
-    template: String,
+    /// As it is, and for each of [`KEYS`] with that as the key.
+    templates: [String; 1 + KEYS.len()],
     kind: Option<Kind>,
     /// By the columns of [`TEXTS`](crate::row::TEXTS).
     texts: [Source; 16],
@@ -136,6 +137,19 @@ impl Time {
 pub(crate) struct Known<'k> {
     pub(crate) template: &'k str,
     pub(crate) row: Row<'k>,
+    /// The template says what the key is.
+    pub(crate) keyed: bool,
+}
+
+/// Which of [`KEYS`] the key is.
+#[inline]
+pub(crate) fn keyed(
+    incoming: &Incoming<'_>,
+    conversation: Option<&str>,
+    source: Option<&str>,
+) -> Option<usize> {
+    let key = incoming.key?;
+    [conversation, source].iter().position(|text| text.is_some_and(|text| text.as_bytes() == key))
 }
 
 impl Shapes {
@@ -166,7 +180,9 @@ impl Shapes {
                 return None;
             }
         }
-        Some(Known { template: &shape.template, row })
+        let keyed = keyed(incoming, row.texts[CONVERSATION], row.texts[SOURCE]);
+        let template = &shape.templates[keyed.map_or(0, |nth| nth + 1)];
+        Some(Known { template, row, keyed: keyed.is_some() })
     }
 }
 

@@ -265,7 +265,8 @@ fn gap_row(
 ) {
     let headers: Vec<_> = verbatim.headers(row).collect();
     let incoming = Incoming {
-        key: verbatim.key(row),
+        // It has none; one that cannot be filled in is not none.
+        key: verbatim.key(row).unwrap_or(Some(&[])),
         headers: &headers,
         payload,
         broker_time_ms: verbatim.broker_time_ms(row),
