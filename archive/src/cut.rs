@@ -99,7 +99,7 @@ impl Cutter {
         self.searches = 0;
         self.envelope(decoded, payload);
         if let Some(data) = &decoded.event.data {
-            self.data(data, payload);
+            self.data(data, row, payload);
             if data.search.is_some()
                 && let Some(detail) = detail
             {
@@ -155,7 +155,7 @@ impl Cutter {
         self.number(payload, Name::Row(b'q'), &SEQUENCE, event.sequence);
     }
 
-    fn data(&mut self, data: &Data<'_>, payload: &str) {
+    fn data(&mut self, data: &Data<'_>, row: &Row<'_>, payload: &str) {
         let conversation = data.conversation.as_ref();
         let message = data.message.as_ref();
         let body = message.and_then(|message| message.text.as_ref());
@@ -184,6 +184,10 @@ impl Cutter {
         if let Some(call) = &data.call {
             for ((letter, _), text) in CALL_TEXTS.into_iter().zip([&call.id, &call.reason]) {
                 self.text(payload, Name::Call(letter), text.as_ref());
+            }
+            let [.., diagnostics, quality] = row.call.as_deref().map(|call| call.texts).unwrap_or_default();
+            for (letter, json) in [(b'd', diagnostics), (b'q', quality)] {
+                self.json(payload, Name::Call(letter), json);
             }
             let times = [&call.invite_time, &call.answer_time, &call.end_time];
             for ((letter, _), text) in CALL_TIMES.into_iter().zip(times) {
@@ -230,6 +234,17 @@ impl Cutter {
                 self.hole(from, from + self.scratch.len(), form, name, None);
                 return;
             }
+        }
+    }
+
+    /// A JSON value whose text is how we would write it.
+    fn json(&mut self, payload: &str, name: Name, json: Option<&str>) {
+        // Anything shorter may stand anywhere.
+        let json = json.filter(|json| json.starts_with(['{', '[']) && self.searches < SEARCHES_MAX);
+        let Some(json) = json else { return };
+        self.searches += 1;
+        if let Some(from) = memmem::find(payload.as_bytes(), json.as_bytes()) {
+            self.hole(from, from + json.len(), Form::AsIs, name, None);
         }
     }
 

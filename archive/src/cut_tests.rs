@@ -95,6 +95,7 @@ fn usual_payloads_become_templates() {
     for data in [
         r#""file":{"id":"f","name":"a b.pdf","media_type":"application/pdf","size":12345,"ref":"x"}"#,
         r#""call":{"id":"c","response_code":200,"invite_time":"2013-05-29T09:15:02Z","from_message_count":7}"#,
+        r#""call":{"id":"c","diagnostics":{"ms":52037},"quality":[{"media":"audio","jitter_ms":12.5,"mos":4.25}]}"#,
         r#""search":{"query":"bob@x.example","kind":"email","result_count":1}"#,
         r#""participant":{"address":"live:eve"},"action":"joined","title":"New""#,
     ] {

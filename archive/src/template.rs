@@ -50,7 +50,9 @@ pub(crate) const TEXTS: [(u8, &str); 13] = [
 /// The texts of a party, in the order of its members.
 pub(crate) const PARTY_TEXTS: [(u8, &str); 5] =
     [(b'n', "network"), (b'a', "address"), (b'd', "name"), (b'r', "role"), (b's', "scope")];
-pub(crate) const CALL_TEXTS: [(u8, &str); 2] = [(b'i', "id"), (b'r', "reason")];
+/// The last two are JSON.
+pub(crate) const CALL_TEXTS: [(u8, &str); 4] =
+    [(b'i', "id"), (b'r', "reason"), (b'd', "diagnostics"), (b'q', "quality")];
 pub(crate) const CALL_TIMES: [(u8, &str); 3] =
     [(b'v', "invite_time"), (b'a', "answer_time"), (b'e', "end_time")];
 pub(crate) const CALL_NUMBERS: [(u8, &str); 3] =

@@ -27,8 +27,8 @@ TEXTS = dict(
     n="tenant", r="in_reply_to", s="source", u="client", x="content_type", y="type",
 )
 PARTY = dict(n="network", a="address", d="name", r="role", s="scope")
-CALL = dict(i="id", r="reason", v="invite_time", a="answer_time", e="end_time", c="response_code",
-            f="from_message_count", t="to_message_count")
+CALL = dict(i="id", r="reason", d="diagnostics", q="quality", v="invite_time", a="answer_time",
+            e="end_time", c="response_code", f="from_message_count", t="to_message_count")
 FILE = dict(i="id", n="name", m="media_type", h="sha256", r="ref", z="size")
 # A mark, a name, and for times a digit.
 HOLE = re.compile("([\x01\x02\x03])(?:P(.)([a-z])|C([vae])([0-6])|C([a-z])|F([a-z])|t([0-6])|([a-z]))", re.S)

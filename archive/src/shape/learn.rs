@@ -114,6 +114,8 @@ fn hole(at: usize, name: Name, form: Form, digits: u8) -> Option<Hole> {
             let number = NUMBER_FIRST + nth;
             (Expected::Number, number.to_string(), number)
         }
+        // Of any payload they may be another value, whose text is not as we would write it.
+        (Name::Call(b'd' | b'q'), _) => return None,
         (_, Form::AsIs) => (Expected::Plain, format!("{TEXT}{at}."), 0),
         // Escaped in either form, and in no other.
         (_, Form::Json) => {
@@ -308,8 +310,11 @@ impl Shape {
             }
             Name::Call(letter) => {
                 let Some(call) = &self.call else { return false };
-                let [id, reason] = [&call.texts[0], &call.texts[2]];
-                let texts = CALL_TEXTS.iter().zip([id, reason]).find(|((of, _), _)| *of == letter);
+                let [id, _, reason, diagnostics, quality] = &call.texts;
+                let texts = CALL_TEXTS
+                    .iter()
+                    .zip([id, reason, diagnostics, quality])
+                    .find(|((of, _), _)| *of == letter);
                 let times = CALL_TIMES.iter().zip(&call.times).find(|((of, _), _)| *of == letter);
                 let numbers = CALL_NUMBERS.iter().zip(&call.numbers).find(|((of, _), _)| *of == letter);
                 text(texts.map(|(_, of)| of))
