@@ -1,4 +1,9 @@
-//! The events of the bench: those of a few simulated gateways, in turns, always the same.
+//! The events of the bench: those of a few simulated gateways in the order in which they happen, always the
+//! same.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::mem;
 
 use custody_schemas::Incoming;
 use jiff::Timestamp;
@@ -45,7 +50,10 @@ impl Message {
 /// What the gateways publish, without an end.
 pub(super) struct Events {
     gateways: Vec<Simulator>,
-    next: usize,
+    /// Of each its next event.
+    waiting: Vec<Message>,
+    /// When those happen, and whose they are: the earliest first.
+    order: BinaryHeap<Reverse<(i64, usize)>>,
     /// When the last one happened.
     last_ms: i64,
 }
@@ -64,7 +72,8 @@ impl Events {
         let last = first_gateway + events.div_ceil(PER_GATEWAY).max(1);
         Events {
             gateways: (first_gateway..last).map(gateway).collect(),
-            next: 0,
+            waiting: Vec::new(),
+            order: BinaryHeap::new(),
             last_ms: start.as_millisecond(),
         }
     }
@@ -79,6 +88,14 @@ impl Events {
         Timestamp::from_millisecond(self.last_ms).unwrap_or_else(|_| Events::first_day())
     }
 
+    /// The next event of one gateway.
+    fn following(&mut self, at: usize) -> Result<Message, Failure> {
+        let simulated = self.gateways[at].next();
+        let message = Message::of(simulated.ok_or_else(|| Failure::failed("a simulated gateway ended"))?)?;
+        self.order.push(Reverse((message.time_ms.unwrap_or(self.last_ms), at)));
+        Ok(message)
+    }
+
     /// The next so many.
     pub(super) fn collect_next(&mut self, events: usize) -> Result<Vec<Message>, Failure> {
         self.take(events).collect()
@@ -89,13 +106,15 @@ impl Iterator for Events {
     type Item = Result<Message, Failure>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        let at = self.next;
-        self.next = (at + 1) % self.gateways.len().max(1);
-        let message = Message::of(self.gateways.get_mut(at)?.next()?);
-        if let Ok(Message { time_ms: Some(time), .. }) = &message {
-            self.last_ms = self.last_ms.max(*time);
+        for at in self.waiting.len()..self.gateways.len() {
+            match self.following(at) {
+                Ok(message) => self.waiting.push(message),
+                Err(error) => return Some(Err(error)),
+            }
         }
-        Some(message)
+        let Reverse((time, at)) = self.order.pop()?;
+        self.last_ms = self.last_ms.max(time);
+        Some(self.following(at).map(|message| mem::replace(&mut self.waiting[at], message)))
     }
 }
 
@@ -115,5 +134,8 @@ mod tests {
             .map(|event| event["id"].to_string())
             .collect();
         assert_eq!(ids.len(), 3_000);
+        assert!(one.is_sorted_by_key(|message| message.time_ms));
+        let gateways = one.iter().filter(|message| message.key.starts_with("//")).map(|message| &message.key);
+        assert_eq!(gateways.collect::<std::collections::BTreeSet<_>>().len(), 3);
     }
 }
