@@ -8,12 +8,13 @@ use custody_schemas::{Incoming, Manifest, Partition, Span, TopicId};
 
 use crate::cut::Cutter;
 use crate::error::{Error, Kind};
-use crate::rows::Rows;
+use crate::rows::{Rooms, Rows};
 
 /// What a header without a name or a value takes in memory: many of them are not nothing.
 const HEADER_BYTES: usize = 16;
 
 struct Growing {
+    partition: Partition,
     rows: Rows,
     span: Span,
     skipped: u64,
@@ -23,10 +24,16 @@ struct Growing {
 /// Rows and spans of the next commit.
 pub struct BatchBuilder {
     id: String,
-    parts: BTreeMap<Partition, Growing>,
+    parts: Vec<Growing>,
+    /// Where each partition is.
+    places: BTreeMap<Partition, usize>,
+    /// Where the last message went: they come in runs.
+    last: usize,
     topics: BTreeMap<String, TopicId>,
     /// Absent when payloads are kept verbatim.
     cutter: Option<Cutter>,
+    /// What each partition took in the batch before.
+    rooms: BTreeMap<Partition, Rooms>,
     rows: u64,
     bytes: u64,
 }
@@ -34,8 +41,25 @@ pub struct BatchBuilder {
 impl BatchBuilder {
     /// An empty batch with this id (a UUID, made by the caller).
     pub fn new(id: String) -> Self {
-        let (parts, topics) = (BTreeMap::new(), BTreeMap::new());
-        BatchBuilder { id, parts, topics, cutter: Some(Cutter::default()), rows: 0, bytes: 0 }
+        BatchBuilder {
+            id,
+            parts: Vec::new(),
+            places: BTreeMap::new(),
+            last: 0,
+            topics: BTreeMap::new(),
+            cutter: Some(Cutter::default()),
+            rooms: BTreeMap::new(),
+            rows: 0,
+            bytes: 0,
+        }
+    }
+
+    /// An empty batch with this id that goes on where this one ends, which is to be sealed now: with the
+    /// templates that it has learned, and with room for as much.
+    pub fn following(&mut self, id: String) -> Self {
+        let rooms = self.parts.iter().map(|part| (part.partition.clone(), part.rows.rooms()));
+        let cutter = self.cutter.as_mut().map(|cutter| std::mem::take(cutter).renewed());
+        BatchBuilder { cutter, rooms: rooms.collect(), ..BatchBuilder::new(id) }
     }
 
     /// Keeps every payload verbatim, none as a template: larger, and nothing to put together.
@@ -61,7 +85,7 @@ impl BatchBuilder {
 
     /// The topics that it has something of.
     pub fn topics(&self) -> Vec<String> {
-        let mut topics: Vec<_> = self.parts.keys().map(|partition| partition.topic.clone()).collect();
+        let mut topics: Vec<_> = self.places.keys().map(|partition| partition.topic.clone()).collect();
         topics.dedup();
         topics
     }
@@ -73,14 +97,18 @@ impl BatchBuilder {
     }
 
     fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, Option<&mut Cutter>) {
-        let id = &self.id;
-        let part = self.parts.entry(partition.clone()).or_insert_with(|| Growing {
-            rows: Rows::new(partition.clone(), id.clone()),
-            span: Span { from, to: from },
-            skipped: 0,
-            gaps: Vec::new(),
-        });
-        (part, self.cutter.as_mut())
+        if self.parts.get(self.last).is_none_or(|part| part.partition != *partition) {
+            self.last = self.places.get(partition).copied().unwrap_or_else(|| {
+                let rooms = self.rooms.remove(partition).unwrap_or_default();
+                let rows = Rows::new(partition.clone(), self.id.clone(), &rooms);
+                let span = Span { from, to: from };
+                let partition = partition.clone();
+                self.parts.push(Growing { partition, rows, span, skipped: 0, gaps: Vec::new() });
+                self.parts.len() - 1
+            });
+            self.places.insert(partition.clone(), self.last);
+        }
+        (&mut self.parts[self.last], self.cutter.as_mut())
     }
 
     /// Adds a message. `next` is the partition's next offset: offsets between it
@@ -144,11 +172,12 @@ impl BatchBuilder {
 
     /// Closes the batch. `now_ms` is the wall clock, milliseconds since 1970 UTC.
     pub fn seal(mut self, retention_class: &str, now_ms: i64) -> Result<Sealed, Error> {
+        self.parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
         let mut tree = Tree::default();
-        self.parts.values_mut().for_each(|part| tree.extend(part.rows.leaves()));
+        self.parts.iter_mut().for_each(|part| tree.extend(part.rows.leaves()));
         let root = tree.root();
-        let parts = self.parts.iter().map(|(partition, part)| Part {
-            partition: partition.clone(),
+        let parts = self.parts.iter().map(|part| Part {
+            partition: part.partition.clone(),
             span: part.span,
             rows: part.rows.len() as u64,
             quarantined: part.rows.quarantined,
@@ -168,7 +197,7 @@ impl BatchBuilder {
         if let Some(fault) = manifest.fault() {
             return Err(Error::corrupt(format!("batch {} is not sound: {fault}", manifest.batch)));
         }
-        let rows = self.parts.into_values().map(|part| part.rows).filter(|rows| rows.len() > 0);
+        let rows = self.parts.into_iter().map(|part| part.rows).filter(|rows| rows.len() > 0);
         Ok(Sealed { manifest, rows: rows.collect(), bytes: self.bytes })
     }
 }

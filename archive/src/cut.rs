@@ -29,10 +29,10 @@ const HOLES_MAX: usize = 2_048;
 /// a hundred thousand escaped names must not hold up the others.
 const SEARCHES_MAX: usize = 64;
 
-/// So many different templates are remembered in one batch, 16 bytes each.
+/// So many different templates are remembered, 16 bytes each.
 const SEEN_MAX: usize = 1 << 16;
 
-/// Cuts the payloads of one batch.
+/// Cuts the payloads of one batch after the other.
 #[derive(Default)]
 pub(crate) struct Cutter {
     /// Hashes of the templates that were made so far. One that was made before is worth
@@ -120,6 +120,18 @@ impl Cutter {
             self.seen.insert(hash);
         }
         None
+    }
+
+    /// The same for the next batch: with what it has learned, unless that is all that it may learn.
+    pub(crate) fn renewed(self) -> Self {
+        if self.seen.len() < SEEN_MAX / 2 && !self.shapes.is_full() {
+            return self;
+        }
+        Cutter {
+            #[cfg(test)]
+            decodes_all: self.decodes_all,
+            ..Cutter::default()
+        }
     }
 
     /// The row and the template of a payload that is like one before.

@@ -6,6 +6,7 @@
 
 use custody_schemas::kind::Kind;
 use custody_schemas::{Hash, gap};
+use smallvec::SmallVec;
 
 use crate::hashing::Ends;
 use crate::row::{
@@ -133,7 +134,7 @@ impl Parts<'_> {
 
     /// Parties as a set: one side may list them in another order.
     fn parties<'r>(&mut self, of: impl Iterator<Item = &'r PartyRow<'r>>) {
-        let mut of: Vec<[&str; 3]> =
+        let mut of: SmallVec<[[&str; 3]; 8]> =
             of.map(|[relation, network, address, ..]| [relation, network, address].map(text)).collect();
         of.sort_unstable();
         of.dedup();

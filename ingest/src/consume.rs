@@ -10,6 +10,7 @@ use std::time::Duration;
 use custody_archive::{BatchBuilder, Clock, Sealed};
 use custody_schemas::manifest::Gap;
 use custody_schemas::{Incoming, Partition};
+use smallvec::SmallVec;
 
 use crate::commits::Commits;
 use crate::committer::{Committer, Outcome};
@@ -155,13 +156,18 @@ impl<S: Source, C: Commits> Loop<S, C> {
     /// are looked at now and then, not with each.
     fn poll(&mut self) -> Result<(), Error> {
         let (parts, mut wait) = (self.parts.clone(), POLL);
+        // They are given back together: the thread that fetches waits for each that is not.
+        let mut taken = Vec::with_capacity(BURST as usize);
         for _ in 0..BURST {
             match parts.source.poll(wait)? {
                 Polled::Nothing => {
                     self.pass_over_nothing();
                     return Ok(());
                 }
-                Polled::Message(message) => self.take(&message)?,
+                Polled::Message(message) => {
+                    self.take(&message)?;
+                    taken.push(message);
+                }
                 Polled::Assigned(partitions) => return self.resume(&partitions),
                 Polled::OutOfRange => {
                     self.out_of_range = true;
@@ -211,7 +217,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             return Ok(());
         }
         let named = message.headers();
-        let headers: Vec<_> = named.iter().map(|(name, value)| (name.as_ref(), *value)).collect();
+        let headers: SmallVec<[_; 4]> = named.iter().map(|(name, value)| (name.as_ref(), *value)).collect();
         let incoming = Incoming {
             key: message.key(),
             headers: &headers,
@@ -275,7 +281,8 @@ impl<S: Source, C: Commits> Loop<S, C> {
     /// Seals the batch, of which it was just proven where it came from.
     fn seal(&mut self) -> Result<(), Error> {
         self.since = None;
-        let batch = std::mem::replace(&mut self.batch, self.parts.new_batch(self.verbatim));
+        let next = self.batch.following((self.parts.ids)());
+        let batch = std::mem::replace(&mut self.batch, if self.verbatim { next.verbatim() } else { next });
         self.owned.iter_mut().for_each(|owned| owned.in_batch = false);
         if !batch.is_empty() {
             self.waiting = Some(batch.seal(&self.parts.settings.retention_class, self.parts.clock.now_ms())?);

@@ -31,12 +31,12 @@ use tree::Tree;
 
 /// A shape with more holes is not learned.
 pub(crate) const HOLES_MAX: usize = 48;
-/// So many shapes are known in one batch. To learn one takes as long as to decode some events.
+/// So many shapes are known. To learn one takes as long as to decode some events.
 const SHAPES_MAX: usize = 256;
-/// So many times something is learned or not, in one batch.
+/// So many times something is learned or not.
 const TRIED_MAX: usize = 4 * SHAPES_MAX;
 
-/// The shapes of one batch.
+/// The shapes of some batches.
 #[derive(Default)]
 pub(crate) struct Shapes {
     tree: Tree,
@@ -153,6 +153,11 @@ pub(crate) fn keyed(
 }
 
 impl Shapes {
+    /// It learns no more, or soon not.
+    pub(crate) fn is_full(&self) -> bool {
+        self.shapes.len() == SHAPES_MAX || self.tried.len() > TRIED_MAX / 2
+    }
+
     /// The row of a payload of a known shape.
     #[inline]
     pub(crate) fn row<'k>(&'k mut self, incoming: &Incoming<'k>) -> Option<Known<'k>> {

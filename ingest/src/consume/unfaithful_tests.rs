@@ -178,27 +178,39 @@ impl World {
     }
 }
 
+/// Adds the three events of a topic.
+fn fill(batch: &mut BatchBuilder, partition: &Partition) {
+    for offset in 0..END {
+        let payload = payload(&partition.topic, offset);
+        let payload = Some(payload.as_slice());
+        let incoming = Incoming { key: None, headers: &[], payload, broker_time_ms: Some(9) };
+        batch.push(partition, offset, offset, &incoming).unwrap();
+    }
+}
+
 /// Whether a file of three events of a topic has their payloads verbatim: the same records make the
-/// same bytes, so it is made anew both ways.
+/// same bytes, with the templates that were known before, so it is made anew in each way.
 fn is_verbatim(file: &custody_archive::FileRef) -> bool {
     let partition = &file.manifest.parts[0].partition;
-    let made = |verbatim: bool| {
-        let batch = BatchBuilder::new(file.manifest.batch.clone());
-        let mut batch = if verbatim { batch.verbatim() } else { batch };
-        for offset in 0..END {
-            let payload = payload(&partition.topic, offset);
-            let payload = Some(payload.as_slice());
-            let incoming = Incoming { key: None, headers: &[], payload, broker_time_ms: Some(9) };
-            batch.push(partition, offset, offset, &incoming).unwrap();
+    let made = |verbatim: bool, templates_known: bool| {
+        let id = file.manifest.batch.clone();
+        let mut before = BatchBuilder::new("before".to_owned());
+        if templates_known {
+            fill(&mut before, &Partition { topic: TOPICS[0].to_owned(), ..partition.clone() });
         }
+        let batch = before.following(id);
+        let mut batch = if verbatim { batch.verbatim() } else { batch };
+        fill(&mut batch, partition);
         batch.came_from(&partition.topic, TopicId::from(partition.topic.as_str()));
         let sealed = batch.seal("default", file.manifest.archived_ms).unwrap();
         let dir = tempfile::tempdir().unwrap();
         writer(dir.path()).archive(&Encoded::new(sealed).unwrap()).unwrap().file.sha256
     };
-    let (verbatim, templates) = (made(true), made(false));
-    assert_ne!(verbatim, templates);
-    assert!([verbatim, templates].contains(&file.sha256));
+    let [verbatim, same, templates, known] =
+        [(true, false), (true, true), (false, false), (false, true)].map(|(of, known)| made(of, known));
+    assert_eq!(verbatim, same);
+    assert!(verbatim != templates && templates != known);
+    assert!([verbatim, templates, known].contains(&file.sha256));
     file.sha256 == verbatim
 }
 
