@@ -263,13 +263,16 @@ impl Parsed {
 
 const PAYLOAD_BYTES_MAX: usize = i32::MAX as usize;
 
-/// So many templates are kept read; others with the same place take turns.
-const KEPT: usize = 256;
+/// So many templates are kept read, each at one of some places; others with the same places take turns.
+const KEPT: usize = 512;
+const PLACES: usize = 4;
 
 /// Fills templates, one after another. Most records have one of a few.
 #[derive(Debug, Default)]
 pub(crate) struct Filler {
     kept: Vec<Option<Parsed>>,
+    /// Which of its places a new one takes when none is free.
+    turn: usize,
     hasher: FixedState,
     out: Vec<u8>,
 }
@@ -290,13 +293,20 @@ impl Filler {
     /// A template, read, and where payloads are put together.
     pub(crate) fn parsed(&mut self, template: &str) -> Result<(&Parsed, &mut Vec<u8>), Unfillable> {
         self.kept.resize_with(KEPT, || None);
-        let place = self.hasher.hash_one(template) % KEPT as u64;
-        let kept = &mut self.kept[place as usize];
-        let parsed = match kept.take().filter(|parsed| parsed.template == template) {
-            Some(parsed) => kept.insert(parsed),
-            None => kept.insert(Parsed::of(template)?),
+        let first = self.hasher.hash_one(template) as usize % (KEPT / PLACES) * PLACES;
+        let places = &mut self.kept[first..first + PLACES];
+        let is_it = |kept: &Option<Parsed>| kept.as_ref().is_some_and(|kept| kept.template == template);
+        let kept = match places.iter().position(is_it) {
+            Some(at) => &mut places[at],
+            None => {
+                let free = places.iter().position(Option::is_none);
+                let kept = &mut places[free.unwrap_or(self.turn)];
+                self.turn = (self.turn + 1) % PLACES;
+                *kept = Some(Parsed::of(template)?);
+                kept
+            }
         };
-        Ok((parsed, &mut self.out))
+        Ok((kept.as_ref().ok_or(Unfillable)?, &mut self.out))
     }
 }
 
@@ -394,6 +404,20 @@ mod tests {
         ] {
             assert_eq!(filled(damaged), None, "{damaged:?}");
         }
+    }
+
+    /// However many there are.
+    #[test]
+    fn templates_take_turns() {
+        let mut filler = Filler::default();
+        for round in 0..3 {
+            for number in 0..4 * KEPT as i64 {
+                let value = |_| Some(Value::Number(round));
+                let filled = filler.fill(&format!("{number}:\u{1}q"), value).unwrap();
+                assert_eq!(filled, format!("{number}:{round}").as_bytes());
+            }
+        }
+        assert!(filler.kept.len() == KEPT && filler.kept.iter().all(Option::is_some));
     }
 
     #[test]

@@ -156,18 +156,13 @@ impl<S: Source, C: Commits> Loop<S, C> {
     /// are looked at now and then, not with each.
     fn poll(&mut self) -> Result<(), Error> {
         let (parts, mut wait) = (self.parts.clone(), POLL);
-        // They are given back together: the thread that fetches waits for each that is not.
-        let mut taken = Vec::with_capacity(BURST as usize);
         for _ in 0..BURST {
             match parts.source.poll(wait)? {
                 Polled::Nothing => {
                     self.pass_over_nothing();
                     return Ok(());
                 }
-                Polled::Message(message) => {
-                    self.take(&message)?;
-                    taken.push(message);
-                }
+                Polled::Message(message) => self.take(&message)?,
                 Polled::Assigned(partitions) => return self.resume(&partitions),
                 Polled::OutOfRange => {
                     self.out_of_range = true;
