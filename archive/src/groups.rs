@@ -152,7 +152,7 @@ impl GroupReader {
 
     /// Reads no more rows than this at a time.
     pub(crate) fn at_most(self, rows: NonZeroUsize) -> Self {
-        GroupReader { at_most: rows.get(), ..self }
+        GroupReader { at_most: self.at_most.min(rows.get()), ..self }
     }
 
     /// The next rows; `None` when there are no more, and after an error.

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::ErrorKind;
+use std::num::NonZeroUsize;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use arrow_array::{Int64Array, RecordBatch};
@@ -92,6 +93,17 @@ pub(crate) fn mask(columns: Columns, schema: &parquet::schema::types::SchemaDesc
         Columns::Leaves => ProjectionMask::columns(schema, leaves),
         Columns::LeavesAndIndex => ProjectionMask::columns(schema, leaves.chain(INDEX_COLUMNS)),
     }
+}
+
+/// Whoever goes through rows one after another, through most of their columns, finds two thousand of them in
+/// the processor's second cache, and not eight: `verify` takes five sixths of the time. For the index rows
+/// are kept as they were read, and fewer pieces are better.
+fn rows_at_a_time(columns: Columns) -> NonZeroUsize {
+    let rows = match columns {
+        Columns::Index | Columns::LeavesAndIndex => 8_192,
+        Columns::Positions | Columns::Leaves | Columns::Account | Columns::All => 2_048,
+    };
+    NonZeroUsize::new(rows).unwrap_or(NonZeroUsize::MIN)
 }
 
 /// A reader of one archive.
@@ -326,7 +338,8 @@ impl Archive {
     ) -> Result<GroupReader, Error> {
         decoded(&file.path, || {
             let end = self.scattered.whole(&file.path, &input)?;
-            GroupReader::with(end, input, |schema| mask(columns, schema), Some(selection))
+            let reader = GroupReader::with(end, input, |schema| mask(columns, schema), Some(selection))?;
+            Ok(reader.at_most(rows_at_a_time(columns)))
         })
     }
 
@@ -380,7 +393,8 @@ pub(crate) fn decoded<T>(path: &str, read: impl FnOnce() -> Result<T, ParquetErr
 }
 
 fn open(path: &str, input: Input, columns: Columns) -> Result<GroupReader, Error> {
-    decoded(path, || GroupReader::open(input, |schema| mask(columns, schema)))
+    let reader = decoded(path, || GroupReader::open(input, |schema| mask(columns, schema)))?;
+    Ok(reader.at_most(rows_at_a_time(columns)))
 }
 
 /// What a file's footer says of it.
