@@ -273,7 +273,7 @@ impl<S: Source + Sync> Check<'_, S> {
         };
         let reason = if built.bytes != bytes.as_slice() {
             Some("built from the archive it is another one".to_owned())
-        } else if built.meta.as_told(meta) != *meta {
+        } else if built.meta.told_as(meta) != *meta {
             Some(DESCRIBED.to_owned())
         } else {
             None

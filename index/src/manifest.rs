@@ -68,7 +68,7 @@ pub struct SplitMeta {
 
 impl SplitMeta {
     /// The same, as a manifest may say it: the first ones did not tell what is compacted.
-    pub(crate) fn as_told(self, told: &SplitMeta) -> SplitMeta {
+    pub(crate) fn told_as(self, told: &SplitMeta) -> SplitMeta {
         SplitMeta { compacted: self.compacted && told.compacted, ..self }
     }
 
