@@ -8,7 +8,7 @@ use custody_schemas::{Incoming, Manifest, Partition, Span, TopicId};
 
 use crate::cut::Cutter;
 use crate::error::{Error, Kind};
-use crate::rows::{Rooms, Rows};
+use crate::rows::Rows;
 
 /// What a header without a name or a value takes in memory: many of them are not nothing.
 const HEADER_BYTES: usize = 16;
@@ -32,8 +32,6 @@ pub struct BatchBuilder {
     topics: BTreeMap<String, TopicId>,
     /// Absent when payloads are kept verbatim.
     cutter: Option<Cutter>,
-    /// What each partition took in the batch before.
-    rooms: BTreeMap<Partition, Rooms>,
     rows: u64,
     bytes: u64,
 }
@@ -48,18 +46,16 @@ impl BatchBuilder {
             last: 0,
             topics: BTreeMap::new(),
             cutter: Some(Cutter::default()),
-            rooms: BTreeMap::new(),
             rows: 0,
             bytes: 0,
         }
     }
 
-    /// An empty batch with this id that goes on where this one ends, which is to be sealed now: with the
-    /// templates that it has learned, and with room for as much.
+    /// An empty batch with this id, which takes along the templates that this one has learned: it is to be
+    /// sealed now.
     pub fn following(&mut self, id: String) -> Self {
-        let rooms = self.parts.iter().map(|part| (part.partition.clone(), part.rows.rooms()));
         let cutter = self.cutter.as_mut().map(|cutter| std::mem::take(cutter).renewed());
-        BatchBuilder { cutter, rooms: rooms.collect(), ..BatchBuilder::new(id) }
+        BatchBuilder { cutter, ..BatchBuilder::new(id) }
     }
 
     /// Keeps every payload verbatim, none as a template: larger, and nothing to put together.
@@ -99,8 +95,7 @@ impl BatchBuilder {
     fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, Option<&mut Cutter>) {
         if self.parts.get(self.last).is_none_or(|part| part.partition != *partition) {
             self.last = self.places.get(partition).copied().unwrap_or_else(|| {
-                let rooms = self.rooms.remove(partition).unwrap_or_default();
-                let rows = Rows::new(partition.clone(), self.id.clone(), &rooms);
+                let rows = Rows::new(partition.clone(), self.id.clone());
                 let span = Span { from, to: from };
                 let partition = partition.clone();
                 self.parts.push(Growing { partition, rows, span, skipped: 0, gaps: Vec::new() });
