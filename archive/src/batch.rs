@@ -14,7 +14,6 @@ use crate::rows::Rows;
 const HEADER_BYTES: usize = 16;
 
 struct Growing {
-    partition: Partition,
     rows: Rows,
     span: Span,
     skipped: u64,
@@ -93,15 +92,17 @@ impl BatchBuilder {
     }
 
     fn part(&mut self, partition: &Partition, from: i64) -> (&mut Growing, Option<&mut Cutter>) {
-        if self.parts.get(self.last).is_none_or(|part| part.partition != *partition) {
-            self.last = self.places.get(partition).copied().unwrap_or_else(|| {
-                let rows = Rows::new(partition.clone(), self.id.clone());
-                let span = Span { from, to: from };
-                let partition = partition.clone();
-                self.parts.push(Growing { partition, rows, span, skipped: 0, gaps: Vec::new() });
-                self.parts.len() - 1
-            });
-            self.places.insert(partition.clone(), self.last);
+        if self.parts.get(self.last).is_none_or(|part| part.rows.partition != *partition) {
+            self.last = match self.places.get(partition) {
+                Some(place) => *place,
+                None => {
+                    let rows = Rows::new(partition.clone(), self.id.clone());
+                    let span = Span { from, to: from };
+                    self.places.insert(partition.clone(), self.parts.len());
+                    self.parts.push(Growing { rows, span, skipped: 0, gaps: Vec::new() });
+                    self.parts.len() - 1
+                }
+            };
         }
         (&mut self.parts[self.last], self.cutter.as_mut())
     }
@@ -167,12 +168,12 @@ impl BatchBuilder {
 
     /// Closes the batch. `now_ms` is the wall clock, milliseconds since 1970 UTC.
     pub fn seal(mut self, retention_class: &str, now_ms: i64) -> Result<Sealed, Error> {
-        self.parts.sort_unstable_by(|one, other| one.partition.cmp(&other.partition));
+        self.parts.sort_unstable_by(|one, other| one.rows.partition.cmp(&other.rows.partition));
         let mut tree = Tree::default();
         self.parts.iter_mut().for_each(|part| tree.extend(part.rows.leaves()));
         let root = tree.root();
         let parts = self.parts.iter().map(|part| Part {
-            partition: part.partition.clone(),
+            partition: part.rows.partition.clone(),
             span: part.span,
             rows: part.rows.len() as u64,
             quarantined: part.rows.quarantined,

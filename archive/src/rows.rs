@@ -200,7 +200,7 @@ impl Files {
 
 /// The rows of one partition, growing.
 pub(crate) struct Rows {
-    partition: Partition,
+    pub(crate) partition: Partition,
     batch: String,
     texts: [Texts; 16],
     offset: Int64Builder,

@@ -66,28 +66,27 @@ pub fn plan(splits: &[SplitMeta], policy: &Policy) -> Vec<Merge> {
 
 /// Of a row the merges that are worth half a split or more, of compacted ones only.
 fn compacted_of(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Vec<Merge> {
-    let mut rows: Vec<Range<usize>> = Vec::new();
-    for at in run.filter(|at| splits[*at].compacted) {
-        match rows.last_mut() {
-            Some(row) if row.end == at => row.end = at + 1,
-            _ => rows.push(at..at + 1),
-        }
-    }
+    let rows = in_rows(run.filter(|at| splits[*at].compacted));
     let merges = rows.into_iter().flat_map(|row| filled(splits, row, policy));
     merges.filter(|merge| Sum::of(&splits[merge.splits.clone()]).is_half(policy)).collect()
 }
 
 fn small_runs(splits: &[SplitMeta], policy: &Policy) -> Vec<Range<usize>> {
-    let mut runs: Vec<Range<usize>> = Vec::new();
     // Two neighbours of half as many bytes always fit: a row never stays too long.
     let small = |split: &SplitMeta| split.docs < policy.small_docs && split.bytes <= policy.bytes_max / 2;
-    for (at, _) in splits.iter().enumerate().filter(|(_, split)| small(split)) {
-        match runs.last_mut() {
-            Some(run) if run.end == at => run.end = at + 1,
-            _ => runs.push(at..at + 1),
+    in_rows((0..splits.len()).filter(|at| small(&splits[*at])))
+}
+
+/// Places that follow one another, as ranges.
+fn in_rows(places: impl Iterator<Item = usize>) -> Vec<Range<usize>> {
+    let mut rows: Vec<Range<usize>> = Vec::new();
+    for at in places {
+        match rows.last_mut() {
+            Some(row) if row.end == at => row.end = at + 1,
+            _ => rows.push(at..at + 1),
         }
     }
-    runs
+    rows
 }
 
 fn merges_of(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Vec<Merge> {
@@ -124,7 +123,7 @@ fn filled(splits: &[SplitMeta], run: Range<usize>, policy: &Policy) -> Vec<Merge
             }
             _ => {
                 merges.push(Merge { splits: at..at + 1 });
-                sum = Sum { docs: splits[at].docs, bytes: splits[at].bytes };
+                sum = Sum::of(&splits[at..=at]);
             }
         }
     }
