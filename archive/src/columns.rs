@@ -4,6 +4,8 @@ use std::sync::{Arc, LazyLock};
 
 use arrow_schema::{DataType, Field, Fields, Schema, SchemaRef, TimeUnit};
 
+use crate::repeated;
+
 fn text(name: &str) -> Field {
     Field::new(name, DataType::Utf8, true)
 }
@@ -98,6 +100,15 @@ pub static SCHEMA: LazyLock<SchemaRef> = LazyLock::new(|| {
         long("leaf_check"),
     ];
     Arc::new(Schema::new(fields))
+});
+
+/// The same in memory, where columns of few values hold each of them once.
+pub(crate) static WRITTEN: LazyLock<SchemaRef> = LazyLock::new(|| {
+    let fields = SCHEMA.fields().iter().map(|field| match field.name().as_str() {
+        "topic" | "batch" | "template" => Arc::new(field.as_ref().clone().with_data_type(repeated::kind())),
+        _ => Arc::clone(field),
+    });
+    Arc::new(Schema::new(fields.collect::<Fields>()))
 });
 
 /// Columns that stand in the folder names instead of the files.

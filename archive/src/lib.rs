@@ -42,6 +42,7 @@ mod recent;
 mod reconcile;
 mod record;
 mod remembered;
+mod repeated;
 mod row;
 mod rows;
 mod scattered;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use arrow_array::builder::{
     ArrayBuilder, BinaryBuilder, Int64Builder, StringBuilder, TimestampMicrosecondBuilder,
 };
-use arrow_array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StringArray, StructArray};
+use arrow_array::{ArrayRef, Int32Array, Int64Array, ListArray, RecordBatch, StructArray};
 use arrow_buffer::{NullBufferBuilder, OffsetBuffer};
 use arrow_schema::{DataType, Fields};
 use custody_schemas::decode::decode;
@@ -15,11 +15,12 @@ use custody_schemas::manifest::Gap;
 use custody_schemas::time::time_us;
 use custody_schemas::{Hash, Incoming, Partition};
 
-use crate::columns::{CALL, FILE, HEADER, PARTY, SCHEMA, STATUS_GAP, STATUS_QUARANTINED};
+use crate::columns::{CALL, FILE, HEADER, PARTY, STATUS_GAP, STATUS_QUARANTINED, WRITTEN};
 use crate::cut::Cutter;
 use crate::error::{Error, Kind};
 use crate::hashing::{Ends, Hashing, PayloadHash};
 use crate::identity;
+use crate::repeated::{Repeated, same};
 use crate::row::{
     CallTexts, DETAIL, FileTexts, ID, Made, PartyRow, REASON, Row, SOURCE, STATUS, TEXTS, TYPE,
 };
@@ -215,7 +216,7 @@ pub(crate) struct Rows {
     header_ends: Vec<i32>,
     header_names: StringBuilder,
     header_values: BinaryBuilder,
-    template: Texts,
+    template: Repeated,
     payload: BinaryBuilder,
     /// Of the last rows, the identity and the leaf of each.
     hashing: Hashing,
@@ -246,7 +247,7 @@ impl Rows {
             header_ends: vec![0],
             header_names: StringBuilder::new(),
             header_values: BinaryBuilder::new(),
-            template: Texts::new(),
+            template: Repeated::default(),
             payload: BinaryBuilder::new(),
             hashing: Hashing::default(),
             leaves: Vec::new(),
@@ -272,7 +273,7 @@ impl Rows {
     ) -> bool {
         if let Some(known) = cutter.as_mut().and_then(|cutter| cutter.known(incoming)) {
             self.event(&known.row, hash);
-            self.template.push(Some(known.template));
+            self.template.push_known(known.number, known.template);
             self.payload.append_null();
             return known.keyed;
         }
@@ -411,22 +412,22 @@ impl Rows {
         &self.leaves
     }
 
-    /// The columns, in the order of [`SCHEMA`].
+    /// The columns, as [`WRITTEN`].
     pub(crate) fn finish(mut self, archived_us: i64) -> Result<RecordBatch, Error> {
         self.settle();
         let rows = self.leaves.len();
         let leaf_checks = Int64Array::from_iter_values(self.leaves.iter().map(leaf_check));
         let mut archived = time_builder();
         archived.append_value_n(archived_us, rows);
-        let mut columns: Vec<(&str, ArrayRef)> = Vec::with_capacity(SCHEMA.fields().len());
+        let mut columns: Vec<(&str, ArrayRef)> = Vec::with_capacity(WRITTEN.fields().len());
         for (name, column) in TEXTS.iter().zip(&mut self.texts) {
             columns.push((name, Arc::new(column.finish())));
         }
         let headers: Vec<ArrayRef> =
             vec![Arc::new(self.header_names.finish()), Arc::new(self.header_values.finish())];
         columns.extend([
-            ("topic", same(&self.partition.topic, rows)),
-            ("batch", same(&self.batch, rows)),
+            ("topic", same(&self.partition.topic, rows)?),
+            ("batch", same(&self.batch, rows)?),
             ("generation", Arc::new(Int32Array::from_value(self.partition.generation, rows))),
             ("partition", Arc::new(Int32Array::from_value(self.partition.partition, rows))),
             ("offset", Arc::new(self.offset.finish())),
@@ -440,20 +441,16 @@ impl Rows {
             ("identity", Arc::new(Int64Array::from(self.identities))),
             ("key", Arc::new(self.key.finish())),
             ("headers", list_of(HEADER.clone(), headers, self.header_ends)?),
-            ("template", Arc::new(self.template.finish())),
+            ("template", self.template.finish()?),
             ("payload", Arc::new(self.payload.finish())),
             ("leaf_check", Arc::new(leaf_checks)),
         ]);
-        let ordered = SCHEMA.fields().iter().filter_map(|field| {
+        let ordered = WRITTEN.fields().iter().filter_map(|field| {
             let found = columns.iter().find(|(name, _)| name == field.name());
             found.map(|(_, column)| column.clone())
         });
-        RecordBatch::try_new(SCHEMA.clone(), ordered.collect()).map_err(internal)
+        RecordBatch::try_new(WRITTEN.clone(), ordered.collect()).map_err(internal)
     }
-}
-
-fn same(text: &str, rows: usize) -> ArrayRef {
-    Arc::new(StringArray::from_iter_values(std::iter::repeat_n(text, rows)))
 }
 
 /// The first 8 bytes of a hash, big-endian.

@@ -30,7 +30,8 @@ impl Rows {
     pub(crate) fn written(batch: &RecordBatch) -> Self {
         let columns = batch.schema_ref().fields().iter().zip(batch.columns());
         let viewed = columns.map(|(field, column)| {
-            let kind = crate::groups::viewed(field).data_type().clone();
+            let (_, in_file) = crate::columns::SCHEMA.fields().find(field.name()).unwrap();
+            let kind = crate::groups::viewed(in_file).data_type().clone();
             (field.name(), arrow_cast::cast(column, &kind).unwrap())
         });
         Rows::new("file".to_owned(), RecordBatch::try_from_iter(viewed).unwrap())

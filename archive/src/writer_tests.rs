@@ -1,6 +1,8 @@
 use std::sync::Arc;
 
-use arrow_array::{ArrayRef, RecordBatch, StringArray};
+use arrow_array::cast::AsArray;
+use arrow_array::{RecordBatch, StringArray};
+use arrow_schema::DataType;
 use custody_schemas::{Incoming, Position};
 use parquet::arrow::ArrowWriter;
 
@@ -64,11 +66,12 @@ fn of_bytes(manifest: Manifest, bytes: Vec<u8>) -> Encoded {
 /// With every template changed; there are some.
 fn templates(rows: &RecordBatch, change: impl Fn(&str) -> String) -> RecordBatch {
     let at = SCHEMA.index_of("template").unwrap();
-    let old = rows.column(at).as_any().downcast_ref::<StringArray>().unwrap();
+    let old = arrow_cast::cast(rows.column(at), &DataType::Utf8).unwrap();
+    let old = old.as_string::<i32>();
     let new: StringArray = old.iter().map(|template| template.map(&change)).collect();
     assert_ne!(&new, old);
     let mut columns = rows.columns().to_vec();
-    columns[at] = Arc::new(new) as ArrayRef;
+    columns[at] = arrow_cast::cast(&new, rows.column(at).data_type()).unwrap();
     RecordBatch::try_new(rows.schema(), columns).unwrap()
 }
 

@@ -136,6 +136,8 @@ impl Time {
 /// An event whose payload is of a known shape.
 pub(crate) struct Known<'k> {
     pub(crate) template: &'k str,
+    /// No other template of a batch has it.
+    pub(crate) number: usize,
     pub(crate) row: Row<'k>,
     /// The template says what the key is.
     pub(crate) keyed: bool,
@@ -166,7 +168,8 @@ impl Shapes {
         }
         let payload = std::str::from_utf8(incoming.payload?).ok()?;
         let mut holes: Holes<'k> = [Held::default(); HOLES_MAX];
-        let shape = self.shapes.get(self.tree.find(payload, &mut holes)?)?;
+        let found = self.tree.find(payload, &mut holes)?;
+        let shape = self.shapes.get(found)?;
         if !shape.escaped.is_empty() {
             unescape(&shape.escaped, &mut holes, &mut self.unescaped)?;
         }
@@ -186,8 +189,9 @@ impl Shapes {
             }
         }
         let keyed = keyed(incoming, row.texts[CONVERSATION], row.texts[SOURCE]);
-        let template = &shape.templates[keyed.map_or(0, |nth| nth + 1)];
-        Some(Known { template, row, keyed: keyed.is_some() })
+        let nth = keyed.map_or(0, |nth| nth + 1);
+        let (template, number) = (&shape.templates[nth], found * shape.templates.len() + nth);
+        Some(Known { template, number, row, keyed: keyed.is_some() })
     }
 }
 
