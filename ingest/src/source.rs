@@ -6,7 +6,7 @@ use std::time::Duration;
 use custody_schemas::TopicId;
 
 use crate::error::Error;
-use crate::kafka::Header;
+use crate::kafka::Headers;
 
 /// What a poll brought.
 #[derive(Debug)]
@@ -42,7 +42,7 @@ pub trait Message {
     /// The payload.
     fn payload(&self) -> Option<&[u8]>;
     /// The headers, in order.
-    fn headers(&self) -> Vec<Header<'_>>;
+    fn headers(&self) -> Headers<'_>;
 }
 
 /// A consumer of the topics that are archived. Nothing is taken for granted of it but this: within

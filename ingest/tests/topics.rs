@@ -10,7 +10,7 @@ use std::time::Duration;
 use custody_archive::{
     Archive, Clock, Location, Opening, Report, S3Settings, Store, Writer, WriterSettings, verify,
 };
-use custody_ingest::kafka::Header;
+use custody_ingest::kafka::Headers;
 use custody_ingest::{Error, Kind, Message, Metrics, Polled, Source, Stepped, WorkerSettings};
 use custody_schemas::TopicId;
 use prometheus_client::registry::Registry;
@@ -79,8 +79,8 @@ impl Message for Event {
         Some(b"{}")
     }
 
-    fn headers(&self) -> Vec<Header<'_>> {
-        Vec::new()
+    fn headers(&self) -> Headers<'_> {
+        Headers::new()
     }
 }
 

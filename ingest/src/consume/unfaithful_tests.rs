@@ -14,7 +14,7 @@ use prometheus_client::registry::Registry;
 
 use super::*;
 use crate::commits::Inline;
-use crate::kafka::Header;
+use crate::kafka::Headers;
 
 /// Two topics of one partition and three events each.
 const TOPICS: [&str; 2] = ["t", "u"];
@@ -54,8 +54,8 @@ impl Message for Event {
         Some(&self.2)
     }
 
-    fn headers(&self) -> Vec<Header<'_>> {
-        Vec::new()
+    fn headers(&self) -> Headers<'_> {
+        Headers::new()
     }
 }
 

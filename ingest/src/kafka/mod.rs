@@ -14,7 +14,7 @@ mod topics;
 pub(crate) use announcer::Announcer;
 pub use embedded::Embedded;
 pub(crate) use ends::Ends;
-pub use headers::Header;
+pub use headers::{Header, Headers};
 pub use logs::{LogEnds, Logs};
 pub(crate) use look::Look;
 pub use producer::Producer;

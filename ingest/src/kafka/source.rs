@@ -13,7 +13,7 @@ use rdkafka::statistics::Statistics;
 use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
-use super::headers::{Header, headers};
+use super::headers::{Headers, headers};
 use super::topics::Topics;
 use super::{ClientErrors, KafkaSettings, client, refused, without_value};
 use crate::error::{Error, Kind};
@@ -124,7 +124,7 @@ impl Message for Consumed<'_> {
         }
     }
 
-    fn headers(&self) -> Vec<Header<'_>> {
+    fn headers(&self) -> Headers<'_> {
         self.message.headers().map(headers).unwrap_or_default()
     }
 }

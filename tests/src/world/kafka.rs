@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use custody_ingest::kafka::Header;
+use custody_ingest::kafka::Headers;
 use custody_ingest::{Error, Polled, Source};
 use custody_schemas::TopicId;
 
@@ -338,8 +338,8 @@ impl custody_ingest::Message for Fetched {
         self.published.payload.as_deref()
     }
 
-    fn headers(&self) -> Vec<Header<'_>> {
-        vec![(Cow::Borrowed("world"), Some(b"1"))]
+    fn headers(&self) -> Headers<'_> {
+        [(Cow::Borrowed("world"), Some(&b"1"[..]))].into_iter().collect()
     }
 }
 
