@@ -8,7 +8,7 @@ use custody_schemas::{Incoming, Manifest, Partition, Span, TopicId};
 
 use crate::cut::Cutter;
 use crate::error::{Error, Kind};
-use crate::rows::Rows;
+use crate::rows::{Rooms, Rows};
 
 /// What a header without a name or a value takes in memory: many of them are not nothing.
 const HEADER_BYTES: usize = 16;
@@ -31,6 +31,8 @@ pub struct BatchBuilder {
     topics: BTreeMap<String, TopicId>,
     /// Absent when payloads are kept verbatim.
     cutter: Option<Cutter>,
+    /// What each partition took in the batch before.
+    rooms: BTreeMap<Partition, Rooms>,
     rows: u64,
     bytes: u64,
 }
@@ -45,16 +47,18 @@ impl BatchBuilder {
             last: 0,
             topics: BTreeMap::new(),
             cutter: Some(Cutter::default()),
+            rooms: BTreeMap::new(),
             rows: 0,
             bytes: 0,
         }
     }
 
-    /// An empty batch with this id, which takes along the templates that this one has learned: it is to be
-    /// sealed now.
+    /// An empty batch with this id that goes on where this one ends, which is to be sealed now: with the
+    /// templates that it has learned, and with room for as much.
     pub fn following(&mut self, id: String) -> Self {
+        let rooms = self.parts.iter().map(|part| (part.rows.partition.clone(), part.rows.rooms()));
         let cutter = self.cutter.as_mut().map(|cutter| std::mem::take(cutter).renewed());
-        BatchBuilder { cutter, ..BatchBuilder::new(id) }
+        BatchBuilder { cutter, rooms: rooms.collect(), ..BatchBuilder::new(id) }
     }
 
     /// Keeps every payload verbatim, none as a template: larger, and nothing to put together.
@@ -96,7 +100,8 @@ impl BatchBuilder {
             self.last = match self.places.get(partition) {
                 Some(place) => *place,
                 None => {
-                    let rows = Rows::new(partition.clone(), self.id.clone());
+                    let rooms = self.rooms.remove(partition).unwrap_or_default();
+                    let rows = Rows::new(partition.clone(), self.id.clone(), &rooms);
                     let span = Span { from, to: from };
                     self.places.insert(partition.clone(), self.parts.len());
                     self.parts.push(Growing { rows, span, skipped: 0, gaps: Vec::new() });

@@ -3,7 +3,7 @@ use custody_schemas::{Incoming, Partition};
 use proptest::prelude::*;
 
 use super::*;
-use crate::rows::Rows;
+use crate::rows::{Rooms, Rows};
 use crate::template::Filler;
 use crate::view;
 
@@ -14,7 +14,7 @@ const SOME_KEYS: [Option<&[u8]>; 5] = [None, Some(b"c-88"), Some(b"//gw"), Some(
 /// they are.
 fn kept(payloads: &[&[u8]], headers: &[(&str, Option<&[u8]>)]) -> (Vec<Vec<u8>>, usize) {
     let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
-    let (mut rows, mut cutter) = (Rows::new(partition, "b".into()), Cutter::default());
+    let (mut rows, mut cutter) = (Rows::new(partition, "b".into(), &Rooms::default()), Cutter::default());
     let keys: Vec<_> = SOME_KEYS.into_iter().cycle().take(payloads.len()).collect();
     for ((offset, payload), key) in (0..).zip(payloads).zip(&keys) {
         let incoming = Incoming { key: *key, headers, payload: Some(payload), broker_time_ms: None };
@@ -38,7 +38,7 @@ fn kept(payloads: &[&[u8]], headers: &[(&str, Option<&[u8]>)]) -> (Vec<Vec<u8>>,
 #[test]
 fn a_key_is_stored_once() {
     let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
-    let (mut rows, mut cutter) = (Rows::new(partition, "b".into()), Cutter::default());
+    let (mut rows, mut cutter) = (Rows::new(partition, "b".into(), &Rooms::default()), Cutter::default());
     let keys = [None, Some(&b"c-88"[..]), Some(b"//gw"), Some(b"other")];
     for offset in 0..12 {
         let incoming = Incoming {
@@ -263,7 +263,7 @@ proptest! {
 /// How many of these payloads become templates in a batch of their own.
 fn templates_of(payloads: &[String], cutter: &mut Cutter) -> usize {
     let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
-    let mut rows = Rows::new(partition, "b".into());
+    let mut rows = Rows::new(partition, "b".into(), &Rooms::default());
     for (offset, payload) in (0..).zip(payloads) {
         let payload = Some(payload.as_bytes());
         rows.append(

@@ -18,7 +18,6 @@ pub(crate) fn kind() -> DataType {
 }
 
 /// A text column. A template is several hundred bytes long, and thousands of rows have the same.
-#[derive(Default)]
 pub(crate) struct Repeated {
     keys: Int32Builder,
     texts: Vec<Arc<str>>,
@@ -28,6 +27,16 @@ pub(crate) struct Repeated {
 }
 
 impl Repeated {
+    /// Empty, with room for so many rows.
+    pub(crate) fn new(rows: usize) -> Self {
+        Repeated {
+            keys: Int32Builder::with_capacity(rows),
+            texts: Vec::new(),
+            places: HashMap::default(),
+            known: Vec::new(),
+        }
+    }
+
     pub(crate) fn push(&mut self, text: Option<&str>) {
         let key = text.map(|text| self.key(text));
         self.keys.append_option(key);
@@ -86,7 +95,7 @@ mod tests {
 
     #[test]
     fn each_text_is_held_once() {
-        let mut column = Repeated::default();
+        let mut column = Repeated::new(0);
         column.push(Some("a"));
         column.push(None);
         column.push_known(2, "b");

@@ -24,7 +24,7 @@ use crate::repeated::{Repeated, same};
 use crate::row::{
     CallTexts, DETAIL, FileTexts, ID, Made, PartyRow, REASON, Row, SOURCE, STATUS, TEXTS, TYPE,
 };
-use crate::sparse::Texts;
+use crate::sparse::{Room, Texts};
 
 fn time_builder() -> TimestampMicrosecondBuilder {
     TimestampMicrosecondBuilder::new().with_timezone("UTC")
@@ -38,8 +38,10 @@ struct Lists {
 }
 
 impl Lists {
-    fn new() -> Self {
-        Lists { ends: vec![0], len: 0, texts: [(); 6].map(|()| Texts::new()) }
+    fn new(rows: usize, texts: [Room; 6]) -> Self {
+        let mut ends = Vec::with_capacity(rows + 1);
+        ends.push(0);
+        Lists { ends, len: 0, texts: texts.map(Texts::new) }
     }
 
     fn party(&mut self, party: &PartyRow<'_>) {
@@ -199,6 +201,27 @@ impl Files {
     }
 }
 
+/// What the rows of a partition take, column by column. Those of the next batch are much like it: buffers
+/// that have the room from the beginning are not moved while they grow.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Rooms {
+    rows: usize,
+    texts: [Room; 16],
+    parties: [Room; 6],
+    key: Room,
+    header_names: Room,
+    header_values: Room,
+    payload: Room,
+}
+
+fn binary_builder(room: Room) -> BinaryBuilder {
+    BinaryBuilder::with_capacity(room.values, room.bytes)
+}
+
+fn binary_room(builder: &BinaryBuilder) -> Room {
+    Room { values: builder.len(), bytes: builder.values_slice().len() }
+}
+
 /// The rows of one partition, growing.
 pub(crate) struct Rows {
     pub(crate) partition: Partition,
@@ -225,16 +248,21 @@ pub(crate) struct Rows {
 }
 
 impl Rows {
-    pub(crate) fn new(partition: Partition, batch: String) -> Self {
+    pub(crate) fn new(partition: Partition, batch: String, rooms: &Rooms) -> Self {
+        let rows = rooms.rows;
+        let times = || TimestampMicrosecondBuilder::with_capacity(rows).with_timezone("UTC");
+        let mut header_ends = Vec::with_capacity(rows + 1);
+        header_ends.push(0);
+        let names = rooms.header_names;
         Rows {
             partition,
             batch,
-            texts: TEXTS.map(|_| Texts::new()),
-            offset: Int64Builder::new(),
-            broker_time: time_builder(),
-            sequence: Int64Builder::new(),
-            event_time: time_builder(),
-            parties: Lists::new(),
+            texts: rooms.texts.map(Texts::new),
+            offset: Int64Builder::with_capacity(rows),
+            broker_time: times(),
+            sequence: Int64Builder::with_capacity(rows),
+            event_time: times(),
+            parties: Lists::new(rows, rooms.parties),
             calls: Calls::new(),
             files: Files {
                 present: NullBufferBuilder::new(0),
@@ -242,16 +270,30 @@ impl Rows {
                 texts: [(); 5].map(|()| StringBuilder::new()),
                 size: Int64Builder::new(),
             },
-            identities: Vec::new(),
-            key: BinaryBuilder::new(),
-            header_ends: vec![0],
-            header_names: StringBuilder::new(),
-            header_values: BinaryBuilder::new(),
-            template: Repeated::default(),
-            payload: BinaryBuilder::new(),
+            identities: Vec::with_capacity(rows),
+            key: binary_builder(rooms.key),
+            header_ends,
+            header_names: StringBuilder::with_capacity(names.values, names.bytes),
+            header_values: binary_builder(rooms.header_values),
+            template: Repeated::new(rows),
+            payload: binary_builder(rooms.payload),
             hashing: Hashing::default(),
-            leaves: Vec::new(),
+            leaves: Vec::with_capacity(rows),
             quarantined: 0,
+        }
+    }
+
+    /// What they take now.
+    pub(crate) fn rooms(&self) -> Rooms {
+        let names = &self.header_names;
+        Rooms {
+            rows: self.len(),
+            texts: self.texts.each_ref().map(Texts::room),
+            parties: self.parties.texts.each_ref().map(Texts::room),
+            key: binary_room(&self.key),
+            header_names: Room { values: names.len(), bytes: names.values_slice().len() },
+            header_values: binary_room(&self.header_values),
+            payload: binary_room(&self.payload),
         }
     }
 

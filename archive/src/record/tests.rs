@@ -26,7 +26,7 @@ pub(crate) fn by_columns(rows: &Rows, file: &FileRef) -> Result<Vec<Record>, Err
     let mut checks = Checks::new(rows, file)?;
     let mut positions = Vec::with_capacity(rows.len());
     let place = Partition { topic: String::new(), generation: 0, partition: 0 };
-    let mut decoder = crate::rows::Rows::new(place, String::new());
+    let mut decoder = crate::rows::Rows::new(place, String::new(), &Default::default());
     for row in 0..rows.len() {
         let checked = checks.row(row)?;
         match (checked.lost, checked.payload) {

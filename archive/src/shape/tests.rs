@@ -4,7 +4,7 @@ use proptest::prelude::*;
 
 use super::*;
 use crate::cut::Cutter;
-use crate::rows::Rows;
+use crate::rows::{Rooms, Rows};
 use crate::template::Filler;
 use crate::view;
 
@@ -14,7 +14,7 @@ const KEYS: [Option<&[u8]>; 4] = [None, Some(b"c-88"), Some(b"//gw"), Some(b"?")
 /// The columns of these payloads, and how many were of a known shape.
 fn columns(payloads: &[String], broker_time_ms: Option<i64>, mut cutter: Cutter) -> (RecordBatch, usize) {
     let partition = Partition { topic: "t".into(), generation: 1, partition: 0 };
-    let (mut rows, mut known) = (Rows::new(partition, "b".into()), 0);
+    let (mut rows, mut known) = (Rows::new(partition, "b".into(), &Rooms::default()), 0);
     for (offset, payload) in (0..).zip(payloads) {
         let key = KEYS[offset as usize % KEYS.len()];
         let incoming = Incoming { key, headers: &[], payload: Some(payload.as_bytes()), broker_time_ms };
