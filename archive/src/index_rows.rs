@@ -1,12 +1,14 @@
 //! Rows of the archive as the index reads them: borrowed, nothing read that it has no use for.
 
+use std::ops::Range;
+
 use arrow_array::cast::AsArray;
 use arrow_array::types::Int64Type;
 use arrow_array::{Array, Int64Array, StringViewArray, StructArray, TimestampMicrosecondArray};
 
 use crate::columns::{STATUS_GAP, STATUS_QUARANTINED};
 use crate::error::Error;
-use crate::view::{Parties, PartyRef, Rows, text_at};
+use crate::view::{Parties, PartyRef, Rows, TOUCHED, text_at, touch};
 
 /// What the index is made from; of a struct the members after the dot alone. Members of one struct
 /// stand together.
@@ -165,6 +167,40 @@ pub struct IndexRows<'a> {
 }
 
 impl<'a> IndexRows<'a> {
+    /// Every row, in order, with everybody whom its event names.
+    pub fn each(&self) -> impl Iterator<Item = (IndexRow<'a>, impl Iterator<Item = PartyRef<'a>>)> {
+        (0..self.identity.len()).map(|row| {
+            if row.is_multiple_of(TOUCHED) {
+                self.touch(&(row..self.identity.len().min(row + TOUCHED)));
+            }
+            (self.row(row), self.parties(row))
+        })
+    }
+
+    /// See [`touch`].
+    fn touch(&self, rows: &Range<usize>) {
+        for column in [
+            self.status,
+            self.reason,
+            self.kind,
+            self.tenant,
+            self.conversation,
+            self.title,
+            self.client,
+            self.message_id,
+            self.in_reply_to,
+            self.body,
+            self.content_type,
+            self.detail,
+        ] {
+            touch(column.views(), rows);
+        }
+        touch(self.archived.values(), rows);
+        touch(self.time.values(), rows);
+        touch(self.identity.values(), rows);
+        self.parties.touch(rows);
+    }
+
     /// One row.
     pub fn row(&self, row: usize) -> IndexRow<'a> {
         let time = |column: &TimestampMicrosecondArray| column.is_valid(row).then(|| column.value(row));

@@ -1,5 +1,6 @@
 //! Rows of the archive, column by column: for leaf hashes, for records.
 
+use std::ops::Range;
 use std::sync::Arc;
 
 use arrow_array::cast::AsArray;
@@ -8,6 +9,7 @@ use arrow_array::{
     Array, ArrayRef, BinaryViewArray, Int32Array, Int64Array, ListArray, RecordBatch, StringViewArray,
     StructArray, TimestampMicrosecondArray,
 };
+use arrow_buffer::ArrowNativeType;
 use arrow_schema::Field;
 use custody_schemas::hash::{Leaf, write_leaf};
 use custody_schemas::{Hash, Partition, Position};
@@ -85,6 +87,26 @@ fn members(whole: &StructArray, wanted: impl Fn(&Field) -> bool) -> Result<Struc
 #[inline]
 pub(crate) fn text_at(column: &StringViewArray, row: usize) -> Option<&str> {
     column.is_valid(row).then(|| column.value(row))
+}
+
+/// So many rows are fetched from memory together.
+pub(crate) const TOUCHED: usize = 64;
+
+/// Has the processor fetch what some rows have in a column. Whoever goes from row to row through dozens of
+/// columns waits for memory in each of them, one after another: more columns than the processor can foresee.
+/// Asked for all at once they come together.
+#[inline]
+pub(crate) fn touch<T: ArrowNativeType>(column: &[T], rows: &Range<usize>) {
+    let line = 64 / size_of::<T>();
+    let rows = column.get(rows.clone()).unwrap_or_default();
+    std::hint::black_box(rows.iter().step_by(line).fold(0, |all, value| all ^ value.as_usize()));
+}
+
+/// The entries of a list column that some rows have.
+fn range_of(list: &ListArray, rows: &Range<usize>) -> Range<usize> {
+    // Offsets of a list column are never negative.
+    let end = |row: usize| list.value_offsets().get(row).map_or(0, |end| usize::try_from(*end).unwrap_or(0));
+    end(rows.start)..end(rows.end)
 }
 
 fn relation_of(word: &str) -> Relation {
@@ -212,10 +234,16 @@ impl<'a> Parties<'a> {
         Ok(Parties { list, members })
     }
 
-    fn range(&self, row: usize) -> std::ops::Range<usize> {
+    fn range(&self, row: usize) -> Range<usize> {
         let ends = self.list.value_offsets();
         // Offsets of a list column are never negative.
         usize::try_from(ends[row]).unwrap_or(0)..usize::try_from(ends[row + 1]).unwrap_or(0)
+    }
+
+    /// See [`touch`].
+    pub(crate) fn touch(&self, rows: &Range<usize>) {
+        let entries = range_of(self.list, rows);
+        self.members.iter().for_each(|column| touch(column.views(), &entries));
     }
 
     pub(crate) fn at(&self, row: usize) -> impl Iterator<Item = PartyRef<'a>> + use<'a> {
@@ -373,11 +401,30 @@ impl<'a> Verbatim<'a> {
         }
     }
 
+    /// See [`touch`].
+    fn touch(&self, rows: &Range<usize>) {
+        let values = &self.values;
+        values.texts.iter().flatten().for_each(|column| touch(column.views(), rows));
+        values.parties.touch(rows);
+        touch(values.time.values(), rows);
+        touch(values.sequence.values(), rows);
+        touch(self.offset.values(), rows);
+        touch(self.broker_time.values(), rows);
+        touch(self.template.views(), rows);
+        [self.key, self.payload].iter().for_each(|column| touch(column.views(), rows));
+        let headers = range_of(self.header_ends, rows);
+        touch(self.header_names.views(), &headers);
+        touch(self.header_values.views(), &headers);
+    }
+
     /// The leaf hashes of all rows, made anew, in order: sooner than each alone.
     pub(crate) fn leaves(&self, filler: &mut Filler) -> Vec<Result<Hash, Unfillable>> {
         let (mut hashing, mut filled) = (Hashing::default(), Vec::new());
         let mut leaves = Vec::with_capacity(self.offset.len());
         for row in 0..self.offset.len() {
+            if row.is_multiple_of(TOUCHED) {
+                self.touch(&(row..self.offset.len().min(row + TOUCHED)));
+            }
             let whole = self.key(row).and_then(|key| Ok((key, self.payload(row, filler)?)));
             filled.push(whole.map(|(key, payload)| {
                 let payload = payload.map(|text| hashing.payload(text));

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arrow_array::RecordBatch;
+use bytes::Bytes;
 use custody_schemas::{Hash, Manifest, Partition};
 
 use crate::batch::Sealed;
@@ -45,7 +46,7 @@ pub struct Encoded {
     pub manifest: Manifest,
     path: String,
     sha256: Hash,
-    bytes: Vec<u8>,
+    bytes: Bytes,
 }
 
 impl Encoded {
@@ -58,7 +59,7 @@ impl Encoded {
         // The name holds the hash: it stays provable when the commit file is
         // long gone and only a checkpoint names the file.
         let path = format!("retention_class={class}/archive_month={month}/{batch}-{sha256}.parquet");
-        Ok(Encoded { manifest, path, sha256, bytes })
+        Ok(Encoded { manifest, path, sha256, bytes: bytes.into() })
     }
 
     /// Size of the file.

@@ -60,7 +60,7 @@ fn miswritten(change: impl Fn(RecordBatch) -> RecordBatch) -> Encoded {
 fn of_bytes(manifest: Manifest, bytes: Vec<u8>) -> Encoded {
     let sha256 = Hash::of(&bytes);
     let path = format!("retention_class=default/archive_month=1970-01/bad-{sha256}.parquet");
-    Encoded { manifest, path, sha256, bytes }
+    Encoded { manifest, path, sha256, bytes: bytes.into() }
 }
 
 /// With every template changed; there are some.

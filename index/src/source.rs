@@ -142,9 +142,8 @@ impl Source for Archive {
             let columns = rows.index_rows()?;
             // One list serves all rows.
             let mut parties = Vec::new();
-            for at in 0..rows.len() {
-                let row = columns.row(at);
-                parties.extend(columns.parties(at).map(|party| Party {
+            for (row, named) in columns.each() {
+                parties.extend(named.map(|party| Party {
                     relation: party.relation,
                     network: party.network,
                     address: party.address,
