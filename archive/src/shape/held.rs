@@ -30,9 +30,9 @@ pub(super) struct Held<'p> {
 }
 
 impl Expected {
-    /// What stands here, and where it ends.
+    /// What stands here is held, and where it ends returned.
     #[inline]
-    pub(super) fn take(self, payload: &str, from: usize) -> Option<(Held<'_>, usize)> {
+    pub(super) fn take<'p>(self, payload: &'p str, from: usize, held: &mut Held<'p>) -> Option<usize> {
         let rest = payload.as_bytes().get(from..)?;
         let (length, number) = match self {
             Expected::Plain => {
@@ -48,7 +48,9 @@ impl Expected {
         };
         // What is absent and what is empty are not the same to every column.
         let to = from + length;
-        (length > 0).then_some((Held { text: payload.get(from..to)?, number }, to))
+        held.text = payload.get(from..to)?;
+        held.number = number;
+        (length > 0).then_some(to)
     }
 }
 
@@ -160,7 +162,8 @@ mod tests {
             (Expected::Time(3), "2013-05-29T09:15:02.12Z\"", None),
             (Expected::Time(3), "2013-05-29T09:15:02.12", None),
         ] {
-            let taken = expected.take(payload, 0).map(|(held, to)| (held.text, to));
+            let mut held = Held::default();
+            let taken = expected.take(payload, 0, &mut held).map(|to| (held.text, to));
             assert_eq!(taken, length.map(|length| (&payload[..length], length)), "{expected:?} {payload}");
         }
     }

@@ -153,7 +153,7 @@ fn all_held<'p>(
         payload.get(at..)?.starts_with(&step.text).then_some(())?;
         at += step.text.len();
         if let (Some(expected), Some(hole)) = (step.hole, holes.get(nth)) {
-            (held[nth], at) = expected.take(payload, at)?;
+            at = expected.take(payload, at, &mut held[nth])?;
             if hole.form != Form::AsIs {
                 texts.push(super::held::unescaped(held[nth].text, hole.form)?);
             }

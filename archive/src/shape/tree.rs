@@ -1,6 +1,10 @@
 //! Shapes as a tree of what they have in common: a payload is compared with the beginning of all of them
 //! once.
 
+use std::ops::Range;
+
+use smallvec::SmallVec;
+
 use super::Holes;
 use super::held::Expected;
 
@@ -12,15 +16,22 @@ pub(super) struct Step {
     pub(super) hole: Option<Expected>,
 }
 
+/// What follows one another in a payload mostly does so in memory, too.
 #[derive(Default)]
 pub(super) struct Tree {
     nodes: Vec<Node>,
-    first: Vec<usize>,
+    /// The texts of all nodes.
+    texts: String,
+    first: Next,
 }
 
+/// Nodes by their numbers. Most have one after them.
+type Next = SmallVec<[u32; 4]>;
+
 struct Node {
-    step: Step,
-    next: Vec<usize>,
+    text: Range<usize>,
+    hole: Option<Expected>,
+    next: Next,
     /// Which shape ends here.
     shape: usize,
 }
@@ -30,15 +41,19 @@ impl Tree {
     pub(super) fn add(&mut self, steps: Vec<Step>, shape: usize) {
         let mut parent = None;
         for step in steps {
-            let siblings = parent.map_or(&self.first, |parent: usize| &self.nodes[parent].next);
-            let known = siblings.iter().copied().find(|node| self.nodes[*node].step == step);
-            let node = known.unwrap_or_else(|| {
-                let node = self.nodes.len();
-                self.nodes.push(Node { step, next: Vec::new(), shape });
-                match parent {
-                    None => self.first.push(node),
-                    Some(parent) => self.nodes[parent].next.push(node),
-                }
+            let siblings = parent.map_or(&self.first, |parent: u32| &self.nodes[parent as usize].next);
+            let is_it = |node: &u32| {
+                let Node { text, hole, .. } = &self.nodes[*node as usize];
+                *hole == step.hole && self.texts[text.clone()] == step.text
+            };
+            let node = siblings.iter().copied().find(is_it).unwrap_or_else(|| {
+                // So few shapes are known that there are numbers for them.
+                let node = self.nodes.len() as u32;
+                let from = self.texts.len();
+                self.texts.push_str(&step.text);
+                let (text, next) = (from..self.texts.len(), Next::new());
+                self.nodes.push(Node { text, hole: step.hole, next, shape });
+                self.next(parent).push(node);
                 node
             });
             parent = Some(node);
@@ -50,17 +65,17 @@ impl Tree {
         self.below(None, payload, 0, 0, holes)
     }
 
-    fn next(&mut self, parent: Option<usize>) -> &mut Vec<usize> {
+    fn next(&mut self, parent: Option<u32>) -> &mut Next {
         match parent {
             None => &mut self.first,
-            Some(parent) => &mut self.nodes[parent].next,
+            Some(parent) => &mut self.nodes[parent as usize].next,
         }
     }
 
     /// Goes down as deep as a shape has holes, at most.
     fn below<'p>(
         &mut self,
-        parent: Option<usize>,
+        parent: Option<u32>,
         payload: &'p str,
         from: usize,
         hole: usize,
@@ -69,17 +84,19 @@ impl Tree {
         let rest = payload.as_bytes().get(from..)?;
         for nth in 0..self.next(parent).len() {
             let node = self.next(parent)[nth];
-            let Node { step, shape, .. } = &self.nodes[node];
-            if !rest.starts_with(step.text.as_bytes()) {
+            let Node { text, hole: expected, shape, .. } = &self.nodes[node as usize];
+            if !rest.starts_with(&self.texts.as_bytes()[text.clone()]) {
                 continue;
             }
-            let at = from + step.text.len();
-            let found = match step.hole {
+            let at = from + text.len();
+            let found = match *expected {
                 None => (at == payload.len()).then_some(*shape),
-                Some(expected) => expected.take(payload, at).and_then(|(held, to)| {
-                    *holes.get_mut(hole)? = held;
-                    self.below(Some(node), payload, to, hole + 1, holes)
-                }),
+                Some(expected) => {
+                    let Some(held) = holes.get_mut(hole) else { continue };
+                    expected
+                        .take(payload, at, held)
+                        .and_then(|to| self.below(Some(node), payload, to, hole + 1, holes))
+                }
             };
             if found.is_some() {
                 if nth > 0 {
