@@ -448,6 +448,11 @@ impl Rows {
         self.header_ends.len() - 1
     }
 
+    /// What sources count their events with, zero where one has none.
+    pub(crate) fn sequences(&self) -> &[i64] {
+        self.sequence.values_slice()
+    }
+
     /// The leaf hashes of all rows, in order.
     pub(crate) fn leaves(&mut self) -> &[Hash] {
         self.settle();

@@ -9,7 +9,7 @@ use parquet::arrow::ArrowWriter;
 use super::*;
 use crate::batch::BatchBuilder;
 use crate::columns::SCHEMA;
-use crate::encode::{Effort, properties};
+use crate::encode::{Effort, Sequences, properties};
 use crate::verify;
 
 #[test]
@@ -50,9 +50,12 @@ fn sealed(batch: BatchBuilder) -> Sealed {
 /// The file of a batch with other rows in it than were sealed, as a fault of ours would make it.
 fn miswritten(change: impl Fn(RecordBatch) -> RecordBatch) -> Encoded {
     let Sealed { manifest, mut rows, .. } = sealed(BatchBuilder::new("bad".into()));
-    let mut file =
-        ArrowWriter::try_new(Vec::new(), Arc::clone(&SCHEMA), Some(properties(Effort::Soon).unwrap()))
-            .unwrap();
+    let mut file = ArrowWriter::try_new(
+        Vec::new(),
+        Arc::clone(&SCHEMA),
+        Some(properties(Effort::Soon, Sequences::Rising).unwrap()),
+    )
+    .unwrap();
     file.write(&change(rows.remove(0).finish(7_000).unwrap())).unwrap();
     of_bytes(manifest, file.into_inner().unwrap())
 }

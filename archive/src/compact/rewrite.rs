@@ -6,6 +6,8 @@
 use std::slice;
 use std::sync::Arc;
 
+use arrow_array::cast::AsArray;
+use arrow_array::types::Int64Type;
 use arrow_array::{Array, ArrayRef, RecordBatch, new_null_array};
 use arrow_cast::cast;
 use arrow_schema::ArrowError;
@@ -19,7 +21,7 @@ use parquet::file::metadata::KeyValue;
 use super::known::Live;
 use crate::columns::SCHEMA;
 use crate::compacted::{COMPACTED_KEY, Compacted};
-use crate::encode::{Effort, properties};
+use crate::encode::{Effort, Sequences, properties};
 use crate::error::{Error, Kind};
 use crate::groups::Input;
 use crate::log::CommitFile;
@@ -201,13 +203,24 @@ fn write(store: &Store, sources: &[Source], compacted: &Compacted) -> Result<Vec
     let cannot = |e: ParquetError| Error::with(Kind::Corrupt, "cannot encode a compacted file", e);
     let of_all = |error| Unfit { path: sources[0].file.path.clone(), error };
     let bytes: u64 = sources.iter().map(|source| source.file.candidate.bytes).sum();
-    let buffer = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
-    let properties = properties(Effort::Small).map_err(cannot).map_err(of_all)?;
-    let writer = ArrowWriter::try_new(buffer, SCHEMA.clone(), Some(properties));
-    let mut groups = Groups { writer: writer.map_err(cannot).map_err(of_all)?, bytes: 0 };
+    let mut buffer = Vec::with_capacity(usize::try_from(bytes).unwrap_or(0));
+    let mut begun = None;
     for source in sources {
-        read(store, source, &mut |rows| groups.write(&rows).map_err(cannot))?;
+        read(store, source, &mut |rows| {
+            let groups = match &mut begun {
+                Some(groups) => groups,
+                none => none.insert(Groups::like(&rows, std::mem::take(&mut buffer)).map_err(cannot)?),
+            };
+            groups.write(&rows).map_err(cannot)
+        })?;
     }
+    let mut groups = match begun {
+        Some(groups) => groups,
+        // Batches of lost offsets alone may have no rows.
+        None => {
+            Groups::like(&RecordBatch::new_empty(SCHEMA.clone()), buffer).map_err(cannot).map_err(of_all)?
+        }
+    };
     let record = serde_json::to_string(compacted)
         .map_err(|e| of_all(Error::with(Kind::Corrupt, "cannot write the record of a compaction", e)))?;
     groups.writer.append_key_value_metadata(KeyValue::new(COMPACTED_KEY.to_owned(), record));
@@ -222,6 +235,15 @@ struct Groups {
 }
 
 impl Groups {
+    /// For rows that are like these.
+    fn like(rows: &RecordBatch, buffer: Vec<u8>) -> Result<Groups, ParquetError> {
+        let numbers =
+            rows.column_by_name("sequence").and_then(|column| column.as_primitive_opt::<Int64Type>());
+        let sequences = Sequences::of(numbers.into_iter().flatten().flatten());
+        let properties = properties(Effort::Small, sequences)?;
+        Ok(Groups { writer: ArrowWriter::try_new(buffer, SCHEMA.clone(), Some(properties))?, bytes: 0 })
+    }
+
     fn write(&mut self, rows: &RecordBatch) -> Result<(), ParquetError> {
         let bytes = memory(rows);
         let pieces = bytes.div_ceil(GROUP_BYTES).clamp(1, rows.num_rows().max(1));
