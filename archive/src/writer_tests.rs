@@ -108,7 +108,7 @@ fn a_file_that_does_not_give_back_its_records_is_rejected() {
 
     let encoded = Encoded::new(sealed(BatchBuilder::new("good".into()).verbatim())).unwrap();
     let committed = writer.archive(&encoded).unwrap();
-    let rows = crate::read::parquet_as_json(encoded.path(), encoded.bytes.clone().into()).unwrap();
+    let rows = crate::read::parquet_as_json(encoded.path(), encoded.bytes.clone()).unwrap();
     assert!(rows.iter().all(|row| row.get("template").is_none()), "{rows:?}");
     let archive = writer.reader();
     for offset in 0..3 {
