@@ -216,7 +216,7 @@ fn write(store: &Store, sources: &[Source], compacted: &Compacted) -> Result<Vec
     }
     let mut groups = match begun {
         Some(groups) => groups,
-        // Batches of lost offsets alone may have no rows.
+        // Batches of skipped offsets alone have no rows.
         None => {
             Groups::like(&RecordBatch::new_empty(SCHEMA.clone()), buffer).map_err(cannot).map_err(of_all)?
         }
