@@ -36,6 +36,7 @@ mod identity;
 mod index_rows;
 mod log;
 mod moved;
+mod nested;
 mod page;
 mod read;
 mod recent;
