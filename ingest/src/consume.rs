@@ -3,6 +3,7 @@
 mod topics;
 #[cfg(test)]
 mod unfaithful_tests;
+mod unreadable;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,15 +21,12 @@ use crate::resume::Resume;
 use crate::source::{Message, Polled, Source};
 use crate::worker::{Stop, WorkerSettings};
 use topics::{Proof, Topics};
+use unreadable::Unreadable;
 
 /// How long a poll waits when nothing comes: the resolution of the batch age.
 const POLL: Duration = Duration::from_millis(50);
 /// The most messages between two looks at the clock.
 const BURST: u32 = 64;
-/// How often damaged messages are read again before the worker ends.
-const DAMAGED_MAX: u32 = 5;
-/// Damage that was longer ago was another one.
-const DAMAGED_AGE: Duration = Duration::from_secs(300);
 /// An offset that is not in the log is told once for each partition: all of them are looked at
 /// together, and not more often than this.
 const OUT_OF_RANGE_AGE: Duration = Duration::from_secs(5);
@@ -93,9 +91,7 @@ pub(crate) struct Loop<S, C> {
     /// Of these and the waiting one, so many have templates: the first ones.
     templated: usize,
     paused: bool,
-    /// How often messages arrived damaged, and when they last did.
-    damaged: u32,
-    damaged_at: Option<Duration>,
+    unreadable: Unreadable,
     /// When the partitions were looked at last, and whether they are to be looked at again.
     resumed_at: Option<Duration>,
     /// Partitions that are ours, and nobody said yet where to go on with them.
@@ -124,8 +120,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
             in_flight: 0,
             templated: 0,
             paused: false,
-            damaged: 0,
-            damaged_at: None,
+            unreadable: Unreadable::default(),
             resumed_at: None,
             unresumed: None,
             passed_over_at: None,
@@ -149,6 +144,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.resume_again()?;
         self.look_at_ranges()?;
         self.look_again()?;
+        self.try_unreadable()?;
         self.poll()
     }
 
@@ -168,7 +164,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
                     self.out_of_range = true;
                     return Ok(());
                 }
-                Polled::Damaged => return self.read_again(),
+                Polled::Damaged(damage) => return self.read_again(damage),
                 Polled::Revoked => return self.let_go(),
                 Polled::TopicGone => {
                     self.topics.unsettle();
@@ -366,6 +362,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         self.unresumed = None;
         self.owned.clear();
         self.let_topics_go();
+        self.let_unreadable_go();
         (self.paused, self.dropped) = (false, false);
         self.parts.metrics.partitions(0);
         self.parts.metrics.trouble(Some(WAITING.to_owned()));
@@ -383,25 +380,6 @@ impl<S: Source, C: Commits> Loop<S, C> {
             self.dropped = true;
         }
         self.drain()
-    }
-
-    /// Messages arrived damaged: once more from the archive's offsets, a few times. Then the
-    /// broker has no better ones.
-    fn read_again(&mut self) -> Result<(), Error> {
-        let now = self.parts.clock.elapsed();
-        if self.damaged_at.replace(now).is_none_or(|last| now.saturating_sub(last) > DAMAGED_AGE) {
-            self.damaged = 0;
-        }
-        self.damaged += 1;
-        if self.damaged > DAMAGED_MAX {
-            return Err(Error::new(
-                Kind::Corrupt,
-                "Kafka keeps handing out messages that are damaged; nothing behind them is archived: mend \
-                 the broker's log, or let its retention delete them",
-            ));
-        }
-        self.parts.clock.sleep(PAUSE * self.damaged);
-        self.resume_all()
     }
 
     /// Offsets that we read from were not in the log: what is there now?

@@ -39,7 +39,7 @@ pub use committer::{OnCommit, Outcome};
 pub use consume::Ids;
 pub use error::{Error, Kind};
 pub use metrics::{Metrics, Status};
-pub use source::{Message, Polled, Source};
+pub use source::{Damage, Message, Polled, Source};
 pub use stepped::Stepped;
 pub use watch::{StatusSettings, Watch};
 pub use worker::{Stop, Worker, WorkerSettings};

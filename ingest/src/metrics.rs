@@ -22,13 +22,18 @@ pub struct Status {
     pub partitions: usize,
     /// Topics that are not archived until somebody does something, and why.
     pub stopped: BTreeMap<String, String>,
+    /// Partitions that are not archived further, as Kafka's next messages of them cannot be read, and why.
+    pub standing: BTreeMap<(String, i32), String>,
 }
 
 impl Status {
-    /// Why it is not archiving everything, topics that stopped included.
+    /// Why it is not archiving everything, topics that stopped and partitions that stand still included.
     pub fn why_not_ready(&self) -> Option<String> {
-        let stopped = self.stopped.values().map(String::as_str);
-        let all: Vec<_> = self.trouble.as_deref().into_iter().chain(stopped).collect();
+        let trouble = self.trouble.as_deref();
+        // The watch over all partitions may have said it already.
+        let is_new = |why: &&str| !trouble.is_some_and(|trouble| trouble.contains(why));
+        let stopped = self.stopped.values().chain(self.standing.values()).map(String::as_str);
+        let all: Vec<_> = trouble.into_iter().chain(stopped.filter(is_new)).collect();
         (!all.is_empty()).then(|| all.join("; "))
     }
 }
@@ -49,6 +54,7 @@ pub struct Metrics {
     read_back_seconds: Histogram,
     commit_seconds: Histogram,
     topics_stopped: Gauge,
+    partitions_stopped: Gauge,
     lag_records: Gauge,
     lag_seconds: Gauge<f64, AtomicU64>,
     version: Gauge,
@@ -89,6 +95,7 @@ impl Metrics {
             read_back_seconds: seconds(),
             commit_seconds: seconds(),
             topics_stopped: Gauge::default(),
+            partitions_stopped: Gauge::default(),
             lag_records: Gauge::default(),
             lag_seconds: Gauge::default(),
             version: Gauge::default(),
@@ -128,6 +135,11 @@ impl Metrics {
             "topics_stopped",
             "ALARM: topics that are not archived until somebody does something",
             self.topics_stopped.clone(),
+        );
+        to.register(
+            "partitions_stopped",
+            "ALARM: partitions that are not archived further, as their next messages cannot be read",
+            self.partitions_stopped.clone(),
         );
         to.register("fenced", "Times another worker had archived our partitions", self.fenced.clone());
         to.register("store_retries", "Times the store failed and was tried again", self.retries.clone());
@@ -212,6 +224,12 @@ impl Metrics {
     pub(crate) fn stopped(&self, stopped: &BTreeMap<String, String>) {
         self.topics_stopped.set(i64::try_from(stopped.len()).unwrap_or(i64::MAX));
         self.status.lock().unwrap_or_else(PoisonError::into_inner).stopped.clone_from(stopped);
+    }
+
+    /// Partitions that stand still, and why.
+    pub(crate) fn standing(&self, standing: BTreeMap<(String, i32), String>) {
+        self.partitions_stopped.set(i64::try_from(standing.len()).unwrap_or(i64::MAX));
+        self.status.lock().unwrap_or_else(PoisonError::into_inner).standing = standing;
     }
 
     /// Where the archive stands with a partition of the topic's present life.

@@ -1,6 +1,7 @@
 //! What the loop needs of Kafka. A trait, because a simulated Kafka can do what a real one does
 //! once a year.
 
+use std::fmt;
 use std::time::Duration;
 
 use custody_schemas::TopicId;
@@ -21,10 +22,54 @@ pub enum Polled<M> {
     Revoked,
     /// An offset that we asked for is not in the log.
     OutOfRange,
-    /// Messages did not arrive as they were written.
-    Damaged,
+    /// Messages could not be read. What comes behind them in their partition is not to be believed.
+    Damaged(Damage),
     /// A topic of ours is not there: find out which, and whether it was made again.
     TopicGone,
+}
+
+/// Why messages cannot be read, as far as the client says. It does not say where.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Damage {
+    /// They are not what their checksum says.
+    Checksum,
+    /// Their format or their compression is none that the client knows.
+    Format,
+    /// They cannot be decompressed, or to more than the client takes.
+    Compression,
+    /// No fetch is large enough for what they say of their size.
+    Size,
+}
+
+impl fmt::Display for Damage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Damage::Checksum => "are not what their checksum says",
+            Damage::Format => "are in a format or a compression that this version does not know",
+            Damage::Compression => "cannot be decompressed",
+            Damage::Size => "are larger than any fetch",
+        })
+    }
+}
+
+impl Damage {
+    /// What an operator can do.
+    pub fn remedy(self) -> &'static str {
+        match self {
+            Damage::Checksum => {
+                "Mend the broker's log from a replica or a backup, or let Kafka delete them: that is archived as a gap"
+            }
+            Damage::Format => {
+                "If a producer or Kafka is newer than this version, take a newer one; otherwise mend the broker's log \
+                 from a replica or a backup, or let Kafka delete them: that is archived as a gap"
+            }
+            Damage::Compression | Damage::Size => {
+                "If they are large, without compression too, set --kafka-property receive.message.max.bytes=… to \
+                 three times of that (100 MB unless it is set); otherwise mend the broker's log from a replica or a \
+                 backup, or let Kafka delete them: that is archived as a gap"
+            }
+        }
+    }
 }
 
 /// A message, borrowed from its source.
@@ -70,6 +115,14 @@ pub trait Source {
     ///
     /// `Gone` when there is no such topic, `Unavailable` when nobody answers.
     fn watermarks(&self, topic: &str, partition: i32) -> Result<(i64, i64), Error>;
+
+    /// Why the first messages from an offset on cannot be read, asked for by themselves; `None` when they
+    /// can be, or when nothing is there.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when nobody answers.
+    fn damage(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<Damage>, Error>;
 
     /// Reads these partitions, and only these, from these offsets.
     fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error>;

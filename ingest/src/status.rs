@@ -34,6 +34,8 @@ pub(crate) struct Circumstances {
     pub trouble: Option<String>,
     /// Topics that are not archived until somebody does something, and why.
     pub stopped: BTreeMap<String, String>,
+    /// Partitions whose next messages cannot be read, and why.
+    pub standing: BTreeMap<(String, i32), String>,
     /// Why Kafka did not answer when it was last asked for the ends of logs.
     pub unanswered: Option<String>,
     /// An event that is older and not archived makes its partition `behind`.
@@ -86,6 +88,9 @@ fn failing(facts: &Facts, around: &Circumstances, now: Now) -> Option<String> {
         return Some(trouble.clone());
     }
     if let Some(why) = around.stopped.get(&facts.partition.topic) {
+        return Some(why.clone());
+    }
+    if let Some(why) = around.standing.get(&(facts.partition.topic.clone(), facts.partition.partition)) {
         return Some(why.clone());
     }
     let unanswered = now.since_ms(facts.asked_ms.unwrap_or(facts.since_ms));

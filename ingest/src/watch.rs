@@ -218,7 +218,8 @@ impl Round {
 /// What is to be said of every partition now.
 pub(crate) fn say(metrics: &Metrics, around: &mut Circumstances, now: Now) -> Vec<PartitionStatus> {
     around.trouble = metrics.trouble_of_worker();
-    around.stopped = metrics.status().stopped;
+    let worker = metrics.status();
+    (around.stopped, around.standing) = (worker.stopped, worker.standing);
     let facts = metrics.progress.facts(now.steady_ms);
     facts.iter().filter_map(|facts| status(facts, around, now)).collect()
 }

@@ -1,4 +1,5 @@
-//! Topics that are made again, deleted, or of which nobody says what they are, while they are read.
+//! Topics that are made again, deleted, or of which nobody says what they are, while they are read, and
+//! partitions of which messages cannot be read.
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -11,7 +12,7 @@ use custody_archive::{
     Archive, Clock, Location, Opening, Report, S3Settings, Store, Writer, WriterSettings, verify,
 };
 use custody_ingest::kafka::Headers;
-use custody_ingest::{Error, Kind, Message, Metrics, Polled, Source, Stepped, WorkerSettings};
+use custody_ingest::{Damage, Error, Kind, Message, Metrics, Polled, Source, Stepped, WorkerSettings};
 use custody_schemas::TopicId;
 use prometheus_client::registry::Registry;
 
@@ -40,6 +41,8 @@ struct Log {
     id: Option<&'static str>,
     end: i64,
     read: Option<i64>,
+    /// A message that cannot be read.
+    unreadable: Option<i64>,
 }
 
 #[derive(Default)]
@@ -86,7 +89,7 @@ impl Message for Event {
 
 impl Kafka {
     fn topic(&self, name: &'static str, id: Option<&'static str>, end: i64) {
-        self.logs.borrow_mut().insert(name, Log { id, end, read: None });
+        self.logs.borrow_mut().insert(name, Log { id, end, read: None, unreadable: None });
     }
 
     fn with<T>(&self, name: &str, ask: impl Fn(&str, &Log) -> T) -> Result<T, Error> {
@@ -109,6 +112,9 @@ impl Source for Kafka {
         for (name, log) in self.logs.borrow_mut().iter_mut() {
             if let Some(next) = log.read.filter(|next| *next < log.end && !self.paused.get()) {
                 log.read = Some(next + 1);
+                if log.unreadable == Some(next) {
+                    return Ok(Polled::Damaged(Damage::Compression));
+                }
                 return Ok(Polled::Message(Event(name, next)));
             }
         }
@@ -121,6 +127,10 @@ impl Source for Kafka {
 
     fn watermarks(&self, topic: &str, _partition: i32) -> Result<(i64, i64), Error> {
         self.with(topic, |_, log| (0, log.end))
+    }
+
+    fn damage(&self, topic: &str, _partition: i32, offset: i64) -> Result<Option<Damage>, Error> {
+        self.with(topic, |_, log| (log.unreadable == Some(offset)).then_some(Damage::Compression))
     }
 
     fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {
@@ -328,4 +338,72 @@ fn without_ids_the_offsets_alone_decide() {
     world.pass(1);
     assert_eq!((world.next("t:1:0"), state(&world).topic_id), (Some(4), Some("one".into())));
     assert_eq!(world.stopped(), [""; 0]);
+}
+
+/// The partition that has them stands still and says so, the other goes on; what came before them is archived.
+#[test]
+fn behind_messages_that_cannot_be_read_nothing_is_archived() {
+    let mut world = World::new(Some("one"));
+    world.publish("t", 5);
+    world.publish("u", 5);
+    world.worker.source().logs.borrow_mut().get_mut("t").unwrap().unreadable = Some(3);
+    (0..20).for_each(|_| world.pass(1));
+    assert_eq!((world.next("t:1:0"), world.next("u:1:0")), (Some(3), Some(5)));
+    let why = world.metrics.status().why_not_ready().unwrap();
+    for part in ["partition 0 of topic t", "offset 3", "cannot be decompressed", "receive.message.max.bytes"]
+    {
+        assert!(why.contains(part), "{part}: {why}");
+    }
+    let standing: Vec<_> = world.metrics.status().standing.into_keys().collect();
+    assert_eq!(standing, [("t".to_owned(), 0)]);
+    // Its group takes it away, and gives it back.
+    for share in [&["u"][..], &["t", "u"][..]] {
+        let share = share.iter().map(|topic| ((*topic).to_owned(), 0)).collect();
+        world.worker.source().moved.borrow_mut().extend([Polled::Revoked, Polled::Assigned(share)]);
+        world.publish("u", 1);
+        (0..3).for_each(|_| world.pass(1));
+    }
+    assert_eq!((world.next("t:1:0"), world.next("u:1:0")), (Some(3), Some(7)));
+    assert!(world.metrics.status().why_not_ready().is_some());
+    // The broker is mended.
+    world.worker.source().logs.borrow_mut().get_mut("t").unwrap().unreadable = None;
+    (0..3).for_each(|_| world.pass(31));
+    assert_eq!((world.next("t:1:0"), world.next("u:1:0")), (Some(5), Some(7)));
+    assert_eq!(world.metrics.status().why_not_ready(), None);
+}
+
+/// On the wire, or in memory: nothing is lost, and nobody has to do anything.
+#[test]
+fn what_can_be_read_the_second_time_is_archived() {
+    let mut world = World::new(Some("one"));
+    world.publish("t", 5);
+    world.read();
+    for _ in 0..2 {
+        world.worker.source().moved.borrow_mut().push_back(Polled::Damaged(Damage::Checksum));
+        world.publish("t", 1);
+        world.pass(1);
+    }
+    world.pass(1);
+    assert_eq!(world.next("t:1:0"), Some(7));
+    assert_eq!(world.metrics.status().why_not_ready(), None);
+}
+
+#[test]
+fn damage_that_is_nowhere_ends_the_worker() {
+    let mut world = World::new(Some("one"));
+    world.publish("t", 5);
+    world.read();
+    let ended = (0..30).find_map(|_| {
+        world.worker.source().moved.borrow_mut().push_back(Polled::Damaged(Damage::Checksum));
+        world.publish("t", 1);
+        let ended = world.worker.step().err();
+        world.worker.commit();
+        ended
+    });
+    let error = ended.unwrap();
+    assert!(
+        error.kind == Kind::Corrupt && error.to_string().contains("not what their checksum says"),
+        "{error}"
+    );
+    assert!(world.next("t:1:0") >= Some(5));
 }

@@ -232,6 +232,37 @@ fn a_zombie_that_wakes_up_archives_nothing_twice() {
     }
 }
 
+/// A partition stands before a message that cannot be read, and the other goes on. Behind it nothing is
+/// archived until it can be, or is gone, which is a gap.
+#[test]
+fn what_cannot_be_read_is_not_passed_over() {
+    for mended in [true, false] {
+        let mut world = World::new(Settings::default(), 5);
+        (0..12).for_each(|n| world.kafka.publish(&place(n % 2)));
+        world.kafka.damage(&place(0), 2);
+        world.run(0);
+        let next = |world: &World| [0, 1].map(|n| world.next_offsets().get(&place(n)).copied());
+        assert_eq!(next(&world), [Some(2), Some(6)]);
+        (0..6).for_each(|_| world.kafka.publish(&place(1)));
+        world.run(0);
+        assert_eq!(next(&world), [Some(2), Some(12)]);
+        // Another worker finds out by itself.
+        world.kill(0);
+        world.run(0);
+        assert_eq!(next(&world), [Some(2), Some(12)]);
+        if mended {
+            world.kafka.mend();
+        } else {
+            world.kafka.delete_before(&place(0), 3);
+        }
+        (0..2).for_each(|_| world.run(0));
+        assert_eq!(next(&world), [Some(6), Some(12)]);
+        world.settle();
+        assert_eq!(world.archived_rows(), if mended { 18 } else { 17 });
+        assert_eq!(world.ended, [""; 0]);
+    }
+}
+
 /// What one history did: the same for the same seed.
 fn simulate(seed: u64, actions: u64) -> (World, Vec<String>) {
     let settings = Settings { partitions: 3, workers: 3, ..Settings::default() };
@@ -273,6 +304,8 @@ fn act(world: &mut World, rng: &mut Rng) -> String {
         96 if rng.one_in(3) => world.kafka.make_again(),
         96 if rng.one_in(2) => world.accept(),
         96 => world.kafka.mark(&at),
+        97 if rng.one_in(2) => world.kafka.damage(&at, rng.below(30).cast_signed()),
+        97 if rng.one_in(3) => world.kafka.mend(),
         97 | 98 => world.kafka.compact(&at, rng.below(30).cast_signed()),
         _ => {
             let end = world.kafka.log(&at).end().unsigned_abs();

@@ -9,10 +9,10 @@ data="$root/../shared/data"
 topic=federation.events
 
 work=$(mktemp -d)
-worker=''
+worker='' second=''
 cleanup() {
-    [ -z "$worker" ] || kill -9 "$worker" 2>/dev/null || true
-    for broker in kafka logins; do "$here/broker.sh" stop "$work/$broker" >/dev/null 2>&1 || true; done
+    for process in $worker $second; do kill -9 "$process" 2>/dev/null || true; done
+    for broker in kafka logins rotten; do "$here/broker.sh" stop "$work/$broker" >/dev/null 2>&1 || true; done
     umount "$work/small" 2>/dev/null || true
     rm -rf "$work"
 }
@@ -275,6 +275,92 @@ equal "records through a login" 1 "$("$custody" search elephant --archive guarde
 "$custody" verify --archive guarded || fail "the archive behind the login does not verify"
 if grep -q r1ght worker.log; then fail "the password was logged"; fi
 "$here/broker.sh" stop "$work/logins"
+
+say "messages that cannot be read: altered on the broker's disk, or larger than the client takes"
+rotten=$(CUSTODY_BROKER_PARENT_PID=$$ "$here/broker.sh" start "$work/rotten") || fail "the broker whose disk rots did not start"
+for name in altered unknown sound; do
+    CUSTODY_BROKER_PARENT_PID=$$ "$here/broker.sh" topic "$work/rotten" $name 1 max.message.bytes=20000000 >/dev/null
+done
+event() { # event ID TEXT REPEATED: one event
+    python3 - "$@" <<'PY'
+import json, sys
+name, text, repeated = sys.argv[1], sys.argv[2], int(sys.argv[3])
+print(json.dumps({"specversion": "1.0", "id": name, "source": "//test", "type": "federation.im.message.sent.v1",
+    "time": "2013-05-29T09:15:02Z", "tenant": "rotten.example",
+    "data": {"conversation": {"id": name}, "message": {"id": name, "text": text * repeated}}}))
+PY
+}
+publish() { "$custody" import events - --brokers "$rotten" --topic "$1" >/dev/null || fail "nothing was published to $1"; }
+for name in altered unknown sound; do
+    for number in 1 2 3; do event "$name$number" "turnip " 1 | publish $name; done
+done
+"$here/broker.sh" stop "$work/rotten"
+# The second batch of each: a byte of an event, and the byte that says in which format it is.
+python3 - rotten/data/altered-0 rotten/data/unknown-0 <<'PY' || fail "the broker's log is not what it was thought to be"
+import glob, os, shutil, struct, sys
+for folder in sys.argv[1:]:
+    [path] = glob.glob(f"{folder}/*.log")
+    shutil.copy(path, os.path.basename(folder))
+    with open(path, "rb") as file:
+        log = bytearray(file.read())
+    first = 12 + struct.unpack(">i", log[8:12])[0]
+    base, length = struct.unpack(">qi", log[first:first + 12])
+    assert base == 1 and log[first + 16] == 2
+    if "altered" in folder:
+        log[first + 12 + length - 9] ^= 1
+    else:
+        log[first + 16] = 3
+    with open(path, "wb") as file:
+        file.write(log)
+PY
+start_rotten() { CUSTODY_BROKER_PARENT_PID=$$ "$here/broker.sh" start "$work/rotten" >/dev/null || fail "the broker whose disk rots did not start again"; }
+start_rotten
+"$custody" run --brokers "$rotten" --topic altered --topic unknown --topic sound --archive rescued --http-listen off >rescued.txt 2>&1 &
+second=$!
+turnips() { "$custody" search "$1" --archive rescued --count 2>/dev/null || echo 0; }
+until_turnips() { # until_turnips COUNT QUERY
+    for _ in $(seq 180); do
+        [ "$(turnips "$2")" -ne "$1" ] || return 0
+        sleep 0.5
+    done
+    fail "$2: $(turnips "$2") instead of $1: $(tail -n 5 rescued.txt)"
+}
+for _ in $(seq 120); do
+    [ "$(grep -c 'NOT ARCHIVED' rescued.txt)" -lt 2 ] || break
+    sleep 0.5
+done
+grep -q 'NOT ARCHIVED: partition 0 of topic altered has messages from offset 1 on that are not what their checksum says' rescued.txt ||
+    fail "an altered message was not noticed: $(tail -n 5 rescued.txt)"
+grep -q 'NOT ARCHIVED: partition 0 of topic unknown has messages from offset 1 on that are in a format' rescued.txt ||
+    fail "a message of an unknown format was not noticed: $(tail -n 5 rescued.txt)"
+event sound4 "turnip " 1 | publish sound
+until_turnips 6 turnip
+if "$custody" reconcile --archive rescued --brokers "$rotten" --topic unknown >out.txt 2>&1; then fail "all is accounted for: $(cat out.txt)"; fi
+grep -q 'messages from offset 1 to its end 3 that are not archived' out.txt || fail "unclear: $(cat out.txt)"
+"$here/broker.sh" stop "$work/rotten"
+for name in altered unknown; do mv $name-0 rotten/data/$name-0/*.log; done
+start_rotten
+until_turnips 10 turnip
+kill -TERM $second && wait $second || fail "the worker did not end cleanly"
+# Three million bytes that take a few thousand: more than this client takes.
+event large "swede " 500000 | publish sound
+"$custody" run --brokers "$rotten" --topic sound --archive rescued --http-listen off \
+    --kafka-property receive.message.max.bytes=2000000 --kafka-property fetch.max.bytes=1000000 >rescued.txt 2>&1 &
+second=$!
+for _ in $(seq 120); do
+    grep -q 'NOT ARCHIVED' rescued.txt && break || sleep 0.5
+done
+kill -TERM $second && wait $second || fail "the worker did not end cleanly"
+grep -q 'NOT ARCHIVED: partition 0 of topic sound has messages from offset 4 on that cannot be decompressed.*receive.message.max.bytes' rescued.txt ||
+    fail "unclear: $(tail -n 5 rescued.txt)"
+"$custody" run --brokers "$rotten" --topic sound --archive rescued --http-listen off >rescued.txt 2>&1 &
+second=$!
+until_turnips 1 swede
+kill -TERM $second && wait $second || fail "the worker did not end cleanly"
+"$custody" verify --archive rescued || fail "the archive of what could not be read for a while does not verify"
+"$custody" reconcile --archive rescued --brokers "$rotten" --topic unknown --topic altered --topic sound >out.txt 2>&1 ||
+    fail "not all is accounted for: $(cat out.txt)"
+"$here/broker.sh" stop "$work/rotten"
 
 say "an archive folder that we may not write"
 cp "$custody" unprivileged && chmod 755 unprivileged "$work"

@@ -145,6 +145,9 @@ impl<S: Source, C: Commits> Loop<S, C> {
                         self.parts.metrics.progress.resumed(&partition, plan.archived());
                         let next = self.follow(&partition, plan)?;
                         self.parts.metrics.stands(topic, partition.partition, next);
+                        if self.stands_still(&partition, next) {
+                            continue;
+                        }
                         offsets.push((topic.clone(), partition.partition, next));
                         self.owned.push(Owned { partition, next, in_batch: false });
                     }

@@ -15,6 +15,7 @@ use prometheus_client::registry::Registry;
 use super::*;
 use crate::commits::Inline;
 use crate::kafka::Headers;
+use crate::source::Damage;
 
 /// Two topics of one partition and three events each.
 const TOPICS: [&str; 2] = ["t", "u"];
@@ -85,6 +86,10 @@ impl Source for Kafka {
 
     fn watermarks(&self, _topic: &str, _partition: i32) -> Result<(i64, i64), Error> {
         Ok((0, END))
+    }
+
+    fn damage(&self, _topic: &str, _partition: i32, _offset: i64) -> Result<Option<Damage>, Error> {
+        Ok(None)
     }
 
     fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {

@@ -7,9 +7,11 @@ use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 use rdkafka::message::Message as _;
 use rdkafka::{Offset, TopicPartitionList};
 
+use super::ends::Context;
 use super::source::{ANSWER, require_topic};
-use super::{KafkaSettings, client, without_value};
+use super::{KafkaSettings, client, damage, without_value};
 use crate::error::{Error, Kind};
+use crate::source::Damage;
 
 /// How long a look for one message may take.
 const LOOK: Duration = Duration::from_secs(15);
@@ -27,9 +29,17 @@ pub struct LogEnds {
     pub end: i64,
 }
 
+/// What stands at an offset, or behind it.
+enum Found {
+    Message(i64),
+    Nothing,
+    /// Something that cannot be read, not further than the first message.
+    Damaged(Damage),
+}
+
 /// Asks Kafka what it has.
 pub struct Logs {
-    consumer: BaseConsumer,
+    consumer: BaseConsumer<Context>,
     brokers: String,
 }
 
@@ -48,7 +58,8 @@ impl Logs {
         config.set("auto.offset.reset", "error");
         config.set("allow.auto.create.topics", "false");
         config.set("enable.partition.eof", "true");
-        let consumer: BaseConsumer = config.create().map_err(|e| {
+        config.set("check.crcs", "true");
+        let consumer = config.create_with_context(Context::default()).map_err(|e| {
             Error::new(Kind::Invalid, format!("cannot set up the Kafka client: {}", without_value(&e)))
         })?;
         Ok(Logs { consumer, brokers: settings.brokers.clone() })
@@ -79,58 +90,95 @@ impl Logs {
         ends.collect()
     }
 
-    /// The first offset from `from` on that holds a message for a consumer. `None` when there is none
-    /// in the whole log: the offsets until its end hold transaction markers, or what compaction has left.
+    /// The first offset from `from` on that holds a message for a consumer; `from` where something cannot be
+    /// read. `None` when there is none in the whole log: the offsets until its end hold transaction markers,
+    /// or what compaction has left.
     ///
     /// # Errors
     ///
     /// `Unavailable` when Kafka does not answer in time.
     pub fn first_message(&self, topic: &str, partition: i32, from: i64) -> Result<Option<i64>, Error> {
-        let what = format!("for messages of {topic} {partition} from {from}");
+        let found = self.look(topic, partition, from);
+        Ok(
+            match found
+                .map_err(|e| self.failed(&format!("for messages of {topic} {partition} from {from}"), &e))?
+            {
+                Found::Message(offset) => Some(offset),
+                Found::Damaged(_) => Some(from),
+                Found::Nothing => None,
+            },
+        )
+    }
+
+    /// Why the first messages from an offset on cannot be read; `None` when they can be, or when there are none.
+    ///
+    /// # Errors
+    ///
+    /// `Unavailable` when Kafka does not answer in time.
+    pub fn damage(&self, topic: &str, partition: i32, from: i64) -> Result<Option<Damage>, Error> {
+        match self.look(topic, partition, from) {
+            Ok(Found::Damaged(damage)) => Ok(Some(damage)),
+            Ok(Found::Message(_) | Found::Nothing) => Ok(None),
+            Err(error) if is_out_of_range(&error) => Ok(None),
+            Err(error) => {
+                Err(self.failed(&format!("for messages of {topic} {partition} from {from}"), &error))
+            }
+        }
+    }
+
+    fn look(&self, topic: &str, partition: i32, from: i64) -> Result<Found, KafkaError> {
         let mut list = TopicPartitionList::with_capacity(1);
-        // One partition at a time: the end of a partition is told without its topic.
-        let assigned = list
-            .add_partition_offset(topic, partition, Offset::Offset(from))
-            .and_then(|()| self.consumer.assign(&list));
-        assigned.map_err(|e| self.failed(&what, &e))?;
-        let found = self.look(partition, from);
+        // One partition at a time: an end, and what cannot be read, are told without their topic.
+        list.add_partition_offset(topic, partition, Offset::Offset(from))?;
+        self.consumer.assign(&list)?;
+        let found = self.first(partition, from);
         // Nothing is fetched ahead for nobody.
         if let Err(error) = self.consumer.unassign() {
             tracing::debug!(%error, "kafka unassign");
         }
-        found.map_err(|e| self.failed(&what, &e))
+        found
     }
 
-    fn look(&self, partition: i32, from: i64) -> Result<Option<i64>, KafkaError> {
+    fn first(&self, partition: i32, from: i64) -> Result<Found, KafkaError> {
         let until = Instant::now() + LOOK;
         loop {
             match self.consumer.poll(Duration::from_millis(100)) {
                 Some(Ok(message)) if message.partition() == partition && message.offset() >= from => {
-                    return Ok(Some(message.offset()));
+                    return Ok(Found::Message(message.offset()));
                 }
-                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => return Ok(None),
-                Some(Err(error)) if is_final(&error) => return Err(error),
-                _ if Instant::now() > until => {
-                    return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
-                }
+                Some(Err(KafkaError::PartitionEOF(at))) if at == partition => return Ok(Found::Nothing),
+                Some(Err(error)) => match damage(&error) {
+                    Some(damage) => return Ok(Found::Damaged(damage)),
+                    None if is_final(&error) => return Err(error),
+                    None => {}
+                },
                 _ => {}
+            }
+            if Instant::now() > until {
+                return Err(KafkaError::MessageConsumption(RDKafkaErrorCode::OperationTimedOut));
             }
         }
     }
 }
 
-fn is_final(error: &KafkaError) -> bool {
+fn is_out_of_range(error: &KafkaError) -> bool {
     matches!(
         error.rdkafka_error_code(),
+        Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange)
+    )
+}
+
+fn is_final(error: &KafkaError) -> bool {
+    let refused = matches!(
+        error.rdkafka_error_code(),
         Some(
-            RDKafkaErrorCode::AutoOffsetReset
-                | RDKafkaErrorCode::OffsetOutOfRange
-                | RDKafkaErrorCode::UnknownTopicOrPartition
+            RDKafkaErrorCode::UnknownTopicOrPartition
                 | RDKafkaErrorCode::TopicAuthorizationFailed
                 | RDKafkaErrorCode::SaslAuthenticationFailed
                 | RDKafkaErrorCode::Fatal
         )
-    )
+    );
+    refused || is_out_of_range(error)
 }
 
 #[cfg(test)]

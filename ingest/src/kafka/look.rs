@@ -7,8 +7,8 @@ use rdkafka::consumer::Consumer;
 use rdkafka::error::KafkaError;
 use rdkafka::message::{BorrowedMessage, Message};
 
-use super::KafkaSettings;
 use super::ends::{Bystander, list};
+use super::{KafkaSettings, damage};
 use crate::error::{Error, Kind};
 use crate::progress::At;
 use crate::track::Found;
@@ -61,6 +61,13 @@ impl Look {
         let mut answers = Vec::new();
         let Some(client) = &self.client else { return answers };
         while let Some(polled) = client.consumer.poll(Duration::ZERO) {
+            if polled.as_ref().is_err_and(|error| damage(error).is_some()) {
+                // Of some partition: which of them hold nothing is not known any more.
+                tracing::debug!("kafka look: something cannot be read");
+                self.open.clear();
+                answers.clear();
+                break;
+            }
             let Some((partition, found)) = found(polled, &self.through) else { continue };
             if let Some(index) = self.open.iter().position(|at| at.1 == partition) {
                 answers.push((self.open.swap_remove(index), found));

@@ -29,6 +29,7 @@ use rdkafka::config::RDKafkaLogLevel;
 use rdkafka::error::{KafkaError, RDKafkaErrorCode};
 
 use crate::error::{Error, Kind};
+use crate::source::Damage;
 
 /// How to reach Kafka.
 #[derive(Clone)]
@@ -55,6 +56,18 @@ fn client(brokers: &str, properties: &BTreeMap<String, String>) -> ClientConfig 
     // Errors reach us as values; the library's own log would repeat them.
     config.set_log_level(RDKafkaLogLevel::Critical);
     config
+}
+
+/// Whether messages were there and could not be read. Of some librdkafka says so once and goes on behind them:
+/// their offsets would count as ones that hold nothing.
+fn damage(error: &KafkaError) -> Option<Damage> {
+    match error.rdkafka_error_code()? {
+        RDKafkaErrorCode::BadMessage => Some(Damage::Checksum),
+        RDKafkaErrorCode::NotImplemented => Some(Damage::Format),
+        RDKafkaErrorCode::BadCompression => Some(Damage::Compression),
+        RDKafkaErrorCode::MessageSizeTooLarge => Some(Damage::Size),
+        _ => None,
+    }
 }
 
 /// Whether librdkafka knows every property and takes its value. Nothing is connected.

@@ -1,7 +1,7 @@
 //! Consuming: assignment, watermarks, messages, and what goes wrong.
 
 use std::collections::VecDeque;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use custody_schemas::TopicId;
@@ -14,11 +14,12 @@ use rdkafka::types::RDKafkaRespErr;
 use rdkafka::{ClientContext, Offset, Timestamp, TopicPartitionList};
 
 use super::headers::{Headers, headers};
+use super::logs::Logs;
 use super::topics::Topics;
-use super::{ClientErrors, KafkaSettings, client, refused, without_value};
+use super::{ClientErrors, KafkaSettings, client, damage, refused, without_value};
 use crate::error::{Error, Kind};
 use crate::metrics::Metrics;
-use crate::source::{Message, Polled, Source};
+use crate::source::{Damage, Message, Polled, Source};
 
 /// How long the broker may take to answer when we start.
 pub(super) const ANSWER: Duration = Duration::from_secs(15);
@@ -136,6 +137,9 @@ pub struct Consumer {
     /// Questions go through connections of their own: on those that fetch, each waits until the
     /// fetch before it has an answer, half a second when nothing comes.
     topics: Topics,
+    settings: KafkaSettings,
+    /// Connected when messages could not be read.
+    logs: OnceLock<Logs>,
 }
 
 pub(super) fn require_topic(metadata: &Metadata, topic: &str, brokers: &str) -> Result<Vec<i32>, Error> {
@@ -192,7 +196,8 @@ impl Consumer {
             Error::new(Kind::Invalid, format!("cannot set up the Kafka consumer: {}", without_value(&e)))
         })?;
         let (brokers, topics) = (settings.brokers.clone(), Topics::connect(settings)?);
-        let source = Consumer { consumer, brokers, topics };
+        let source =
+            Consumer { consumer, brokers, topics, settings: settings.clone(), logs: OnceLock::new() };
         source.check_topics(&settings.topics)?;
         let topics: Vec<&str> = settings.topics.iter().map(String::as_str).collect();
         let subscribed = source.consumer.subscribe(&topics);
@@ -214,16 +219,13 @@ impl Consumer {
     }
 
     fn error(&self, error: KafkaError) -> Result<Polled<Consumed<'_>>, Error> {
+        if let Some(damage) = damage(&error) {
+            return Ok(Polled::Damaged(damage));
+        }
         match error.rdkafka_error_code() {
             Some(RDKafkaErrorCode::AutoOffsetReset | RDKafkaErrorCode::OffsetOutOfRange) => {
                 tracing::debug!(%error, "looking where to go on");
                 Ok(Polled::OutOfRange)
-            }
-            // The client goes on behind the messages that it could not read: they would count as
-            // offsets that held nothing.
-            Some(RDKafkaErrorCode::BadMessage) => {
-                tracing::warn!(%error, "a message arrived damaged; reading it again");
-                Ok(Polled::Damaged)
             }
             Some(RDKafkaErrorCode::UnknownTopicOrPartition | RDKafkaErrorCode::UnknownTopic) => {
                 tracing::warn!(%error, "kafka");
@@ -274,6 +276,17 @@ impl Source for Consumer {
 
     fn topic_id(&self, topic: &str) -> Result<Option<TopicId>, Error> {
         self.topics.topic_id(topic)
+    }
+
+    fn damage(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<Damage>, Error> {
+        let logs = match self.logs.get() {
+            Some(logs) => logs,
+            None => {
+                let logs = Logs::connect(&self.settings)?;
+                self.logs.get_or_init(|| logs)
+            }
+        };
+        logs.damage(topic, partition, offset)
     }
 
     fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {

@@ -1,12 +1,12 @@
 //! A Kafka in memory that does at any moment what the real one may do at some.
 
 use std::borrow::Cow;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use custody_ingest::kafka::Headers;
-use custody_ingest::{Error, Polled, Source};
+use custody_ingest::{Damage, Error, Polled, Source};
 use custody_schemas::TopicId;
 
 use super::rng::Rng;
@@ -90,6 +90,8 @@ struct State {
     /// It misbehaves.
     wild: bool,
     published: u64,
+    /// Messages of the present life that cannot be read.
+    unreadable: BTreeSet<(Place, i64)>,
 }
 
 /// See the module.
@@ -120,6 +122,7 @@ impl Kafka {
             rng: Rng::new(seed),
             wild: false,
             published: 0,
+            unreadable: BTreeSet::new(),
         };
         Kafka { state: Arc::new(Mutex::new(state)) }
     }
@@ -133,9 +136,25 @@ impl Kafka {
         self.state().wild = true;
     }
 
-    /// It behaves again.
+    /// It behaves again, and what could not be read can be.
     pub fn calm(&self) {
         self.state().wild = false;
+        self.mend();
+    }
+
+    /// The first message from an offset on cannot be read any more.
+    pub fn damage(&self, place: &Place, from: i64) {
+        let mut state = self.state();
+        let end = state.logs()[place].end();
+        let first = (from..end).find(|offset| message(state.logs(), place, *offset).is_some());
+        if let Some(offset) = first {
+            state.unreadable.insert((place.clone(), offset));
+        }
+    }
+
+    /// Whatever could not be read can be.
+    pub fn mend(&self) {
+        self.state().unreadable.clear();
     }
 
     /// The partitions.
@@ -153,6 +172,7 @@ impl Kafka {
         let mut state = self.state();
         let empty = state.logs().keys().map(|place| (place.clone(), Log::default())).collect();
         state.lives.push(empty);
+        state.unreadable.clear();
         if state.rng.one_in(2) {
             state.members.values_mut().for_each(|member| member.told.push_back(Told::Gone));
         }
@@ -357,7 +377,7 @@ impl Source for Consumer {
 
     fn poll(&self, _wait: Duration) -> Result<Polled<Fetched>, Error> {
         let mut state = self.kafka.state();
-        let State { lives, members, rng, wild, .. } = &mut *state;
+        let State { lives, members, rng, wild, unreadable, .. } = &mut *state;
         let Some(logs) = lives.last() else { return Ok(Polled::Nothing) };
         let Some(member) = members.get_mut(&self.member) else { return Ok(Polled::Nothing) };
         match member.told.pop_front() {
@@ -393,6 +413,11 @@ impl Source for Consumer {
             }
             let next = (*at..log.end()).find_map(|offset| message(logs, place, offset));
             if let Some(fetched) = next {
+                if unreadable.contains(&(place.clone(), fetched.offset)) {
+                    // It is said once, and not where; what is behind it comes next.
+                    *at = fetched.offset + 1;
+                    return Ok(Polled::Damaged(Damage::Format));
+                }
                 if *wild && rng.one_in(8) {
                     // It comes once more.
                     *at = fetched.offset;
@@ -414,6 +439,17 @@ impl Source for Consumer {
         let state = self.kafka.state();
         let log = &state.logs()[&(topic.to_owned(), partition)];
         Ok((log.low, log.end()))
+    }
+
+    fn damage(&self, topic: &str, partition: i32, offset: i64) -> Result<Option<Damage>, Error> {
+        let (state, place) = (self.kafka.state(), (topic.to_owned(), partition));
+        let log = &state.logs()[&place];
+        if offset < log.low {
+            return Ok(None);
+        }
+        let first = (offset..log.end()).find(|offset| message(state.logs(), &place, *offset).is_some());
+        let unreadable = first.is_some_and(|first| state.unreadable.contains(&(place, first)));
+        Ok(unreadable.then_some(Damage::Format))
     }
 
     fn read_from(&self, offsets: &[(String, i32, i64)]) -> Result<(), Error> {

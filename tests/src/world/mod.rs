@@ -2,7 +2,7 @@
 //! ones, and the real worker, archive and index in it, moved step by step.
 //!
 //! - [`kafka`]: rebalances at any moment, retention that outruns the worker, transaction markers,
-//!   holes that compaction leaves, messages delivered again or too late
+//!   holes that compaction leaves, messages delivered again or too late, messages that cannot be read
 //! - [`disk`]: what is not synced is lost in a crash
 //! - [`store`]: its n-th operation fails, fails although it took effect, takes effect too late, or
 //!   is the last one before or after a crash
