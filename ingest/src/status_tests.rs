@@ -117,6 +117,18 @@ fn what_is_said_of_a_partition() {
     }
 }
 
+/// Messages of a partition cannot be read: it fails, with what to do; no other of its topic does.
+#[test]
+fn a_partition_that_stands_still_fails() {
+    let Partition { topic, partition, .. } = facts().partition;
+    let why = "partition 0 of topic t has messages from offset 5 on that cannot be decompressed";
+    let standing = BTreeMap::from([((topic, partition), why.to_owned())]);
+    let around = Circumstances { standing, ..around() };
+    check("it", &waiting(Some(50_000), None), &around, Some((State::Failing, Some(50_000), why)));
+    let partition = Partition { partition: partition + 1, ..facts().partition };
+    check("another", &Facts { partition, ..facts() }, &around, Some((State::Archiving, None, "")));
+}
+
 /// A topic that was made again and not accepted: its partitions fail, with what to do; no other does.
 #[test]
 fn a_topic_that_is_not_read_fails() {

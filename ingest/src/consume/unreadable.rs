@@ -83,7 +83,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         let before = self.unreadable.still.len();
         for owned in &self.owned {
             let (partition, next) = (&owned.partition, owned.next);
-            match self.parts.source.damage(&partition.topic, partition.partition, next) {
+            match self.damage(partition, next) {
                 Ok(None) => {}
                 Ok(Some(damage)) => {
                     let why = format!(
@@ -97,7 +97,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
                     let place = (partition.topic.clone(), partition.partition);
                     self.unreadable.still.insert(place, Still { next, why });
                 }
-                Err(error) if error.kind == Kind::Unavailable => {
+                Err(error) if matches!(error.kind, Kind::Unavailable | Kind::Gone) => {
                     tracing::warn!(%partition, %error, "cannot find out whether its messages can be read");
                 }
                 Err(error) => return Err(error),
@@ -109,6 +109,13 @@ impl<S: Source, C: Commits> Loop<S, C> {
             self.tell_standing();
         }
         Ok(found)
+    }
+
+    fn damage(&self, partition: &Partition, next: i64) -> Result<Option<Damage>, Error> {
+        let Partition { topic, partition, .. } = partition;
+        let (_, end) = self.parts.source.watermarks(topic, *partition)?;
+        // At the end of a log a look waits for what may come.
+        if next < end { self.parts.source.damage(topic, *partition, next) } else { Ok(None) }
     }
 
     /// Whether a partition that would be read from an offset on stands still there. Where it goes on from another

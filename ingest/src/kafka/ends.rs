@@ -52,7 +52,6 @@ impl Bystander {
         config.set("queued.min.messages", "1");
         config.set("fetch.message.max.bytes", "65536");
         config.set("fetch.wait.max.ms", "100");
-        config.set("check.crcs", "true");
         let consumer = config.create_with_context(Context::default()).map_err(|e| {
             Error::new(Kind::Invalid, format!("cannot set up a Kafka client: {}", without_value(&e)))
         })?;
