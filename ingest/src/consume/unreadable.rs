@@ -51,7 +51,7 @@ impl<S: Source, C: Commits> Loop<S, C> {
         }
         unreadable.times += 1;
         let times = unreadable.times;
-        tracing::warn!(times, "messages from Kafka {damage}; reading them again");
+        tracing::info!(times, "messages from Kafka {damage}: reading them again");
         // What came before them is as it was written.
         self.seal_and_drain()?;
         if times <= READ_AGAIN_MAX {

@@ -98,16 +98,12 @@ impl Logs {
     ///
     /// `Unavailable` when Kafka does not answer in time.
     pub fn first_message(&self, topic: &str, partition: i32, from: i64) -> Result<Option<i64>, Error> {
-        let found = self.look(topic, partition, from);
-        Ok(
-            match found
-                .map_err(|e| self.failed(&format!("for messages of {topic} {partition} from {from}"), &e))?
-            {
-                Found::Message(offset) => Some(offset),
-                Found::Damaged(_) => Some(from),
-                Found::Nothing => None,
-            },
-        )
+        match self.look(topic, partition, from) {
+            Ok(Found::Message(offset)) => Ok(Some(offset)),
+            Ok(Found::Damaged(_)) => Ok(Some(from)),
+            Ok(Found::Nothing) => Ok(None),
+            Err(error) => Err(self.not_found(topic, partition, from, &error)),
+        }
     }
 
     /// Why the first messages from an offset on cannot be read; `None` when they can be, or when there are none.
@@ -120,10 +116,12 @@ impl Logs {
             Ok(Found::Damaged(damage)) => Ok(Some(damage)),
             Ok(Found::Message(_) | Found::Nothing) => Ok(None),
             Err(error) if is_out_of_range(&error) => Ok(None),
-            Err(error) => {
-                Err(self.failed(&format!("for messages of {topic} {partition} from {from}"), &error))
-            }
+            Err(error) => Err(self.not_found(topic, partition, from, &error)),
         }
+    }
+
+    fn not_found(&self, topic: &str, partition: i32, from: i64, error: &KafkaError) -> Error {
+        self.failed(&format!("for messages of {topic} {partition} from {from}"), error)
     }
 
     fn look(&self, topic: &str, partition: i32, from: i64) -> Result<Found, KafkaError> {

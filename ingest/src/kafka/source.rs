@@ -220,6 +220,9 @@ impl Consumer {
 
     fn error(&self, error: KafkaError) -> Result<Polled<Consumed<'_>>, Error> {
         if let Some(damage) = damage(&error) {
+            // It knows the offset, and not the partition.
+            let said = self.consumer.context().with(|shared| shared.errors.last.take());
+            tracing::warn!(said, "kafka");
             return Ok(Polled::Damaged(damage));
         }
         match error.rdkafka_error_code() {
