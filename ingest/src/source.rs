@@ -53,20 +53,16 @@ impl fmt::Display for Damage {
 }
 
 impl Damage {
-    /// What an operator can do.
-    pub fn remedy(self) -> &'static str {
+    /// What may be the matter beside a log that is damaged, and what helps then.
+    pub(crate) fn hint(self) -> &'static str {
         match self {
-            Damage::Checksum => {
-                "Mend the broker's log from a replica or a backup, or let Kafka delete them: that is archived as a gap"
-            }
+            Damage::Checksum => "",
             Damage::Format => {
-                "If a producer or Kafka is newer than this version, take a newer one; otherwise mend the broker's log \
-                 from a replica or a backup, or let Kafka delete them: that is archived as a gap"
+                "If a producer or Kafka is newer than this version, take a newer one; otherwise: "
             }
             Damage::Compression | Damage::Size => {
                 "If they are large, without compression too, set --kafka-property receive.message.max.bytes=… to \
-                 three times of that (100 MB unless it is set); otherwise mend the broker's log from a replica or a \
-                 backup, or let Kafka delete them: that is archived as a gap"
+                 three times of that (100 MB unless it is set); otherwise: "
             }
         }
     }

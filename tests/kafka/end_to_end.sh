@@ -9,9 +9,9 @@ data="$root/../shared/data"
 topic=federation.events
 
 work=$(mktemp -d)
-worker='' second=''
+worker=''
 cleanup() {
-    for process in $worker $second; do kill -9 "$process" 2>/dev/null || true; done
+    for process in $(jobs -p); do kill -9 "$process" 2>/dev/null || true; done
     for broker in kafka logins rotten; do "$here/broker.sh" stop "$work/$broker" >/dev/null 2>&1 || true; done
     umount "$work/small" 2>/dev/null || true
     rm -rf "$work"

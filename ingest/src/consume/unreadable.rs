@@ -88,10 +88,11 @@ impl<S: Source, C: Commits> Loop<S, C> {
                 Ok(Some(damage)) => {
                     let why = format!(
                         "partition {} of topic {} has messages from offset {next} on that {damage}. Nothing behind \
-                         them is archived, so that nothing is lost unseen; other partitions go on. {}",
+                         them is archived, so that nothing is lost unseen; other partitions go on. {}Mend the \
+                         broker's log from a replica or a backup, or let Kafka delete them: that is archived as a gap",
                         partition.partition,
                         partition.topic,
-                        damage.remedy()
+                        damage.hint()
                     );
                     tracing::error!(%partition, offset = next, "NOT ARCHIVED: {why}");
                     let place = (partition.topic.clone(), partition.partition);
